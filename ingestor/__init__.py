@@ -1,0 +1,1 @@
+"""Every state change of a Home Assistant, enriched, in a time-series database."""

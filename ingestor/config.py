@@ -1,0 +1,143 @@
+"""The configuration: environment and `.env`, every secret also as `NAME_FILE`; every mistake is told by its name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from ingestor.errors import ConfigError
+
+SECRETS = ("ha_token", "influxdb_token", "weather_api_key", "api_token")
+MEBIBYTE = 1024 * 1024
+
+
+def _http_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be an address like http://homeassistant.local:8123")
+    if parts.username or parts.password:
+        raise ValueError("must not hold a user name or a password")
+    return text.rstrip("/")
+
+
+def location(text: str) -> str:
+    """Return `latitude,longitude` in degrees, normalised; raise `ValueError` for anything else."""
+    try:
+        latitude, longitude = (float(part) for part in text.split(","))
+    except ValueError:
+        latitude = longitude = float("nan")
+    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):  # noqa: PLR2004  the earth's own bounds
+        raise ValueError("must be latitude,longitude in degrees, like 52.37,4.89")
+    return f"{latitude:g},{longitude:g}"
+
+
+def _globs(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Url = Annotated[str, AfterValidator(_http_url)]
+Location = Annotated[str, AfterValidator(location)]
+Globs = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_globs)]
+
+
+class Settings(BaseSettings):
+    """Every setting, checked. Secrets are `SecretStr`: they show as stars in a repr, a log or an error."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    ha_url: Url
+    ha_token: SecretStr
+    ha_token_file: Path | None = None
+    ha_ca_file: Path | None = None
+    home_name: str = Field(default="home", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    influxdb_url: Url | None = None
+    influxdb_token: SecretStr | None = None
+    influxdb_org: str | None = None
+    influxdb_bucket: str = Field(default="home_assistant", pattern=r"^[^_\"'].*$")
+    retention_days: int = Field(default=0, ge=0, le=36_500, description="0 keeps everything for ever")
+    weather_provider: Literal["openweathermap", "none"] = "openweathermap"
+    weather_api_key: SecretStr | None = None
+    weather_base_url: Url = "https://api.openweathermap.org"
+    weather_location: Location | None = None
+    weather_cache_minutes: float = Field(default=15, ge=1, le=1440)
+    weather_on_events: bool = True
+    include: Globs = ()
+    exclude: Globs = ()
+    attributes: Literal["json", "none"] = "json"
+    batch_max_events: int = Field(default=5000, ge=1, le=100_000)
+    batch_max_seconds: float = Field(default=1, gt=0, le=300)
+    spool_max_bytes: int = Field(default=64 * MEBIBYTE, ge=MEBIBYTE)
+    data_dir: Path = Path("data")
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8080, ge=0, le=65535)
+    api_token: SecretStr | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "console"] = "auto"
+
+    @model_validator(mode="after")
+    def _influxdb_is_whole(self) -> Settings:
+        if self.influxdb_url and not (self.influxdb_token and self.influxdb_org):
+            raise ValueError("INFLUXDB_URL needs INFLUXDB_TOKEN and INFLUXDB_ORG beside it")
+        return self
+
+    @model_validator(mode="after")
+    def _ca_file_is_there(self) -> Settings:
+        if self.ha_ca_file and not self.ha_ca_file.is_file():
+            raise ValueError(f"HA_CA_FILE: there is no file {self.ha_ca_file}")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  replaced by NAME_FILE
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order of precedence: arguments, environment, secret files named by the environment, `.env`."""
+        return init_settings, env_settings, _SecretFiles(settings_cls), dotenv_settings
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """Secrets from the files that `NAME_FILE` names, as Docker mounts them."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ANN401, ARG002
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the secrets whose `NAME_FILE` is set; raise `ConfigError` naming the file that cannot be read."""
+        found: dict[str, Any] = {}
+        mistakes: list[str] = []
+        for name in SECRETS:
+            if path := os.environ.get(f"{name.upper()}_FILE"):
+                try:
+                    found[name] = Path(path).read_text(encoding="utf-8").strip()
+                except (OSError, UnicodeDecodeError) as error:
+                    mistakes.append(f"{name.upper()}_FILE: cannot read {path} ({type(error).__name__})")
+        if mistakes:
+            raise ConfigError(mistakes)
+        return {name: secret for name, secret in found.items() if secret}
+
+
+def load(**overrides: Any) -> Settings:  # noqa: ANN401  what pydantic takes
+    """Return the settings of this environment; raise `ConfigError` with one sentence per mistake."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise ConfigError([_sentence(mistake) for mistake in error.errors(include_input=False)]) from None
+
+
+def _sentence(mistake: Any) -> str:  # noqa: ANN401  pydantic's ErrorDetails
+    name = "_".join(str(part) for part in mistake["loc"][:1]).upper()
+    said = mistake["msg"].removeprefix("Value error, ")
+    if mistake["type"] == "missing":
+        said = "is not set"
+    return f"{name}: {said}" if name else said

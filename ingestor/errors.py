@@ -1,0 +1,48 @@
+"""The errors of the service: one root, four meanings, each with a bounded `code` for the metric label."""
+
+from __future__ import annotations
+
+
+class IngestorError(Exception):
+    """Root of every error that the service raises on purpose; its text is a sentence that a user can act on."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ConfigError(IngestorError):
+    """The configuration is wrong and only the user can mend it: never restarted. `mistakes` has a sentence each."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("; ".join(mistakes), code="config")
+        self.mistakes = mistakes
+
+
+class CredentialsRefused(IngestorError):
+    """A remote knows us and says no: keep everything, say it loudly, try again slowly."""
+
+    def __init__(self, message: str, *, code: str = "credentials_refused") -> None:
+        super().__init__(message, code=code)
+
+
+class Unavailable(IngestorError):
+    """A remote is away or overloaded: keep everything, back off, try again. `retry_after_seconds` is its own wish."""
+
+    def __init__(self, message: str, *, code: str = "unavailable", retry_after_seconds: float | None = None) -> None:
+        super().__init__(message, code=code)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class RemoteProtocolError(IngestorError):
+    """A remote broke its protocol: start anew with a new session."""
+
+    def __init__(self, message: str, *, code: str = "protocol") -> None:
+        super().__init__(message, code=code)
+
+
+class Rejected(IngestorError):
+    """The data itself is bad: set it aside, count it, go on with the rest."""
+
+    def __init__(self, message: str, *, code: str = "rejected") -> None:
+        super().__init__(message, code=code)

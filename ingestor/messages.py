@@ -1,0 +1,101 @@
+"""What crosses a channel inside the service. Times in `_ns` are Unix nanoseconds, UTC."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from msgspec import Raw, Struct
+
+CausedBy: TypeAlias = Literal["user", "automation", "device"]
+
+
+class Series(Struct, frozen=True, kw_only=True):
+    """The tags of an event: what it is about. An absent tag is unknown. `unit` is the canonical one."""
+
+    home: str
+    entity_id: str
+    domain: str
+    device_class: str | None = None
+    state_class: str | None = None
+    area: str | None = None
+    friendly_name: str | None = None
+    unit: str | None = None
+
+
+class WeatherObservation(Struct, frozen=True, kw_only=True):
+    """The weather at a place: degrees Celsius, percent, hectopascal; `observed_at` in Unix seconds by its provider."""
+
+    location: str
+    temperature: float | None = None
+    humidity: float | None = None
+    pressure: float | None = None
+    condition: str | None = None
+    observed_at: int
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """One state change, enriched. Its time and its series are fixed here, once, and written again unchanged.
+
+    `time_ns` is Home Assistant's `last_updated` (for a removal: when it fired). `state` is absent only on a removal.
+    `value` is finite. `attributes` is the original JSON text. `previous_duration_seconds` is the time from the entity's
+    previous event to this one.
+    """
+
+    time_ns: int
+    series: Series
+    state: str | None = None
+    value: float | None = None
+    previous_state: str | None = None
+    previous_duration_seconds: float | None = None
+    attributes: str | None = None
+    weather: WeatherObservation | None = None
+    persons_home: int | None = None
+    caused_by: CausedBy | None = None
+    removed: bool = False
+
+
+class EntityRecord(Struct, frozen=True, kw_only=True):
+    """What the registries say of an entity, written on change. `labels` are label names, sorted."""
+
+    time_ns: int
+    home: str
+    entity_id: str
+    domain: str
+    friendly_name: str | None = None
+    device: str | None = None
+    area: str | None = None
+    floor: str | None = None
+    labels: tuple[str, ...] = ()
+    integration: str | None = None
+
+
+Record: TypeAlias = Event | EntityRecord | WeatherObservation
+
+
+class SessionStarted(Struct, frozen=True, kw_only=True):
+    """A socket has logged in and subscribed; `results` are Home Assistant's answers by the name of the command.
+
+    The names are those of `homeassistant.session.SYNCHRONISING`; a command that was refused is absent.
+    """
+
+    session: int
+    results: dict[str, Raw]
+
+
+class CommandSent(Struct, frozen=True, kw_only=True):
+    """The answer with this id, in this session's frames, is that of this command."""
+
+    session: int
+    id: int
+    command: str
+
+
+class Frames(Struct, frozen=True, kw_only=True):
+    """Text frames as Home Assistant sent them, in order; each is a JSON object or an array of them."""
+
+    session: int
+    received_at_ns: int
+    frames: tuple[str, ...]
+
+
+HomeMessage: TypeAlias = SessionStarted | CommandSent | Frames

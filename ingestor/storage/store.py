@@ -1,0 +1,49 @@
+"""What a store promises, whichever database stands behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from ingestor.messages import Event, Record
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One line of `ingestor check`: what was tried, whether it works, and what the user can do where it does not."""
+
+    subject: str
+    works: bool
+    detail: str
+    hint: str = ""
+
+
+class Store(Protocol):
+    """A database for records. Writing a record again changes nothing: (measurement, tags, time) is its identity.
+
+    Each method may raise `Unavailable` (try again later) or `CredentialsRefused` (keep everything, tell the user).
+    """
+
+    name: str
+
+    async def prepare(self) -> None:
+        """Make the database ready: files, tables, bucket with its retention. Safe to call again."""
+
+    async def write(self, records: Sequence[Record]) -> None:
+        """Return once every record is confirmed; raise `Rejected` when the database refuses some of them as bad.
+
+        After `Rejected` any part of them may have been written; writing the good ones again is harmless.
+        """
+
+    async def recent(self, *, limit: int, entity_id: str | None = None, before_ns: int | None = None) -> list[Event]:
+        """Return the newest events first, `limit` at most, all older than `before_ns`."""
+
+    async def set_retention(self, days: int) -> None:
+        """Keep events for this many days; 0 is for ever."""
+
+    async def check(self) -> list[Finding]:
+        """Try what writing needs, changing nothing, and say what was found. Raises nothing."""
+
+    async def aclose(self) -> None:
+        """Release files, threads and connections."""

@@ -1,0 +1,178 @@
+"""What the service reports of itself: facts in the past tense. Only this package turns them into metrics and log lines.
+
+Every label is bounded: a home, a code, the id of a child; never an entity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from supervisors import SupervisorEvent
+
+
+class FramesReceived(Struct, frozen=True, kw_only=True):
+    """Text frames came from a home's socket."""
+
+    home: str
+    frames: int
+    size_bytes: int
+
+
+class EventsReceived(Struct, frozen=True, kw_only=True):
+    """State changes of a home were decoded and enriched."""
+
+    home: str
+    events: int
+    newest_ns: int
+
+
+class MessageIgnored(Struct, frozen=True, kw_only=True):
+    """A message that we do not understand was skipped; `code`: malformed_frame, unknown_message, command_failed."""
+
+    home: str
+    code: str
+    detail: str
+
+
+class EventSkipped(Struct, frozen=True, kw_only=True):
+    """An event was left out on purpose; `code`: filtered, repeated."""
+
+    home: str
+    code: str
+    events: int = 1
+
+
+class SessionOpened(Struct, frozen=True, kw_only=True):
+    """A home's socket logged in and subscribed."""
+
+    home: str
+    session: int
+    version: str
+
+
+class SessionClosed(Struct, frozen=True, kw_only=True):
+    """A home's open session ended; `code`: closed, ping_timeout, oversized_frame, protocol, shutdown."""
+
+    home: str
+    session: int
+    code: str
+    detail: str
+
+
+class ConnectFailed(Struct, frozen=True, kw_only=True):
+    """A home could not be reached or refused the token; the next try comes after `retry_seconds`."""
+
+    home: str
+    code: str
+    detail: str
+    retry_seconds: float
+
+
+class RecordsSpooled(Struct, frozen=True, kw_only=True):
+    """The spool holds now this much that the store has not confirmed."""
+
+    pending_events: int
+    pending_bytes: int
+
+
+class RecordsDropped(Struct, frozen=True, kw_only=True):
+    """Records are gone for good, counted once; `reason`: spool_full, rejected, undecodable, shutdown."""
+
+    reason: str
+    records: int
+    detail: str
+
+
+class BatchWritten(Struct, frozen=True, kw_only=True):
+    """The store confirmed a batch; `newest_event_ns` is absent where it held no event."""
+
+    store: str
+    records: int
+    events: int
+    newest_event_ns: int | None
+    duration_seconds: float
+
+
+class StoreReady(Struct, frozen=True, kw_only=True):
+    """The store answered and is prepared for writes."""
+
+    store: str
+
+
+class StoreFailed(Struct, frozen=True, kw_only=True):
+    """The store is away or refuses; nothing is lost; the next try comes after `retry_seconds`."""
+
+    store: str
+    code: str
+    detail: str
+    retry_seconds: float
+
+
+class WeatherUpdated(Struct, frozen=True, kw_only=True):
+    """The provider gave an observation."""
+
+    provider: str
+    observed_at: int
+    summary: str
+
+
+class WeatherFailed(Struct, frozen=True, kw_only=True):
+    """The provider failed; the cached observation serves on."""
+
+    provider: str
+    code: str
+    detail: str
+
+
+class BreakerChanged(Struct, frozen=True, kw_only=True):
+    """The weather's circuit breaker changed its state."""
+
+    state: Literal["closed", "open", "half_open"]
+
+
+class ServiceStarted(Struct, frozen=True, kw_only=True):
+    """The service is up: where its API listens, where its data goes."""
+
+    version: str
+    api: str
+    store: str
+
+
+class ServiceStopping(Struct, frozen=True, kw_only=True):
+    """The drain began; `cause` is the signal's name, or the user's wish."""
+
+    cause: str
+
+
+class Warned(Struct, frozen=True, kw_only=True):
+    """Something that a user must know and that no other fact says; `code` is bounded."""
+
+    code: str
+    detail: str
+
+
+ServiceEvent: TypeAlias = (
+    FramesReceived
+    | EventsReceived
+    | MessageIgnored
+    | EventSkipped
+    | SessionOpened
+    | SessionClosed
+    | ConnectFailed
+    | RecordsSpooled
+    | RecordsDropped
+    | BatchWritten
+    | StoreReady
+    | StoreFailed
+    | WeatherUpdated
+    | WeatherFailed
+    | BreakerChanged
+    | ServiceStarted
+    | ServiceStopping
+    | Warned
+)
+Fact: TypeAlias = ServiceEvent | SupervisorEvent
+Report: TypeAlias = Callable[[Fact], None]
