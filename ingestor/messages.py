@@ -79,6 +79,7 @@ class SessionStarted(Struct, frozen=True, kw_only=True):
     """
 
     session: int
+    at_ns: int
     results: dict[str, Raw]
 
 
@@ -90,12 +91,12 @@ class CommandSent(Struct, frozen=True, kw_only=True):
     command: str
 
 
-class Frames(Struct, frozen=True, kw_only=True):
-    """Text frames as Home Assistant sent them, in order; each is a JSON object or an array of them."""
+class Frame(Struct, frozen=True, kw_only=True):
+    """One text frame as Home Assistant sent it: a JSON object, or an array of them."""
 
     session: int
     received_at_ns: int
-    frames: tuple[str, ...]
+    text: str
 
 
-HomeMessage: TypeAlias = SessionStarted | CommandSent | Frames
+HomeMessage: TypeAlias = SessionStarted | CommandSent | Frame

@@ -1,0 +1,52 @@
+"""Supervision for Trio after the model of Erlang/OTP: specs, strategies, restart intensity, trees.
+
+Nothing in here knows what it supervises. Start with `Supervisor` and `ChildSpec`.
+"""
+
+from supervisors.events import (
+    ChildFailed,
+    ChildRestarting,
+    ChildStarted,
+    ChildStarting,
+    ChildStopped,
+    ChildStuck,
+    Observer,
+    SupervisorEvent,
+    SupervisorGaveUp,
+    SupervisorStateChanged,
+)
+from supervisors.inbox import Inbox, Outbox
+from supervisors.machine import IntensityExceeded, StartTimeout
+from supervisors.snapshot import ChildSnapshot, SupervisorSnapshot, render
+from supervisors.specs import Backoff, ChildSpec, Intensity, Progress, Restart, SpecError, Start, StopOrder, Strategy
+from supervisors.supervisor import Supervisor
+
+__all__ = [
+    "Backoff",
+    "ChildFailed",
+    "ChildRestarting",
+    "ChildSnapshot",
+    "ChildSpec",
+    "ChildStarted",
+    "ChildStarting",
+    "ChildStopped",
+    "ChildStuck",
+    "Inbox",
+    "Intensity",
+    "IntensityExceeded",
+    "Observer",
+    "Outbox",
+    "Progress",
+    "Restart",
+    "SpecError",
+    "Start",
+    "StartTimeout",
+    "StopOrder",
+    "Strategy",
+    "Supervisor",
+    "SupervisorEvent",
+    "SupervisorGaveUp",
+    "SupervisorSnapshot",
+    "SupervisorStateChanged",
+    "render",
+]

@@ -1,0 +1,1 @@
+"""From a state change to an event: units, values, presence, registries. Pure."""

@@ -1,0 +1,1 @@
+"""The client of Home Assistant: protocol, connection, and what its stream means."""

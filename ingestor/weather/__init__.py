@@ -1,0 +1,1 @@
+"""The weather at the home: provider, circuit breaker, poller."""

@@ -1,0 +1,22 @@
+"""How many persons are at home, from the states of `person.*`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class Presence:
+    """The last known state of every person; a value that is never changed in place."""
+
+    def __init__(self, states: Mapping[str, str] | None = None) -> None:
+        self._states = states
+
+    @property
+    def persons_home(self) -> int | None:
+        """How many persons are in the state `home`; none while no states are known."""
+        return None if self._states is None else sum(state == "home" for state in self._states.values())
+
+    def changed(self, entity_id: str, state: str | None) -> Presence:
+        """Return the presence after a person's change; no state means that the person was removed."""
+        others = {known: old for known, old in (self._states or {}).items() if known != entity_id}
+        return Presence(others if state is None else others | {entity_id: state})

@@ -1,0 +1,120 @@
+"""The step that turns a state change into an event: identity, series, value, weather, presence.
+
+It works in batches that are taken back until accepted: a crash between `begin` and `accept` leaves no trace, so that
+the same batch done again gives the same events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from msgspec import Struct
+
+from ingestor.enrichment.metadata import Registry
+from ingestor.enrichment.presence import Presence
+from ingestor.enrichment.series import Described, describe
+from ingestor.enrichment.values import value
+from ingestor.homeassistant import wire
+from ingestor.messages import CausedBy, Event, WeatherObservation
+
+
+class Known(Struct, frozen=True):
+    """What is remembered of an entity: its last change's microsecond with the contexts seen in it, and its series."""
+
+    at_us: int
+    contexts: tuple[str, ...]
+    described: Described
+
+
+class Knowledge(Struct, frozen=True):
+    """Everything that enrichment knows of a home, beside its entities; replaced as a whole."""
+
+    registry: Registry
+    presence: Presence
+
+
+class Enricher:
+    """Turns the changes of one home into events. Not safe to share between homes."""
+
+    def __init__(
+        self, home: str, weather: Callable[[], WeatherObservation | None], *, with_attributes: bool = True
+    ) -> None:
+        self.knowledge = Knowledge(Registry(), Presence())
+        self._home = home
+        self._weather = weather
+        self._with_attributes = with_attributes
+        self._entities: dict[str, Known] = {}
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what was not accepted, and start a batch."""
+        self.draft = self.knowledge
+        self._changed: dict[str, Known] = {}
+        self._observation = self._weather()
+
+    def accept(self) -> None:
+        """Make the batch's knowledge the enricher's own."""
+        self.knowledge = self.draft
+        self._entities.update(self._changed)
+        self._changed = {}
+
+    def learn_states(self, states: Mapping[str, str]) -> None:
+        """Take the persons among these states, by entity id, as all the persons there are."""
+        persons = {entity_id: state for entity_id, state in states.items() if entity_id.startswith("person.")}
+        self.draft = Knowledge(self.draft.registry, Presence(persons))
+
+    def learn_registry(self, registry: Registry) -> None:
+        """Use these registries from the next change on."""
+        self.draft = Knowledge(registry, self.draft.presence)
+
+    def observe(self, entity_id: str, state: str | None) -> None:
+        """Note a person's change, also of one that is not stored."""
+        if entity_id.startswith("person."):
+            self.draft = Knowledge(self.draft.registry, self.draft.presence.changed(entity_id, state))
+
+    def enrich(self, entity_id: str, change: wire.Event) -> Event | None:
+        """Return the event, or none for a change that was seen already."""
+        old, new = change.data.old_state, change.data.new_state
+        at_us = wire.microseconds(new.last_updated if new else change.time_fired)
+        known = self._changed.get(entity_id) or self._entities.get(entity_id)
+        contexts: tuple[str, ...] = (change.context.id,)
+        if known is not None and known.at_us == at_us:
+            if change.context.id in known.contexts:
+                return None
+            contexts = (*known.contexts, change.context.id)
+        self.observe(entity_id, new.state if new else None)
+        described = self._describe(entity_id, change.data, known.described if known else None)
+        self._changed[entity_id] = Known(at_us, contexts, described)
+        return Event(
+            time_ns=at_us * 1000 + len(contexts) - 1,
+            series=described.series,
+            state=new.state if new else None,
+            value=value(described.series.domain, new.state, described.conversion) if new else None,
+            previous_state=old.state if old else None,
+            previous_duration_seconds=(at_us - wire.microseconds(old.last_updated)) / 1e6 if old else None,
+            attributes=_text(new) if new and self._with_attributes else None,
+            weather=self._observation,
+            persons_home=self.draft.presence.persons_home,
+            caused_by=_caused_by(change.context),
+            removed=new is None,
+        )
+
+    def _describe(self, entity_id: str, data: wire.EventData, last: Described | None) -> Described:
+        """Find the series; a removal and an unavailable state carry the tags last known of the entity."""
+        source = data.new_state
+        if source is None or source.state == "unavailable":
+            if last is not None:
+                return last
+            source = next((state for state in (data.old_state, source) if state), None)
+        attributes = _text(source) if source else "{}"
+        return describe(self._home, entity_id, attributes, self.draft.registry, last)
+
+
+def _text(state: wire.State) -> str:
+    return str(bytes(state.attributes), "utf-8")
+
+
+def _caused_by(context: wire.Context) -> CausedBy:
+    if context.user_id:
+        return "user"
+    return "automation" if context.parent_id else "device"

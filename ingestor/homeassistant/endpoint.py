@@ -1,0 +1,102 @@
+"""Where a home is and how its socket is opened; every failure becomes a sentence that the user can act on."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import trio
+from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError, WebSocketConnection, wrap_client_stream
+
+from ingestor.errors import CredentialsRefused, RemoteProtocolError, Unavailable
+
+MAXIMUM_MESSAGE_BYTES = 64 * 1024 * 1024  # a burst of 4,000 changes came as one frame of 4.3 MB
+RECEIVE_BUFFER_BYTES = 256 * 1024  # a third of the cost per event of the library's 4 KiB
+QUEUED_MESSAGES = 8
+CLOSE_SECONDS = 1.0
+_FORBIDDEN = {401, 403}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A home's address. `token` is asked anew for each login; it is kept out of the repr."""
+
+    home: str
+    url: str
+    token: Callable[[], str]
+    ca_file: Path | None = None
+
+    def __repr__(self) -> str:
+        """Show where it is, without its token."""
+        return f"Endpoint(home={self.home!r}, url={self.url!r})"
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[WebSocketConnection]:
+        """Hold an open socket; it is closed at the end, by force after a second.
+
+        Raises `Unavailable`, `CredentialsRefused` (the address is banned) or `RemoteProtocolError` while opening.
+        """
+        stream = await self._stream()
+        try:
+            async with trio.open_nursery() as nursery:
+                socket = await self._upgrade(nursery, stream)
+                try:
+                    yield socket
+                finally:
+                    with trio.move_on_after(CLOSE_SECONDS, shield=True):
+                        await socket.aclose()
+                    nursery.cancel_scope.cancel()
+        finally:
+            await trio.aclose_forcefully(stream)
+
+    async def _stream(self) -> trio.SocketStream | trio.SSLStream[trio.SocketStream]:
+        parts = urlsplit(self.url)
+        host, port = str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            if parts.scheme == "http":
+                return await trio.open_tcp_stream(host, port)
+            stream = await trio.open_ssl_over_tcp_stream(
+                host, port, ssl_context=ssl.create_default_context(cafile=self.ca_file), https_compatible=True
+            )
+        except OSError as error:
+            raise Unavailable(f"no connection to {self.url}: {error}", code="unreachable") from None
+        try:
+            await stream.do_handshake()
+        except BaseException as error:
+            await trio.aclose_forcefully(stream)
+            if isinstance(error, trio.BrokenResourceError):
+                raise Unavailable(self._tls_sentence(error.__cause__), code="tls") from None
+            raise
+        return stream
+
+    def _tls_sentence(self, cause: BaseException | None) -> str:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"the certificate of {self.url} is not trusted ({cause.verify_message}); set HA_CA_FILE to its CA"
+        return f"no TLS with {self.url}: {cause}"
+
+    async def _upgrade(
+        self, nursery: trio.Nursery, stream: trio.SocketStream | trio.SSLStream[trio.SocketStream]
+    ) -> WebSocketConnection:
+        parts = urlsplit(self.url)
+        try:
+            return await wrap_client_stream(
+                nursery,
+                stream,
+                parts.netloc,
+                f"{parts.path}/api/websocket",
+                message_queue_size=QUEUED_MESSAGES,
+                max_message_size=MAXIMUM_MESSAGE_BYTES,
+                receive_buffer_size=RECEIVE_BUFFER_BYTES,
+            )
+        except ConnectionRejected as error:
+            if error.status_code in _FORBIDDEN:
+                raise CredentialsRefused(
+                    f"Home Assistant forbids this machine's address (HTTP {error.status_code}): see its ip_bans.yaml"
+                ) from None
+            raise RemoteProtocolError(f"{self.url} answered HTTP {error.status_code}, no WebSocket") from None
+        except (HandshakeError, ConnectionClosed):
+            raise RemoteProtocolError(f"what answers at {self.url} does not speak WebSocket") from None

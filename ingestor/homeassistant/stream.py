@@ -1,0 +1,185 @@
+"""What a home's messages mean: changes become events, answers become knowledge, the rest is counted. Pure.
+
+Work is taken in batches, as in enrichment: `take` may be repeated until `accept`, with the same outcome.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+from msgspec import Raw, Struct
+
+from ingestor.enrichment.step import Enricher
+from ingestor.homeassistant import wire
+from ingestor.homeassistant.session import REGISTRY_EVENTS
+from ingestor.messages import CommandSent, EntityRecord, Event, Frame, HomeMessage, Record, SessionStarted
+from metrics import facts
+
+_REGISTRIES = ("floors", "areas", "labels", "devices", "entities")
+_DETAIL_CHARACTERS = 500
+
+
+class Location(Struct, frozen=True):
+    """Where the home is, in degrees, by Home Assistant's own configuration."""
+
+    latitude: float
+    longitude: float
+
+
+class _Named(Struct):
+    friendly_name: object = None
+
+
+class _EntityState(Struct):
+    entity_id: str
+    state: str
+    attributes: _Named = _Named()
+
+
+@dataclass(slots=True)
+class Taken:
+    """What a batch of messages came to. `stale` names the answers to ask Home Assistant for again."""
+
+    records: list[Record] = field(default_factory=list)
+    reports: list[facts.ServiceEvent] = field(default_factory=list)
+    stale: set[str] = field(default_factory=set)
+    location: Location | None = None
+
+
+class Stream:
+    """Reads the stream of one home. `wanted` says of an entity id whether its changes are stored."""
+
+    def __init__(self, home: str, enricher: Enricher, wanted: Callable[[str], bool]) -> None:
+        self._home = home
+        self._enricher = enricher
+        self._wanted = wanted
+        self._asked: dict[int, str] = {}
+        self._names: dict[str, str] = {}
+        self._written: dict[str, EntityRecord] = {}
+        self._begin()
+
+    def take(self, messages: list[HomeMessage]) -> Taken:
+        """Return what the messages come to, without remembering it yet."""
+        self._begin()
+        for message in messages:
+            match message:
+                case Frame():
+                    self._frame(message.text)
+                case CommandSent():
+                    self._draft_asked[message.id] = message.command
+                case SessionStarted():
+                    self._draft_asked.clear()
+                    self._learn(message.results)
+        self._count_received()
+        return self._taken
+
+    def accept(self) -> None:
+        """Remember what the last `take` learned."""
+        self._enricher.accept()
+        self._asked, self._names, self._written = self._draft_asked, self._draft_names, self._draft_written
+
+    def _begin(self) -> None:
+        self._enricher.begin()
+        self._taken = Taken()
+        self._draft_asked = dict(self._asked)
+        self._draft_names = self._names
+        self._draft_written = self._written
+        self._skipped = {"filtered": 0, "repeated": 0}
+
+    def _frame(self, text: str) -> None:
+        for message in wire.decode(text):
+            if isinstance(message, wire.Undecodable):
+                self._undecodable(message)
+            elif message.event is not None:
+                self._event(message.event)
+            elif message.type == "result":
+                self._answer(message)
+            elif message.type != "pong":
+                self._ignore("unknown_message", f"type {message.type}")
+
+    def _event(self, event: wire.Event) -> None:
+        if event.event_type == "state_changed":
+            self._change(event)
+        elif event.event_type in REGISTRY_EVENTS:
+            self._taken.stale.update(REGISTRY_EVENTS[event.event_type])
+        else:
+            self._ignore("unknown_message", f"event {event.event_type}")
+
+    def _change(self, event: wire.Event) -> None:
+        entity_id = str(event.data.entity_id)
+        try:
+            if not self._wanted(entity_id):
+                self._enricher.observe(entity_id, event.data.new_state.state if event.data.new_state else None)
+                self._skipped["filtered"] += 1
+            elif enriched := self._enricher.enrich(entity_id, event):
+                self._taken.records.append(enriched)
+            else:
+                self._skipped["repeated"] += 1
+        except Exception:  # noqa: BLE001  one bad event never stops the stream; it is reported with its traceback
+            self._drop(f"{entity_id}: {traceback.format_exc(limit=-3)}")
+
+    def _answer(self, message: wire.Message) -> None:
+        name = self._draft_asked.pop(message.id or 0, None)
+        if name is not None and message.success:
+            self._learn({name: message.result})
+        elif not message.success:
+            reason = f"{message.error.code}: {message.error.message}" if message.error else "no reason given"
+            self._ignore("command_failed", f"{name or 'a command'}: {reason}")
+
+    def _learn(self, answers: Mapping[str, Raw]) -> None:
+        """Take each answer that can be read; one that cannot leaves what was known."""
+        for learn, names in ((self._learn_config, ("config",)), (self._learn_states, ("states",)),
+                             (self._learn_registry, _REGISTRIES)):  # fmt: skip
+            given = {name: answers[name] for name in names if name in answers}
+            try:
+                if given:
+                    learn(given)
+            except msgspec.MsgspecError as error:
+                self._ignore("command_failed", f"{', '.join(given)}: {error}")
+
+    def _learn_config(self, answers: Mapping[str, Raw]) -> None:
+        self._taken.location = msgspec.json.decode(answers["config"], type=Location)
+
+    def _learn_states(self, answers: Mapping[str, Raw]) -> None:
+        states = msgspec.json.decode(answers["states"], type=list[_EntityState])
+        self._enricher.learn_states({state.entity_id: state.state for state in states})
+        names = {state.entity_id: state.attributes.friendly_name for state in states}
+        self._draft_names = self._names | {entity: name for entity, name in names.items() if isinstance(name, str)}
+
+    def _learn_registry(self, answers: Mapping[str, Raw]) -> None:
+        registry = self._enricher.draft.registry.updated(answers)
+        self._enricher.learn_registry(registry)
+        known = registry.records(self._home, self._draft_names)
+        self._taken.records += [
+            record
+            for entity_id, record in known.items()
+            if self._wanted(entity_id) and self._draft_written.get(entity_id) != record
+        ]
+        self._draft_written = known
+
+    def _undecodable(self, message: wire.Undecodable) -> None:
+        if message.is_event:
+            self._drop(f"{message.reason} in {message.text}")
+        else:
+            self._ignore("malformed_frame", f"{message.reason} in {message.text}")
+
+    def _ignore(self, code: str, detail: str) -> None:
+        self._taken.reports.append(facts.MessageIgnored(home=self._home, code=code, detail=detail[:_DETAIL_CHARACTERS]))
+
+    def _drop(self, detail: str) -> None:
+        self._taken.reports.append(
+            facts.RecordsDropped(reason="undecodable", records=1, detail=detail[-_DETAIL_CHARACTERS:])
+        )
+
+    def _count_received(self) -> None:
+        events = [record for record in self._taken.records if isinstance(record, Event)]
+        if events:
+            self._taken.reports.append(
+                facts.EventsReceived(home=self._home, events=len(events), newest_ns=events[-1].time_ns)
+            )
+        for code, number in self._skipped.items():
+            if number:
+                self._taken.reports.append(facts.EventSkipped(home=self._home, code=code, events=number))

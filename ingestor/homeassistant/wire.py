@@ -1,0 +1,118 @@
+"""The codec of Home Assistant's WebSocket messages: typed, with attributes left as the JSON text that was sent.
+
+Shapes as core 2025.4.4 sends them; unknown keys are skipped, so newer versions decode too.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Context(Struct, frozen=True):
+    """Who or what caused a change; a parent means that another change did."""
+
+    id: str = ""
+    parent_id: str | None = None
+    user_id: str | None = None
+
+
+class State(Struct, frozen=True):
+    """A state of an entity. `last_updated` has microseconds and an offset; `attributes` is a JSON object."""
+
+    entity_id: str
+    state: str
+    last_updated: datetime
+    attributes: Raw = Raw(b"{}")
+    context: Context = Context()
+
+
+class EventData(Struct, frozen=True):
+    """What an event carries. A state change without `new_state` is a removal, one without `old_state` a creation."""
+
+    entity_id: Any = None
+    old_state: State | None = None
+    new_state: State | None = None
+
+
+class Event(Struct, frozen=True):
+    """An event of Home Assistant's bus."""
+
+    event_type: str
+    time_fired: datetime
+    data: EventData = EventData()
+    context: Context = Context()
+
+
+class Failure(Struct, frozen=True):
+    """Why a command failed; `code` is Home Assistant's own word, like `unknown_command`."""
+
+    code: str = "unknown"
+    message: str = ""
+
+
+class Message(Struct, frozen=True):
+    """Any message of the server: `event`, `result`, `pong`, or of the authentication phase, which has no ids."""
+
+    type: str
+    id: int | None = None
+    event: Event | None = None
+    success: bool = False
+    result: Raw = Raw(b"null")
+    error: Failure | None = None
+    message: str = ""
+    ha_version: str = ""
+
+
+class Undecodable(Struct, frozen=True):
+    """A message, or a whole frame, that is not of the shapes above; `text` is what was sent."""
+
+    text: str
+    reason: str
+    is_event: bool
+
+
+_object = msgspec.json.Decoder(Message)
+_array = msgspec.json.Decoder(list[Message])
+_parts = msgspec.json.Decoder(list[Raw])
+
+
+def decode(frame: str) -> list[Message | Undecodable]:
+    """Return the messages of a frame, in order. One bad message never costs its neighbours. Raises nothing."""
+    try:
+        return list(_array.decode(frame)) if frame.startswith("[") else [_object.decode(frame)]
+    except (msgspec.DecodeError, UnicodeError) as error:
+        if not frame.startswith("["):
+            return [_undecodable(frame, error)]
+    try:
+        parts = _parts.decode(frame)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        return [_undecodable(frame, error)]
+    return [_decode_one(bytes(part)) for part in parts]
+
+
+def _decode_one(part: bytes) -> Message | Undecodable:
+    try:
+        return _object.decode(part)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        return _undecodable(part.decode(errors="replace"), error)
+
+
+def _undecodable(text: str, error: Exception) -> Undecodable:
+    return Undecodable(text=text, reason=str(error), is_event='"state_changed"' in text)
+
+
+def encode(message: dict[str, Any]) -> str:
+    """Return the text frame of a command."""
+    return msgspec.json.encode(message).decode()
+
+
+def microseconds(moment: datetime) -> int:
+    """Return Unix microseconds, exactly."""
+    delta = moment - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds

@@ -1,0 +1,76 @@
+"""The two ends of a stage that loses nothing when it crashes. Both are held by the tree, not by the actor.
+
+A stage peeks at the inbox, works without an await, appends to the outbox and commits, and only then flushes:
+
+    batch = await inbox.peek()
+    for item in work(batch):
+        outbox.append(item)
+    inbox.commit()
+    await outbox.flush()
+
+A crash before `commit` repeats the work; one after it repeats only the flush.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+import trio
+
+T = TypeVar("T")
+
+
+class Inbox(Generic[T]):
+    """The receiving end of a channel that forgets an item only when told to."""
+
+    def __init__(self, channel: trio.MemoryReceiveChannel[T]) -> None:
+        self._channel = channel
+        self._held: list[T] = []
+
+    @property
+    def held(self) -> bool:
+        """An item was peeked at and not committed."""
+        return bool(self._held)
+
+    async def peek(self) -> T:
+        """Return what is held, or receive one item and hold it. Raises `trio.EndOfChannel` when there will be none."""
+        if not self._held:
+            self._held.append(await self._channel.receive())
+        return self._held[0]
+
+    def commit(self) -> None:
+        """Forget what is held."""
+        self._held.clear()
+
+    async def aclose(self) -> None:
+        """Close the channel's end."""
+        await self._channel.aclose()
+
+
+class Outbox(Generic[T]):
+    """The sending end of a channel of lists that forgets items only when they were sent."""
+
+    def __init__(self, channel: trio.MemorySendChannel[list[T]]) -> None:
+        self._channel = channel
+        self._items: list[T] = []
+        self._sending = trio.Lock()
+
+    def __len__(self) -> int:
+        """Return how many items wait to be sent."""
+        return len(self._items)
+
+    def append(self, item: T) -> None:
+        """Hold an item for the next flush."""
+        self._items.append(item)
+
+    async def flush(self) -> None:
+        """Send everything that is held, as one list; after a cancellation it is still held, or it was sent."""
+        async with self._sending:
+            if self._items:
+                items = list(self._items)
+                await self._channel.send(items)
+                del self._items[: len(items)]
+
+    async def aclose(self) -> None:
+        """Close the channel's end: its receiver sees the end of the stream."""
+        await self._channel.aclose()
