@@ -1,4 +1,4 @@
-"""What the service reports of itself: facts in the past tense. Only this package turns them into metrics and log lines.
+"""What the service reports of itself: facts in the past tense. Only this package makes metrics and log lines of them.
 
 Every label is bounded: a home, a code, the id of a child; never an entity.
 """

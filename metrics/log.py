@@ -1,0 +1,137 @@
+"""Facts as structured log lines: JSON, or for people on a terminal. No known secret passes."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Collection
+from typing import Any, Literal, TextIO, cast
+
+import msgspec
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+import supervisors
+from metrics import facts
+
+_FREQUENT = (
+    facts.FramesReceived,
+    facts.EventsReceived,
+    facts.EventSkipped,
+    facts.RecordsSpooled,
+    facts.BatchWritten,
+    supervisors.ChildStarting,
+    supervisors.ChildStarted,
+    supervisors.SupervisorStateChanged,
+)
+_BAD = (
+    facts.ConnectFailed,
+    facts.SessionClosed,
+    facts.MessageIgnored,
+    facts.StoreFailed,
+    facts.WeatherFailed,
+    facts.Warned,
+    supervisors.ChildRestarting,
+)
+_WORSE = (
+    facts.RecordsDropped,
+    supervisors.ChildFailed,
+    supervisors.ChildStuck,
+    supervisors.SupervisorGaveUp,
+)
+_TEXT_CHARACTERS = 4000
+_SHORTEST_SECRET = 4
+
+
+def configure(
+    *, level: str, style: Literal["auto", "json", "console"], secrets: Collection[str], stream: TextIO | None = None
+) -> None:
+    """Send every log line of the process, of libraries too, through one chain to standard error."""
+    stream = stream or sys.stderr
+    console = style == "console" or (style == "auto" and stream.isatty())
+    shared: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.dict_tracebacks if not console else structlog.processors.format_exc_info,
+        _Redactor(secrets),
+    ]
+    renderer: Processor = structlog.dev.ConsoleRenderer(colors=False) if console else _json
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for noisy in ("trio-websocket", "httpx", "httpcore", "urllib3", "hypercorn.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+class LogReporter:
+    """A `Report` that writes one line per fact."""
+
+    def __init__(self) -> None:
+        self._log = structlog.stdlib.get_logger("ingestor")
+
+    def __call__(self, fact: facts.Fact) -> None:
+        """Write the fact, as loudly as it deserves."""
+        fields = _fields(fact)
+        if isinstance(fact, supervisors.ChildFailed):
+            fields["exc_info"] = fact.error
+        self._log.log(_level(fact), type(fact).__name__, **fields)
+
+
+def _level(fact: facts.Fact) -> int:
+    if isinstance(fact, _WORSE):
+        return logging.ERROR
+    if isinstance(fact, facts.SessionClosed) and fact.code == "shutdown":
+        return logging.INFO
+    if isinstance(fact, _BAD):
+        return logging.WARNING
+    return logging.DEBUG if isinstance(fact, _FREQUENT) else logging.INFO
+
+
+def _fields(fact: facts.Fact) -> dict[str, Any]:
+    if isinstance(fact, msgspec.Struct):
+        return msgspec.structs.asdict(fact)
+    fields = {name: getattr(fact, name) for name in fact.__dataclass_fields__}
+    return {name: "/".join(value) if name == "path" else value for name, value in fields.items() if name != "error"}
+
+
+def _json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    return msgspec.json.encode(event, enc_hook=repr).decode()
+
+
+class _Redactor:
+    """Replaces every known secret in a line, and cuts texts that are too long; the last line of defence."""
+
+    def __init__(self, secrets: Collection[str]) -> None:
+        self._secrets = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        return cast("EventDict", self._clean(dict(event)))
+
+    def _clean(self, value: Any) -> Any:  # noqa: ANN401  any part of a log line
+        match value:
+            case str():
+                for secret in self._secrets:
+                    value = value.replace(secret, "***")
+                return value[:_TEXT_CHARACTERS]
+            case dict():
+                return {key: self._clean(part) for key, part in value.items() if not str(key).startswith("_")} | {
+                    key: part for key, part in value.items() if str(key).startswith("_")
+                }
+            case list() | tuple():
+                return [self._clean(part) for part in value]
+            case None | bool() | int() | float():
+                return value
+        return self._clean(repr(value))
