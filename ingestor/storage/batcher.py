@@ -1,0 +1,59 @@
+"""When a batch is due, how long to wait for a store that failed, how a refused batch is taken apart. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from random import Random
+
+from ingestor.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
+from ingestor.messages import Record
+
+FIRST_RETRY_SECONDS = 0.5
+MAXIMUM_RETRY_SECONDS = 30.0
+REFUSED_RETRY_SECONDS = 60.0
+
+
+def wait_seconds(pending: int, oldest_age: float, *, maximum_events: int, maximum_seconds: float) -> float:
+    """Return how long to wait for more before writing: 0 when a batch is due."""
+    return 0.0 if pending >= maximum_events else max(0.0, maximum_seconds - oldest_age)
+
+
+class Retry:
+    """The waits between the tries of a store that does not take a batch, in seconds."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._failures = 0
+
+    def succeeded(self) -> None:
+        """Start anew."""
+        self._failures = 0
+
+    def after(self, error: IngestorError) -> float:
+        """Return the wait after a failure: doubling with jitter, never shorter than the store itself asked for."""
+        if isinstance(error, CredentialsRefused):
+            return REFUSED_RETRY_SECONDS
+        ceiling = min(MAXIMUM_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0**self._failures)
+        self._failures = min(self._failures + 1, 16)
+        wished = error.retry_after_seconds if isinstance(error, Unavailable) else None
+        return max(ceiling / 2 + self._random.random() * ceiling / 2, wished or 0.0)
+
+
+Bisection = Generator[Sequence[Record], Rejected | None, list[tuple[Record, Rejected]]]
+
+
+def bisect(records: Sequence[Record], refused: Rejected) -> Bisection:
+    """Find the records of a refused batch that are bad themselves.
+
+    Yields parts to write, and is sent none for a part that was taken or the refusal. Returns the bad ones, each with
+    what the store said of it. Every good record has been written once at the end.
+    """
+    if len(records) == 1:
+        return [(records[0], refused)]
+    bad: list[tuple[Record, Rejected]] = []
+    middle = len(records) // 2
+    for part in (records[:middle], records[middle:]):
+        said = yield part
+        if said is not None:
+            bad += yield from bisect(part, said)
+    return bad

@@ -1,0 +1,239 @@
+"""InfluxDB 2.7 as the store, through influxdb-client; what its answers mean was measured on 2.7.12.
+
+| answer | meaning |
+|---|---|
+| 204 | all written |
+| 400, 413 | refused as a whole |
+| 422 | points that conflict or are too old were left out, the others written |
+| 401, 403, 404 | this token may not, or there is no such bucket: keep everything, tell the user |
+| 429, 5xx, no answer | away: keep everything, try again |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import httpx
+import trio
+from influxdb_client.client.influxdb_client import InfluxDBClient
+from influxdb_client.client.write_api import SYNCHRONOUS
+from influxdb_client.rest import ApiException
+from pydantic import SecretStr
+from urllib3.exceptions import HTTPError
+
+from ingestor.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
+from ingestor.messages import Event, Record, Series, WeatherObservation
+from ingestor.storage.lines import EVENTS, LineEncoder
+from ingestor.storage.store import Finding
+
+TIMEOUT_SECONDS = 10.0
+DAY_SECONDS = 86_400
+OURS = "made by ha-ingestor"  # the description that tells our bucket, whose retention we may change
+RANGES_SECONDS = (3600, DAY_SECONDS, 30 * DAY_SECONDS, None)  # widening: a search in everything is slow
+_ACCOUNT_STATUS = {401, 403, 404}
+_BAD_STATUS = {400, 413, 422}
+
+T = TypeVar("T")
+
+
+class InfluxDBStore:
+    """Writes lines into one bucket, from one thread at a time. The token never appears in an error."""
+
+    name = "influxdb"
+
+    def __init__(self, *, url: str, token: SecretStr, org: str, bucket: str, retention_days: int) -> None:
+        self._url = url
+        self._org = org
+        self._bucket = bucket
+        self._retention_days = retention_days
+        self._client = InfluxDBClient(
+            url=url, token=token.get_secret_value(), org=org, timeout=int(TIMEOUT_SECONDS * 1000), retries=False
+        )
+        self._write_api = self._client.write_api(write_options=SYNCHRONOUS)
+        self._headers = {"Authorization": f"Token {token.get_secret_value()}"}
+        self._limiter = trio.CapacityLimiter(1)
+        self._encoder = LineEncoder()
+
+    async def prepare(self) -> None:
+        """Make the bucket with its retention when it is missing; a token that may not is no failure until a write."""
+        await self._in_thread(self._make_bucket)
+
+    async def write(self, records: Sequence[Record]) -> None:
+        """Write all records in one request."""
+        lines = self._encoder.encode(records)
+        if lines:
+            await self._in_thread(lambda: self._write_api.write(bucket=self._bucket, org=self._org, record=lines))
+
+    async def recent(self, *, limit: int, entity_id: str | None = None, before_ns: int | None = None) -> list[Event]:
+        """Return the newest events first, by InfluxQL, which is faster than Flux over many series."""
+        rows: list[dict[str, Any]] = []
+        for seconds in RANGES_SECONDS:
+            rows = await self._select(_query(limit, entity_id, before_ns, seconds))
+            if len(rows) >= limit:
+                break
+        return [_event(row) for row in rows]
+
+    async def set_retention(self, days: int) -> None:
+        """Set the bucket's retention, if the bucket was made by us."""
+        self._retention_days = days
+        await self._in_thread(self._apply_retention)
+
+    async def check(self) -> list[Finding]:
+        """Ask for the server's health and for the bucket."""
+        try:
+            async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as client:
+                health = await client.get(f"{self._url}/health")
+            version = health.json().get("version", "")
+        except (httpx.HTTPError, ValueError, AttributeError) as error:
+            hint = "is INFLUXDB_URL right, and does InfluxDB run there?"
+            return [Finding(subject="database", works=False, detail=f"{self._url}: {_short(error)}", hint=hint)]
+        return [
+            Finding(subject="database", works=True, detail=f"InfluxDB {version} at {self._url}"),
+            await self._check_bucket(),
+        ]
+
+    async def aclose(self) -> None:
+        """Close the client's connections."""
+        self._write_api.close()
+        self._client.close()
+
+    async def _check_bucket(self) -> Finding:
+        subject = "bucket"
+        try:
+            found = await self._in_thread(self._find_bucket)
+        except IngestorError as error:
+            hint = "INFLUXDB_TOKEN needs to read and write the bucket of INFLUXDB_ORG"
+            return Finding(subject=subject, works=False, detail=str(error), hint=hint)
+        if found is None:
+            detail = (
+                f"{self._bucket} does not exist yet, or this token may not see it; it is made at the start if allowed"
+            )
+            return Finding(subject=subject, works=True, detail=detail)
+        return Finding(subject=subject, works=True, detail=f"{self._bucket} in {self._org}")
+
+    async def _select(self, query: str) -> list[dict[str, Any]]:
+        parameters = {"db": self._bucket, "q": query, "epoch": "ns"}
+        try:
+            async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, headers=self._headers) as client:
+                answer = await client.get(f"{self._url}/query", params=parameters)
+        except httpx.HTTPError as error:
+            raise Unavailable(f"no answer from InfluxDB at {self._url}: {_short(error)}") from None
+        if answer.status_code in _ACCOUNT_STATUS:
+            raise self._refused(answer.status_code, answer.text)
+        if answer.is_error:
+            raise Unavailable(f"InfluxDB answered {answer.status_code}: {answer.text[:200]}", code="server_error")
+        [result] = answer.json()["results"]
+        return [
+            dict(zip(series["columns"], values, strict=True))
+            for series in result.get("series", [])
+            for values in series["values"]
+        ]
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        def mapped() -> T:
+            try:
+                return work()
+            except ApiException as error:
+                raise self._meaning(error) from None
+            except HTTPError as error:
+                raise Unavailable(
+                    f"no answer from InfluxDB at {self._url}: {_short(error)}", code="no_answer"
+                ) from None
+
+        return await trio.to_thread.run_sync(mapped, abandon_on_cancel=True, limiter=self._limiter)
+
+    def _find_bucket(self) -> Any:  # noqa: ANN401  the library's type is not exported
+        """Return the bucket; a token that may not see it gets an empty list, one that may see all gets 404."""
+        api: Any = self._client.buckets_api()
+        try:
+            found = api.find_buckets(name=self._bucket, org=self._org).buckets
+        except ApiException as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+        return found[0] if found else None
+
+    def _make_bucket(self) -> None:
+        try:
+            if self._find_bucket() is None:
+                self._client.buckets_api().create_bucket(
+                    bucket_name=self._bucket, org=self._org, description=OURS, retention_rules=self._rules()
+                )
+        except ApiException as error:
+            if error.status not in _ACCOUNT_STATUS | {422}:  # 422: it was made in the meantime
+                raise
+
+    def _apply_retention(self) -> None:
+        bucket = self._find_bucket()
+        if bucket is not None and bucket.description == OURS:
+            bucket.retention_rules = self._rules()
+            self._client.buckets_api().update_bucket(bucket=bucket)
+
+    def _rules(self) -> list[dict[str, Any]]:
+        return [{"type": "expire", "everySeconds": self._retention_days * DAY_SECONDS}]  # 0 is for ever
+
+    def _meaning(self, error: ApiException) -> IngestorError:
+        said = str(error.body or error.reason or "")[:1000]
+        if error.status in _ACCOUNT_STATUS:
+            return self._refused(error.status, said)
+        if error.status in _BAD_STATUS:
+            code = "expired" if "outside retention policy" in said else "rejected"
+            return Rejected(f"InfluxDB refused the points ({error.status}): {said}", code=code)
+        wished = str(dict(error.headers or {}).get("Retry-After", ""))
+        return Unavailable(
+            f"InfluxDB answered {error.status}: {said[:200]}",
+            code="server_error",
+            retry_after_seconds=float(wished) if wished.isdecimal() else None,
+        )
+
+    def _refused(self, status: int, said: str) -> CredentialsRefused:
+        sentences = {
+            401: "InfluxDB does not know INFLUXDB_TOKEN",
+            403: f"INFLUXDB_TOKEN may not write to the bucket {self._bucket}",
+            404: f"there is no bucket {self._bucket} in {self._org} for INFLUXDB_TOKEN, and it may not make one",
+        }
+        return CredentialsRefused(f"{sentences[status]} ({said[:200].strip()})", code=f"http_{status}")
+
+
+def _query(limit: int, entity_id: str | None, before_ns: int | None, seconds: int | None) -> str:
+    conditions = []
+    if entity_id is not None:
+        quoted = entity_id.replace("\\", "\\\\").replace("'", "\\'")
+        conditions.append(f"entity_id = '{quoted}'")
+    if before_ns is not None:
+        conditions.append(f"time < {before_ns}")
+    if seconds is not None:
+        conditions.append(f"time > {'now()' if before_ns is None else before_ns} - {seconds}s")
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f'SELECT * FROM "{EVENTS}"{where} ORDER BY time DESC LIMIT {limit}'
+
+
+def _event(row: dict[str, Any]) -> Event:
+    weather = None
+    if row.get("weather_observed_at") is not None:
+        names = ("temperature", "humidity", "pressure", "condition", "observed_at")
+        observed: dict[str, Any] = {name: row.get(f"weather_{name}") for name in names}
+        weather = WeatherObservation(location="", **observed)
+    fields = (
+        "state",
+        "value",
+        "previous_state",
+        "previous_duration_seconds",
+        "attributes",
+        "persons_home",
+        "caused_by",
+    )
+    tags: dict[str, Any] = {name: row.get(name) for name in Series.__struct_fields__}
+    return Event(
+        time_ns=row["time"],
+        series=Series(**tags),
+        weather=weather,
+        removed=bool(row.get("removed")),
+        **{name: row.get(name) for name in fields},
+    )
+
+
+def _short(error: Exception) -> str:
+    return str(error)[:200] or type(error).__name__

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from influxdb_client.client.write.point import Point
+
+from ingestor.messages import EntityRecord, Event, Record, WeatherObservation
+from ingestor.storage.lines import MAXIMUM_TAG_BYTES, LineEncoder
+from tests.servers.records import ENTITY, NASTY, WEATHER, event, events, full, observations, removal
+
+TAGS = ("home", "entity_id", "domain", "device_class", "state_class", "area", "friendly_name", "unit")
+FIELDS = ("state", "value", "previous_state", "previous_duration_seconds", "attributes", "persons_home", "caused_by")
+OBSERVED = ("temperature", "humidity", "pressure", "condition")
+
+
+def point(record: Record) -> str:  # noqa: C901  it spells out the data model
+    """Say with the library what the encoder should say."""
+    made: Any
+    match record:
+        case Event():
+            made = Point("home_assistant_events").time(record.time_ns)
+            for name in TAGS:
+                made.tag(name, getattr(record.series, name))
+            for name in FIELDS:
+                made.field(name, getattr(record, name))
+            if record.removed:
+                made.field("removed", value=True)
+            if record.weather is not None:
+                for name in (*OBSERVED, "observed_at"):
+                    made.field(f"weather_{name}", getattr(record.weather, name))
+        case WeatherObservation():
+            made = Point("weather").tag("location", record.location).time(record.observed_at * 10**9)
+            for name in OBSERVED:
+                made.field(name, getattr(record, name))
+        case EntityRecord():
+            made = Point("home_assistant_entities").time(record.time_ns)
+            for name in ("home", "entity_id", "domain"):
+                made.tag(name, getattr(record, name))
+            for name in ("friendly_name", "device", "area", "floor", "integration"):
+                made.field(name, getattr(record, name))
+            made.field("labels", ",".join(record.labels) or None)
+    return str(made.to_line_protocol())
+
+
+@given(events)
+def test_an_event_is_encoded_as_the_library_would(record: Event) -> None:
+    assert LineEncoder().line(record) == point(record)
+
+
+@given(observations)
+def test_weather_is_encoded_as_the_library_would(record: WeatherObservation) -> None:
+    assert LineEncoder().line(record) == point(record)
+
+
+@pytest.mark.parametrize("record", [full(), removal(), ENTITY, WEATHER, event(3, value=1e-7)])
+def test_plain_records_are_encoded_as_the_library_would(record: Record) -> None:
+    assert LineEncoder().line(record) == point(record)
+
+
+def test_a_cached_prefix_changes_nothing() -> None:
+    encoder = LineEncoder()
+    records = [full(1), event(1), full(11), event(2, weather=WEATHER), event(3)]
+    assert encoder.encode(records) == encoder.encode(records) == "\n".join(map(point, records)).encode()
+
+
+def test_text_that_no_server_takes_is_made_fit() -> None:
+    line = LineEncoder().encode([event(area="x" * 70_000, state="a\udc80b")]).decode()
+    assert f"area={'x' * MAXIMUM_TAG_BYTES}," in line
+    assert 'state="a?b"' in line
+
+
+def test_a_record_without_fields_is_no_line() -> None:
+    assert LineEncoder().encode([event(state=None, value=None), event(4, friendly_name=NASTY)]).count(b"\n") == 0
