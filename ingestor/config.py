@@ -81,6 +81,15 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
 
+    def current_token(self) -> str:
+        """Return Home Assistant's token as it is now: a file that `HA_TOKEN_FILE` names may have changed since."""
+        if self.ha_token_file is not None:
+            try:
+                return self.ha_token_file.read_text(encoding="utf-8").strip() or self.ha_token.get_secret_value()
+            except OSError:
+                pass  # being replaced: the token that we know will do until then
+        return self.ha_token.get_secret_value()
+
     @model_validator(mode="after")
     def _influxdb_is_whole(self) -> Settings:
         if self.influxdb_url and not (self.influxdb_token and self.influxdb_org):

@@ -72,7 +72,7 @@ def configure(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("trio-websocket", "httpx", "httpcore", "urllib3", "hypercorn.access"):
+    for noisy in ("trio-websocket", "httpx", "httpcore", "urllib3", "hypercorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

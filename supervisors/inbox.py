@@ -28,9 +28,9 @@ class Inbox(Generic[T]):
         self._held: list[T] = []
 
     @property
-    def held(self) -> bool:
-        """An item was peeked at and not committed."""
-        return bool(self._held)
+    def held(self) -> list[T]:
+        """The item that was peeked at and not committed, if there is one."""
+        return list(self._held)
 
     async def peek(self) -> T:
         """Return what is held, or receive one item and hold it. Raises `trio.EndOfChannel` when there will be none."""

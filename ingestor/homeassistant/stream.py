@@ -29,7 +29,7 @@ class Location(Struct, frozen=True):
     longitude: float
 
 
-class _Named(Struct):
+class _Named(Struct, frozen=True):
     friendly_name: object = None
 
 

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -47,7 +48,7 @@ def read_back(kind: str, written: Event) -> Event:
     """Return the event as a store gives it back: an observation's place stays behind, and InfluxDB escapes tags."""
     series = written.series
     if kind == "influxdb":
-        tags = {
+        tags: dict[str, Any] = {
             name: (text or "").replace("\n", r"\n") or None for name, text in msgspec.structs.asdict(series).items()
         }
         series = Series(**tags)

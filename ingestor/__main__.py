@@ -1,0 +1,16 @@
+"""The command `ingestor`."""
+
+from __future__ import annotations
+
+import sys
+
+from ingestor.cli import command
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(command(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""The REST application: routes over what the tree hands in; it holds no state of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hmac import compare_digest
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from ingestor.api import views
+from ingestor.api.models import (
+    Configuration,
+    ConfigurationChange,
+    EventStats,
+    HomeAssistantEvent,
+    SystemHealth,
+)
+from ingestor.config import Settings
+from ingestor.errors import IngestorError
+from ingestor.messages import Event
+from ingestor.settings import SettingsStore
+from ingestor.status import StatusBoard
+from ingestor.storage.recent import RecentEvents
+from ingestor.storage.store import Store
+
+MAXIMUM_EVENTS = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """What the API reads, and the one thing it changes: the live settings."""
+
+    settings: Settings
+    live: SettingsStore
+    status: StatusBoard
+    recent: RecentEvents
+    store: Store
+    metrics: Callable[[], tuple[bytes, str]]
+    enriching: Callable[[], bool]
+
+
+def application(ports: Ports) -> FastAPI:
+    """Return the application. With `API_TOKEN` set, `/api` wants it as a bearer token; the probes do not."""
+    app = FastAPI(title="ha-ingestor", docs_url="/docs", redoc_url=None)
+    app.add_exception_handler(RequestValidationError, _refuse)
+    _add_probes(app, ports)
+    _add_reads(app, ports)
+    _add_changes(app, ports)
+    return app
+
+
+def _add_probes(app: FastAPI, ports: Ports) -> None:
+    @app.get("/health")
+    async def probe() -> JSONResponse:
+        problems = {part: problem.detail for part, problem in ports.status.problems.items()}
+        status = "unhealthy" if problems else "healthy"
+        return JSONResponse({"status": status, "problems": problems}, status_code=503 if problems else 200)
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        content, content_type = ports.metrics()
+        return Response(content, headers={"content-type": content_type})
+
+
+def _add_reads(app: FastAPI, ports: Ports) -> None:
+    guarded = [Depends(_guard(ports.settings))]
+
+    @app.get("/api/health", dependencies=guarded)
+    async def health() -> SystemHealth:
+        return views.health(ports.status, enriching=ports.enriching())
+
+    @app.get("/api/stats", dependencies=guarded)
+    async def stats() -> EventStats:
+        return views.stats(ports.status)
+
+    @app.get("/api/events/recent", dependencies=guarded, response_model=list[HomeAssistantEvent])
+    async def recent(
+        limit: Annotated[int, Query(ge=1, le=MAXIMUM_EVENTS)] = 100, entity_id: str | None = None
+    ) -> Response:
+        found = ports.recent.newest(limit, entity_id)
+        if len(found) < limit and entity_id is not None:
+            found = await _with_older(ports.store, found, limit, entity_id)
+        return Response(views.events(found), media_type="application/json")
+
+    @app.get("/api/config", dependencies=guarded)
+    async def configuration() -> Configuration:
+        return views.configuration(ports.settings, ports.live.current)
+
+
+def _add_changes(app: FastAPI, ports: Ports) -> None:
+    @app.put("/api/config", dependencies=[Depends(_guard(ports.settings))])
+    async def change(wanted: ConfigurationChange) -> Configuration:
+        changes = wanted.model_dump(exclude_unset=True, exclude={"confirm"})
+        if any(changes[name] is None for name in changes if name != "weather_location"):
+            raise HTTPException(400, "retention_days and weather_cache_minutes are numbers")
+        if not wanted.confirm and _shortens(ports.live.current.retention_days, changes.get("retention_days")):
+            days = changes["retention_days"]
+            raise HTTPException(400, f"this deletes every event older than {days} days: repeat it with confirm: true")
+        try:
+            ports.live.change(changes)
+        except OSError as error:
+            raise HTTPException(503, f"the change could not be kept: {error}") from None
+        if "retention_days" in changes:
+            await _apply_retention(ports.store, ports.live.current.retention_days)
+        return views.configuration(ports.settings, ports.live.current)
+
+
+async def _with_older(store: Store, found: list[Event], limit: int, entity_id: str) -> list[Event]:
+    """Fill up with what only the store has; a store that is away leaves what memory has."""
+    before_ns = found[-1].time_ns if found else None
+    try:
+        return found + await store.recent(limit=limit - len(found), entity_id=entity_id, before_ns=before_ns)
+    except IngestorError:
+        return found
+
+
+async def _apply_retention(store: Store, days: int) -> None:
+    try:
+        await store.set_retention(days)
+    except IngestorError as error:
+        raise HTTPException(503, f"it is kept, but the database did not take it: {error}") from None
+
+
+def _guard(settings: Settings) -> Callable[[Request], None]:
+    def guard(request: Request) -> None:
+        if settings.api_token is None:
+            return
+        given = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
+        if not compare_digest(given, settings.api_token.get_secret_value().encode()):
+            raise HTTPException(401, "this needs API_TOKEN as a bearer token", {"WWW-Authenticate": "Bearer"})
+
+    return guard
+
+
+def _shortens(now_days: int, wanted_days: object) -> bool:
+    """Return whether a wish for retention deletes something; 0 days is for ever."""
+    return isinstance(wanted_days, int) and wanted_days > 0 and (now_days == 0 or wanted_days < now_days)
+
+
+async def _refuse(_request: Request, error: Exception) -> JSONResponse:
+    """Answer 400 with each mistake by name, without what was given: it might be a secret."""
+    mistakes = error.errors() if isinstance(error, RequestValidationError) else []
+    said = [f"{mistake['loc'][-1]}: {mistake['msg'].removeprefix('Value error, ')}" for mistake in mistakes]
+    return JSONResponse({"detail": "; ".join(said)}, status_code=400)

@@ -1,0 +1,93 @@
+"""The shapes of the REST API. Times are ISO 8601, UTC."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from ingestor.config import location
+
+Health = Literal["healthy", "unhealthy"]
+
+
+class ServiceStatus(BaseModel):
+    """How each part is. `influxdb` is the store in use, whichever that is."""
+
+    websocket_client: Health
+    enrichment_service: Health
+    influxdb: Health
+    weather_api: Health
+
+
+class EventStats(BaseModel):
+    """Events of the last hour and since midnight UTC; `error_rate` is the percentage of records dropped."""
+
+    events_per_hour: int
+    total_events_today: int
+    last_event_time: datetime | None = None
+    error_rate: float
+
+
+class ConnectionStatus(BaseModel):
+    """The connection to Home Assistant."""
+
+    connected: bool
+    last_reconnect: datetime | None = None
+    reconnect_count: int
+
+
+class SystemHealth(BaseModel):
+    """The state of the whole; `problems` says in words what is unhealthy."""
+
+    service_status: ServiceStatus
+    event_stats: EventStats
+    connection_status: ConnectionStatus
+    problems: dict[str, str]
+    last_updated: datetime
+
+
+class WeatherContext(BaseModel):
+    """The weather at an event: degrees Celsius, percent, hectopascal."""
+
+    temperature: float | None = None
+    humidity: float | None = None
+    pressure: float | None = None
+    condition: str | None = None
+    timestamp: datetime
+
+
+class HomeAssistantEvent(BaseModel):
+    """A state change. `state_value` is absent on a removal."""
+
+    entity_id: str
+    domain: str
+    device_class: str | None = None
+    state_value: str | None = None
+    previous_state: str | None = None
+    timestamp: datetime
+    weather_data: WeatherContext | None = None
+    attributes: dict[str, object]
+
+
+class Configuration(BaseModel):
+    """What the service runs with; secrets show their last four characters only."""
+
+    ha_url: str
+    ha_token_masked: str
+    weather_api_key_masked: str | None = None
+    weather_location: str | None = None
+    retention_days: int
+    weather_cache_minutes: float
+
+
+class ConfigurationChange(BaseModel):
+    """What may be changed. A shorter retention deletes history, and wants `confirm`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    weather_location: Annotated[str, AfterValidator(location)] | None = None
+    retention_days: Annotated[int, Field(ge=0, le=36_500)] | None = None
+    weather_cache_minutes: Annotated[float, Field(ge=1, le=1440)] | None = None
+    confirm: bool = False

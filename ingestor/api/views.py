@@ -1,0 +1,132 @@
+"""What the API shows of the service's inside. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
+from msgspec import Raw, Struct
+from pydantic import SecretStr
+
+from ingestor.api.models import Configuration, ConnectionStatus, EventStats, Health, ServiceStatus, SystemHealth
+from ingestor.config import Settings
+from ingestor.messages import Event, WeatherObservation
+from ingestor.settings import LiveSettings
+from ingestor.status import StatusBoard
+
+_SHOWN_CHARACTERS = 4
+_LONG_ENOUGH = 12  # of a shorter secret, four characters would be too much
+
+
+class _Weather(Struct):
+    temperature: float | None
+    humidity: float | None
+    pressure: float | None
+    condition: str | None
+    timestamp: str
+
+
+class _Event(Struct):
+    entity_id: str
+    domain: str
+    device_class: str | None
+    state_value: str | None
+    previous_state: str | None
+    timestamp: str
+    weather_data: _Weather | None
+    attributes: Raw
+
+
+def events(recent: Sequence[Event]) -> bytes:
+    """Return events as a JSON array of `HomeAssistantEvent`; without pydantic, which takes ten times as long."""
+    return msgspec.json.encode([_event(event) for event in recent])
+
+
+def health(status: StatusBoard, *, enriching: bool) -> SystemHealth:
+    """Return the state of the whole."""
+    problems = dict(status.problems)
+    if status.weather_problem is not None:
+        problems["weather_api"] = status.weather_problem
+    return SystemHealth(
+        service_status=ServiceStatus(
+            websocket_client=_health(well="websocket_client" not in problems),
+            enrichment_service=_health(well=enriching),
+            influxdb=_health(well="database" not in problems),
+            weather_api=_health(well="weather_api" not in problems),
+        ),
+        event_stats=stats(status),
+        connection_status=ConnectionStatus(
+            connected=status.connected,
+            last_reconnect=_moment(status.last_reconnect),
+            reconnect_count=max(0, status.sessions - 1),
+        ),
+        problems={part: problem.detail for part, problem in problems.items()},
+        last_updated=datetime.fromtimestamp(status.clock(), UTC),
+    )
+
+
+def stats(status: StatusBoard) -> EventStats:
+    """Return the counts of events."""
+    return EventStats(
+        events_per_hour=status.events_last_hour,
+        total_events_today=status.events_today,
+        last_event_time=_moment(status.last_event_at),
+        error_rate=status.error_rate_percent,
+    )
+
+
+def configuration(settings: Settings, live: LiveSettings) -> Configuration:
+    """Return what the service runs with, secrets masked."""
+    return Configuration(
+        ha_url=settings.ha_url,
+        ha_token_masked=masked(settings.ha_token) or "",
+        weather_api_key_masked=masked(settings.weather_api_key),
+        weather_location=live.weather_location,
+        retention_days=live.retention_days,
+        weather_cache_minutes=live.weather_cache_minutes,
+    )
+
+
+def masked(secret: SecretStr | None) -> str | None:
+    """Return stars with the last four characters; only stars for a short secret."""
+    if secret is None:
+        return None
+    text = secret.get_secret_value()
+    return "****" + (text[-_SHOWN_CHARACTERS:] if len(text) >= _LONG_ENOUGH else "")
+
+
+def _event(event: Event) -> _Event:
+    return _Event(
+        entity_id=event.series.entity_id,
+        domain=event.series.domain,
+        device_class=event.series.device_class,
+        state_value=event.state,
+        previous_state=event.previous_state,
+        timestamp=_iso(event.time_ns),
+        weather_data=_weather(event.weather) if event.weather else None,
+        attributes=Raw((event.attributes or "{}").encode()),
+    )
+
+
+def _weather(observation: WeatherObservation) -> _Weather:
+    return _Weather(
+        observation.temperature,
+        observation.humidity,
+        observation.pressure,
+        observation.condition,
+        _iso(observation.observed_at * 10**9),
+    )
+
+
+def _iso(at_ns: int) -> str:
+    seconds, rest = divmod(at_ns, 10**9)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest // 1000:06d}Z"
+
+
+def _moment(at: float | None) -> datetime | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC)
+
+
+def _health(*, well: bool) -> Health:
+    return "healthy" if well else "unhealthy"

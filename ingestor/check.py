@@ -1,0 +1,100 @@
+"""`ingestor check`: tries everything that a run needs, and says for each failure what to do."""
+
+from __future__ import annotations
+
+import trio
+from trio_websocket import ConnectionClosed
+
+from ingestor.config import Settings
+from ingestor.errors import CredentialsRefused, IngestorError
+from ingestor.homeassistant.endpoint import Endpoint
+from ingestor.homeassistant.session import Phase, Session
+from ingestor.settings import LiveSettings
+from ingestor.storage.store import Finding
+from ingestor.tree import make_provider, make_store
+from ingestor.weather.poller import coordinates
+
+TIMEOUT_SECONDS = 15.0
+
+
+async def check(settings: Settings) -> list[Finding]:
+    """Return what was found, in the order of the flow. Changes nothing."""
+    found = await _home(settings)
+    live = LiveSettings(
+        weather_location=settings.weather_location,
+        retention_days=settings.retention_days,
+        weather_cache_minutes=settings.weather_cache_minutes,
+    )
+    store = make_store(settings, live)
+    try:
+        found += await store.check()
+    finally:
+        await store.aclose()
+    return [*found, await _weather(settings)]
+
+
+async def _home(settings: Settings) -> list[Finding]:
+    endpoint = Endpoint(
+        home=settings.home_name, url=settings.ha_url, token=settings.current_token, ca_file=settings.ha_ca_file
+    )
+    session = Session(endpoint.token())
+    failure: BaseException | None = None
+    try:
+        with trio.fail_after(TIMEOUT_SECONDS):
+            await _log_in(endpoint, session)
+    except* (IngestorError, ConnectionClosed, trio.TooSlowError) as group:
+        failure = _first(group)
+    match failure:
+        case None:
+            return [
+                Finding(subject="Home Assistant", works=True, detail=f"{session.version} at {settings.ha_url}"),
+                Finding(subject="token", works=True, detail="accepted"),
+            ]
+        case CredentialsRefused():
+            return _refused(settings, str(failure))
+        case IngestorError():
+            return _unreachable(str(failure))
+        case _:
+            return _unreachable(f"{settings.ha_url} did not answer the login within {TIMEOUT_SECONDS:g} s")
+
+
+async def _log_in(endpoint: Endpoint, session: Session) -> None:
+    async with endpoint.open() as socket:
+        while session.is_at(Phase.GREETING) or session.is_at(Phase.LOGIN):
+            frame = await socket.get_message()
+            for answer in session.receive(frame if isinstance(frame, str) else frame.decode(errors="replace")):
+                await socket.send_message(answer)
+
+
+def _refused(settings: Settings, said: str) -> list[Finding]:
+    hint = "make a long-lived access token on your profile page in Home Assistant, and set HA_TOKEN to it"
+    return [
+        Finding(subject="Home Assistant", works=True, detail=f"answers at {settings.ha_url}"),
+        Finding(subject="token", works=False, detail=said, hint=hint),
+    ]
+
+
+def _unreachable(said: str) -> list[Finding]:
+    hint = "is HA_URL right, does Home Assistant run, and may this machine reach it?"
+    return [
+        Finding(subject="Home Assistant", works=False, detail=said, hint=hint),
+        Finding(subject="token", works=False, detail="not tried", hint="first Home Assistant has to answer"),
+    ]
+
+
+async def _weather(settings: Settings) -> Finding:
+    provider = make_provider(settings)
+    if provider is None:
+        return Finding(subject="weather", works=True, detail="off: events are stored without it (no WEATHER_API_KEY)")
+    try:
+        seen = await provider.observe(settings.weather_location or coordinates(0, 0))
+    except IngestorError as error:
+        hint = "events are stored without weather until this is mended; see WEATHER_API_KEY and WEATHER_BASE_URL"
+        return Finding(subject="weather", works=False, detail=str(error), hint=hint)
+    return Finding(subject="weather", works=True, detail=f"{provider.name}: {seen.temperature} °C at {seen.location}")
+
+
+def _first(group: BaseException) -> BaseException:
+    while isinstance(group, BaseExceptionGroup):
+        group = group.exceptions[0]
+    return group

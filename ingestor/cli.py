@@ -1,0 +1,77 @@
+"""The command line: what each command prints, and the exit code it ends with."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Literal
+
+import trio
+from rich.console import Console
+from rich.table import Table
+
+from ingestor import config, service
+from ingestor.check import check
+from ingestor.config import SECRETS, Settings
+from ingestor.errors import ConfigError
+from ingestor.service import Exit
+from ingestor.storage.store import Finding
+from metrics import log
+
+
+def command(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code; a mistake of the user is told in sentences, never with a traceback."""
+    parser = argparse.ArgumentParser(
+        prog="ingestor", description="Every state change of your Home Assistant reaches your database, enriched."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="ingest, until a signal; settings come from the environment and .env")
+    commands.add_parser("check", help="try Home Assistant, the database and the weather service, and say what works")
+    commands.add_parser("demo", help="ingest a simulated home into .demo, with a live view")
+    chosen = parser.parse_args(arguments).command
+    try:
+        if chosen == "demo":
+            return _demo()
+        settings = config.load()
+        return _check(settings) if chosen == "check" else _run(settings)
+    except ConfigError as error:
+        for mistake in error.mistakes:
+            print(f"ingestor: {mistake}", file=sys.stderr)
+        return Exit.CONFIGURATION
+
+
+def _run(settings: Settings) -> Exit:
+    _configure_log(settings, settings.log_level)
+    return trio.run(service.run, settings)
+
+
+def _check(settings: Settings) -> Exit:
+    _configure_log(settings, "error")
+    found = trio.run(check, settings)
+    Console(highlight=False).print(_table(found))
+    return Exit.DONE if all(finding.works for finding in found) else Exit.FAILED
+
+
+def _demo() -> Exit:
+    from ingestor.demo import demo  # noqa: PLC0415  the simulated home is no part of a run
+
+    seconds = float(os.environ.get("DEMO_SECONDS") or 0)
+    return trio.run(demo, seconds or float("inf"), _configure_log)
+
+
+def _table(found: Sequence[Finding]) -> Table:
+    table = Table(box=None)
+    for heading in ("", "what", "found", "hint"):
+        table.add_column(heading, overflow="fold")
+    for finding in found:
+        table.add_row("ok" if finding.works else "FAILS", finding.subject, finding.detail, finding.hint)
+    return table
+
+
+def _configure_log(settings: Settings, level: Literal["debug", "info", "warning", "error"]) -> None:
+    held = [getattr(settings, name) for name in SECRETS]
+    log.configure(
+        level=level, style=settings.log_format, secrets=[secret.get_secret_value() for secret in held if secret]
+    )

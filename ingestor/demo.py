@@ -1,0 +1,81 @@
+"""`ingestor demo`: the main job against a simulated home, into the embedded database, with a live view."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import trio
+
+from ingestor import config, live, service
+from ingestor.config import Settings
+from ingestor.service import Exit
+from ingestor.simulator.home import SimulatedHome
+from ingestor.simulator.server import SimulatedServer
+from ingestor.simulator.weather import serve_weather
+from ingestor.tree import Service
+from supervisors import render
+
+TOKEN = "the-token-of-the-simulated-home"  # noqa: S105  it opens nothing
+CHANGES_PER_SECOND = 50.0
+DATA_DIR = Path(".demo")
+
+ConfigureLog = Callable[[Settings, Literal["debug", "info", "warning", "error"]], None]
+
+
+async def demo(seconds: float, configure_log: ConfigureLog) -> Exit:
+    """Run until a signal, or for so many seconds."""
+    server = SimulatedServer(SimulatedHome(), token=TOKEN)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(server.run)
+        weather_url = await nursery.start(serve_weather)
+        nursery.start_soon(server.change_at, float(os.environ.get("DEMO_RATE") or CHANGES_PER_SECOND))
+        settings = config.load(
+            _env_file=None,
+            ha_url=server.url,
+            ha_token=TOKEN,
+            ha_token_file=None,
+            influxdb_url=None,
+            weather_api_key="simulated-weather-key",
+            weather_base_url=weather_url,
+            data_dir=DATA_DIR,
+            api_port=int(os.environ.get("API_PORT") or 0),
+        )
+        configure_log(settings, "error")
+        outcome = await service.run(settings, _show, partial(_stop_after, seconds))
+        nursery.cancel_scope.cancel()
+    return outcome
+
+
+async def _show(running: Service) -> None:
+    await live.show(partial(picture, running))
+
+
+async def _stop_after(seconds: float, running: Service) -> None:
+    await trio.sleep(seconds)
+    running.root.stop()
+
+
+def picture(running: Service) -> live.Picture:
+    """Return what the live view shows of a service."""
+    status = running.status
+    home = f"connected, {status.home_version}" if status.connected else "away"
+    if status.home_problem is not None:
+        home = status.home_problem.detail
+    elif status.sessions > 1:
+        home += f", reconnected {status.sessions - 1} times"
+    return live.Picture(
+        home=home,
+        received=status.received,
+        stored=status.stored,
+        pending=status.pending,
+        dropped=status.dropped,
+        lag_seconds=status.lag_seconds,
+        weather=status.weather_summary or (status.weather_problem.detail if status.weather_problem else "-"),
+        store=running.store.name,
+        metrics_url=f"{running.api.url}/metrics",
+        tree=render(running.root.snapshot()),
+    )

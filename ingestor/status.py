@@ -1,0 +1,123 @@
+"""What the service says of itself to the API and to the live view, folded from its facts. Pure but for its clock."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from metrics import facts
+
+HOUR_SECONDS = 3600
+DAY_SECONDS = 86_400
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """Why a part is unhealthy, in words."""
+
+    code: str
+    detail: str
+
+
+class StatusBoard:
+    """A `Report` that remembers the present state of every part. Times are Unix seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.clock = clock
+        self.started_at = clock()
+        self.connected = False
+        self.home_problem: Problem | None = Problem(code="starting", detail="not connected yet")
+        self.store_problem: Problem | None = Problem(code="starting", detail="no write yet")
+        self.weather_problem: Problem | None = Problem(code="starting", detail="no observation yet")
+        self.sessions = 0
+        self.last_reconnect: float | None = None
+        self.home_version = ""
+        self.received = 0
+        self.stored = 0
+        self.dropped = 0
+        self.pending = 0
+        self.last_event_at: float | None = None
+        self.newest_stored_at: float | None = None
+        self.weather_summary = ""
+        self._minutes: deque[tuple[int, int]] = deque()
+        self._today: tuple[int, int] = (0, 0)
+
+    @property
+    def events_last_hour(self) -> int:
+        """State changes received within the last 60 minutes."""
+        oldest = int(self.clock() // 60) - 59
+        return sum(events for minute, events in self._minutes if minute >= oldest)
+
+    @property
+    def events_today(self) -> int:
+        """State changes received since midnight, UTC."""
+        day, events = self._today
+        return events if day == int(self.clock() // DAY_SECONDS) else 0
+
+    @property
+    def error_rate_percent(self) -> float:
+        """The share of records that were dropped, of all that came."""
+        return 100.0 * self.dropped / max(1, self.received + self.dropped)
+
+    @property
+    def lag_seconds(self) -> float | None:
+        """How old the newest stored event is."""
+        return None if self.newest_stored_at is None else max(0.0, self.clock() - self.newest_stored_at)
+
+    @property
+    def problems(self) -> dict[str, Problem]:
+        """What makes the service unhealthy, by part; the weather does not."""
+        found = {"websocket_client": self.home_problem, "database": self.store_problem}
+        return {part: problem for part, problem in found.items() if problem is not None}
+
+    def __call__(self, fact: facts.Fact) -> None:  # noqa: C901  one case per fact, in one table
+        """Fold a fact in."""
+        match fact:
+            case facts.EventsReceived():
+                self._received(fact.events, fact.newest_ns / 1e9)
+            case facts.SessionOpened():
+                self._opened(fact)
+            case facts.SessionClosed():
+                self.connected = False
+                self.home_problem = Problem(code=fact.code, detail=fact.detail)
+            case facts.ConnectFailed():
+                self.home_problem = Problem(code=fact.code, detail=fact.detail)
+            case facts.RecordsSpooled():
+                self.pending = fact.pending_events
+            case facts.RecordsDropped():
+                self.dropped += fact.records
+            case facts.BatchWritten():
+                self.stored += fact.events
+                if fact.newest_event_ns is not None:
+                    self.newest_stored_at = max(self.newest_stored_at or 0.0, fact.newest_event_ns / 1e9)
+            case facts.StoreReady():
+                self.store_problem = None
+            case facts.StoreFailed():
+                self.store_problem = Problem(code=fact.code, detail=fact.detail)
+            case facts.WeatherUpdated():
+                self.weather_problem = None
+                self.weather_summary = fact.summary
+            case facts.WeatherFailed():
+                self.weather_problem = Problem(code=fact.code, detail=fact.detail)
+
+    def _opened(self, fact: facts.SessionOpened) -> None:
+        self.connected = True
+        self.home_problem = None
+        self.home_version = fact.version
+        self.sessions += 1
+        if self.sessions > 1:
+            self.last_reconnect = self.clock()
+
+    def _received(self, events: int, newest_at: float) -> None:
+        now = self.clock()
+        self.received += events
+        self.last_event_at = max(self.last_event_at or 0.0, newest_at)
+        minute, day = int(now // 60), int(now // DAY_SECONDS)
+        same_minute = bool(self._minutes) and self._minutes[-1][0] == minute
+        before = self._minutes.pop()[1] if same_minute else 0
+        self._minutes.append((minute, before + events))
+        while self._minutes[0][0] <= minute - HOUR_SECONDS // 60:
+            self._minutes.popleft()
+        self._today = (day, events + (self._today[1] if self._today[0] == day else 0))

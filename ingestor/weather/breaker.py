@@ -1,0 +1,57 @@
+"""A circuit breaker as a pure machine: a provider that keeps failing is left alone for a while.
+
+CLOSED --failures in a row--> OPEN --pause--> HALF_OPEN --success--> CLOSED
+                               ^---failure---'
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+FAILURES = 3
+FIRST_PAUSE_SECONDS = 60.0
+MAXIMUM_PAUSE_SECONDS = 3600.0
+
+
+class BreakerState(Enum):
+    """CLOSED lets requests pass, OPEN does not, HALF_OPEN lets one pass to see."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+class Breaker:
+    """Decides whether a request may be made. `now` is in seconds of the caller's clock."""
+
+    def __init__(self) -> None:
+        self.state = BreakerState.CLOSED
+        self._failures = 0
+        self._pause_seconds = FIRST_PAUSE_SECONDS
+        self._opened_at = 0.0
+
+    def allows(self, now: float) -> bool:
+        """Return whether a request may be made now; after the pause the first one is the trial."""
+        if self.state is BreakerState.OPEN and self.wait_seconds(now) == 0:
+            self.state = BreakerState.HALF_OPEN
+        return self.state is not BreakerState.OPEN
+
+    def wait_seconds(self, now: float) -> float:
+        """Return how long the pause still lasts; 0 when there is none."""
+        return max(0.0, self._opened_at + self._pause_seconds - now) if self.state is BreakerState.OPEN else 0.0
+
+    def succeeded(self) -> None:
+        """Note an answer: everything starts anew."""
+        self.state = BreakerState.CLOSED
+        self._failures = 0
+        self._pause_seconds = FIRST_PAUSE_SECONDS
+
+    def failed(self, now: float) -> None:
+        """Note a failure; a failed trial doubles the pause."""
+        self._failures += 1
+        if self.state is BreakerState.HALF_OPEN:
+            self._pause_seconds = min(MAXIMUM_PAUSE_SECONDS, 2 * self._pause_seconds)
+        if self.state is BreakerState.HALF_OPEN or self._failures >= FAILURES:
+            self.state = BreakerState.OPEN
+            self._opened_at = now
+            self._failures = 0
