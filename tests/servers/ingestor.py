@@ -1,0 +1,93 @@
+"""The service as a user runs it: a process of its own, told by its environment, asked through its API."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sqlite3
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.servers.processes import Process, wait_until
+
+ROOT = Path(__file__).parents[2]
+
+
+class Ingestor:
+    """One `ingestor run`. Its port is free to choose, its data directory is given."""
+
+    def __init__(self, directory: Path, **settings: str) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
+        self._environment = {"DATA_DIR": str(directory), "API_PORT": "0", "LOG_FORMAT": "json", **settings}
+        self._environment["PYTHONPATH"] = str(ROOT)
+        self._process: Process | None = None
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; none while it runs."""
+        assert self._process
+        return self._process.exit_code
+
+    @property
+    def log(self) -> str:
+        """What it logged so far."""
+        return (self.directory / "process.log").read_text()
+
+    @property
+    def url(self) -> str:
+        """Where its API listens."""
+        found = re.findall(r'"api":"(http[^"]+)"', self.log)
+        return str(found[-1]) if found else "http://127.0.0.1:9"
+
+    def start(self, command: str = "run") -> None:
+        """Start it."""
+        (self.directory / "process.log").unlink(missing_ok=True)
+        for name in [name for name in os.environ if name.startswith(("HA_", "INFLUXDB_", "WEATHER_"))]:
+            self._environment.setdefault(name, "")
+        self._process = Process([sys.executable, "-m", "ingestor", command], self.directory, self._environment)
+
+    def wait_for(self, what: str, seconds: float = 30, **expected: Any) -> None:
+        """Wait until parts of `/api/health` are as expected, by their dotted names."""
+        wait_until(lambda: all(_part(self.get("/api/health"), k) == v for k, v in expected.items()), what, seconds)
+
+    def wait_connected(self) -> None:
+        """Wait until it is connected and subscribed."""
+        self.wait_for("the service is connected", connection_status__connected=True)
+
+    def get(self, path: str) -> Any:
+        """Ask its API; none while it does not answer."""
+        try:
+            return httpx.get(self.url + path, timeout=5).json()
+        except (httpx.HTTPError, ValueError):
+            return None
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Signal it and return its exit code."""
+        assert self._process
+        return self._process.stop(number)
+
+    def query(self, sql: str) -> list[dict[str, Any]]:
+        """Return rows of its embedded database."""
+        connection = sqlite3.connect(f"file:{self.directory / 'events.sqlite3'}?mode=ro", uri=True)
+        try:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(sql)]
+        finally:
+            connection.close()
+
+
+def _part(answer: Any, dotted: str) -> Any:
+    for name in dotted.split("__"):
+        answer = answer.get(name) if isinstance(answer, dict) else None
+    return answer

@@ -1,0 +1,82 @@
+"""Servers of tests: on loopback, in directories of their own, stopped by their own pid by who started them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+CACHE = Path(os.environ.get("TEST_CACHE_DIR", Path.home() / ".cache" / "ha-ingestor-tests"))
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def program(name: str, package: str) -> str:
+    """Return the path of a program; without it the test is skipped, under CI it fails."""
+    found = shutil.which(name)
+    if found is None:
+        missing(f"there is no {name}: install Debian's package {package}")
+    return str(found)
+
+
+def missing(what: str) -> None:
+    """Skip the test for want of something; under CI that is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+def wait_until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    """Wait until something is true, or fail saying what never was."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds:g} s: {what}")
+        time.sleep(0.05)
+
+
+class Process:
+    """A server's process; its output goes to a file."""
+
+    def __init__(self, command: list[str], directory: Path, environment: dict[str, str] | None = None) -> None:
+        self.log = directory / "process.log"
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                command, cwd=directory, stdout=output, stderr=output, env=os.environ | (environment or {})
+            )
+
+    @property
+    def pid(self) -> int:
+        """Whom to signal."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; none while it runs."""
+        return self._process.poll()
+
+    def wait(self, seconds: float) -> int:
+        """Return the exit code."""
+        return self._process.wait(seconds)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 20) -> int:
+        """Signal it and wait for its end; after the time it is killed."""
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait(5)
