@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_SECONDS ?= 0
 
-.PHONY: install demo test check lint clean
+.PHONY: install demo test lint dashboard secrets clean
 
 install: $(VENV)/.installed
 demo: install
@@ -30,6 +30,18 @@ $(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/python
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt
 	touch $@
+
+# The dashboard, from its code.
+dashboard: $(VENV)/.installed-dev
+	$(BIN)/python -m grafana
+
+# What compose.yaml wants: random secrets, and an empty file for your Home Assistant token.
+secrets:
+	@install -d -m 700 secrets
+	@for name in influxdb_token influxdb_password grafana_password; do \
+	  test -s secrets/$$name || $(PYTHON) -c "import secrets; print(secrets.token_urlsafe(32), end='')" > secrets/$$name; done
+	@touch secrets/ha_token && chmod 644 secrets/*
+	@echo "Now put your long-lived access token into secrets/ha_token."
 
 clean:
 	rm -rf $(VENV) .demo

@@ -1,1 +1,1 @@
-"""The dashboard, as typed code."""
+"""The dashboard of the service as typed code; `python -m grafana` writes `dashboards/`."""

@@ -37,7 +37,7 @@ from ingestor.weather.poller import Weather, WeatherPoller, coordinates
 from ingestor.weather.providers import OpenWeatherMap, Provider
 from metrics import facts
 from metrics.log import LogReporter
-from metrics.prometheus import PrometheusReporter
+from metrics.exporter import PrometheusReporter
 from supervisors import ChildSpec, Inbox, Outbox, Progress, Start, StopOrder, Strategy, Supervisor
 
 LISTS_IN_A_CHANNEL = 8

@@ -11,39 +11,81 @@ BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 
 
 class Metric(Struct, frozen=True):
-    """A metric. The name of a counter is without `_total`, which Prometheus' client adds."""
+    """A metric. The name of a counter is without `_total`, which Prometheus' client adds.
+
+    `known` are values of its last label that exist from the start, so that a rate of zero shows; `home` and `store`
+    are known to the service.
+    """
 
     kind: Kind
     name: str
     help: str
     labels: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
 
+
+_CONNECT_CODES = ("unreachable", "tls", "login_timeout", "credentials_refused", "protocol", "closed")
+_CLOSE_CODES = ("closed", "ping_timeout", "oversized_frame", "protocol", "shutdown")
+_STORE_CODES = ("no_answer", "server_error", "http_401", "http_403", "http_404", "disk_full", "locked", "corrupt")
+_WEATHER_CODES = ("no_answer", "server_error", "quota", "key_refused", "protocol")
+_DROP_REASONS = ("spool_full", "rejected", "expired", "undecodable", "shutdown")
+BREAKER_STATES = ("closed", "half_open", "open")
 
 CATALOGUE = (
     Metric("counter", "ingestor_frames_received", "Text frames received from Home Assistant.", ("home",)),
     Metric("counter", "ingestor_received_bytes", "Size of the text frames received, in characters.", ("home",)),
     Metric("counter", "ingestor_events_received", "State changes received, decoded and enriched.", ("home",)),
-    Metric("counter", "ingestor_events_skipped", "State changes left out on purpose.", ("home", "code")),
-    Metric("counter", "ingestor_messages_ignored", "Messages that were not understood.", ("home", "code")),
+    Metric(
+        "counter",
+        "ingestor_events_skipped",
+        "State changes left out on purpose.",
+        ("home", "code"),
+        ("filtered", "repeated"),
+    ),
+    Metric(
+        "counter",
+        "ingestor_messages_ignored",
+        "Messages that were not understood.",
+        ("home", "code"),
+        ("malformed_frame", "unknown_message", "command_failed"),
+    ),
     Metric("gauge", "ingestor_connected", "1 while the home is connected and subscribed.", ("home",)),
     Metric("counter", "ingestor_sessions", "Sessions that logged in and subscribed.", ("home",)),
-    Metric("counter", "ingestor_sessions_closed", "Sessions that ended.", ("home", "code")),
-    Metric("counter", "ingestor_connect_failures", "Tries that brought no session.", ("home", "code")),
+    Metric("counter", "ingestor_sessions_closed", "Sessions that ended.", ("home", "code"), _CLOSE_CODES),
+    Metric("counter", "ingestor_connect_failures", "Tries that brought no session.", ("home", "code"), _CONNECT_CODES),
     Metric("gauge", "ingestor_pending_events", "Events that the store has not confirmed."),
     Metric("gauge", "ingestor_pending_bytes", "Size of what the store has not confirmed."),
     Metric("counter", "ingestor_events_stored", "Events that the store has confirmed.", ("store",)),
     Metric("counter", "ingestor_records_stored", "Records of any kind that the store has confirmed.", ("store",)),
-    Metric("counter", "ingestor_records_dropped", "Records that are gone for good.", ("reason",)),
+    Metric("counter", "ingestor_records_dropped", "Records that are gone for good.", ("reason",), _DROP_REASONS),
     Metric("gauge", "ingestor_newest_stored_timestamp_seconds", "Time of the newest event stored, Unix seconds."),
     Metric("gauge", "ingestor_newest_stored_age_seconds", "Age of the newest event stored; -1 before the first."),
     Metric("gauge", "ingestor_store_up", "1 while the store takes writes.", ("store",)),
-    Metric("counter", "ingestor_store_failures", "Writes that the store did not take; they are retried.", ("code",)),
+    Metric(
+        "counter",
+        "ingestor_store_failures",
+        "Writes that the store did not take; they are retried.",
+        ("code",),
+        _STORE_CODES,
+    ),
     Metric("histogram", "ingestor_write_duration_seconds", "Time of one write to the store.", ("store",)),
     Metric("gauge", "ingestor_weather_age_seconds", "Age of the weather in use; -1 while there is none."),
-    Metric("counter", "ingestor_weather_failures", "Requests that the weather provider failed.", ("code",)),
-    Metric("gauge", "ingestor_weather_breaker_state", "1 for the state that the breaker is in.", ("state",)),
+    Metric(
+        "counter",
+        "ingestor_weather_failures",
+        "Requests that the weather provider failed.",
+        ("code",),
+        _WEATHER_CODES,
+    ),
+    Metric(
+        "gauge",
+        "ingestor_weather_breaker_state",
+        "1 for the state that the breaker is in.",
+        ("state",),
+        BREAKER_STATES,
+    ),
     Metric("counter", "ingestor_actor_restarts", "Restarts of an actor or supervisor.", ("child",)),
     Metric("counter", "ingestor_actor_crashes", "Crashes of an actor or supervisor.", ("child",)),
-    Metric("counter", "ingestor_warnings", "Warnings that no other metric tells.", ("code",)),
+    Metric("counter", "ingestor_warnings", "Warnings that no other metric tells.", ("code",), ("settings_damaged",)),
     Metric("gauge", "ingestor_uptime_seconds", "Time since the service started."),
 )

@@ -10,7 +10,7 @@ import metrics
 import supervisors
 from metrics import facts, log
 from metrics.catalogue import CATALOGUE
-from metrics.prometheus import PrometheusReporter
+from metrics.exporter import PrometheusReporter
 
 
 def exposition(reporter: PrometheusReporter) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import product
 from typing import TYPE_CHECKING, cast
 
 from prometheus_client import (
@@ -19,14 +20,12 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 import supervisors
 from metrics import facts
-from metrics.catalogue import BUCKETS_SECONDS, CATALOGUE
+from metrics.catalogue import BREAKER_STATES, BUCKETS_SECONDS, CATALOGUE
 
 if TYPE_CHECKING:
     from metrics.catalogue import Metric
 
 NANOSECONDS = 1e9
-DROP_REASONS = ("spool_full", "rejected", "expired", "undecodable", "shutdown")
-BREAKER_STATES = ("closed", "half_open", "open")
 
 
 class PrometheusReporter:
@@ -109,20 +108,11 @@ class PrometheusReporter:
             self._gauge("ingestor_newest_stored_timestamp_seconds").set(self._newest_stored)
 
     def _make_known_labels(self, homes: tuple[str, ...], store: str) -> None:
-        known: dict[tuple[str, ...], list[tuple[str, ...]]] = {
-            ("home",): [(home,) for home in homes],
-            ("store",): [(store,)],
-            ("reason",): [(reason,) for reason in DROP_REASONS],
-            ("state",): [(state,) for state in BREAKER_STATES],
-        }
+        known = {"home": homes, "store": (store,)}
         for metric in CATALOGUE:
-            for values in known.get(metric.labels, []):
+            choices = [known.get(label, metric.known) for label in metric.labels]
+            for values in product(*choices) if choices else ():
                 self._metrics[metric.name].labels(*values)
-        for home in homes:
-            for code in ("filtered", "repeated"):
-                self._counter("ingestor_events_skipped").labels(home, code)
-            for code in ("malformed_frame", "unknown_message", "command_failed"):
-                self._counter("ingestor_messages_ignored").labels(home, code)
         self._gauge("ingestor_weather_breaker_state").labels("closed").set(1)
 
     def _age(self, at: float) -> float:

@@ -1,0 +1,192 @@
+"""The dashboard answers: is every change captured and stored, and if not, where does it wait."""
+
+from __future__ import annotations
+
+import json
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+
+from grafana.panels import graph, light, number, states
+
+FILE = Path(__file__).parent / "dashboards" / "ingestor.json"
+RATE = "[$__rate_interval]"
+
+
+def build() -> dashboard.Dashboard:
+    """Return the dashboard's builder."""
+    made = (
+        dashboard.Dashboard("Home Assistant ingestor")
+        .uid("ha-ingestor")
+        .tags(["home-assistant"])
+        .refresh("10s")
+        .time("now-1h", "now")
+        .timezone("browser")
+        .readonly()
+    )
+    ids = count(1)
+    for title, panels in _rows().items():
+        made = made.with_row(dashboard.Row(title).id(next(ids)))
+        for panel in panels:
+            made = made.with_panel(panel.id(next(ids)))
+    return made
+
+
+def rendered() -> str:
+    """Return the dashboard as the JSON that Grafana provisions."""
+    return json.dumps(build().build(), cls=JSONEncoder, indent=2, sort_keys=True) + "\n"
+
+
+def _rows() -> dict[str, list[Any]]:
+    return {
+        "At a glance": _glance(),
+        "Flow": _flow(),
+        "Home Assistant": _home(),
+        "Database and weather": _remotes(),
+        "Actors and process": _inside(),
+    }
+
+
+def _glance() -> list[Any]:
+    return [
+        light("Home Assistant", "min(ingestor_connected)", help_="Connected and subscribed."),
+        light("Database", "min(ingestor_store_up)", help_="The store takes writes."),
+        number(
+            "Age of the newest event stored",
+            "ingestor_newest_stored_age_seconds",
+            unit="s",
+            help_="A quiet home makes it grow too.",
+        ),
+        number(
+            "Waiting for the database",
+            "ingestor_pending_events",
+            unit="short",
+            help_="Events that the store has not confirmed.",
+            bad_from=10_000,
+        ),
+        number(
+            "Dropped",
+            "sum(ingestor_records_dropped_total)",
+            unit="short",
+            help_="Records gone for good since the start, each with a reason. Should be 0.",
+            bad_from=1,
+        ),
+        number(
+            "Crashes",
+            "sum(ingestor_actor_crashes_total)",
+            unit="short",
+            help_="Crashes of actors since the start; each was repaired by a restart.",
+            bad_from=1,
+        ),
+    ]
+
+
+def _flow() -> list[Any]:
+    return [
+        graph(
+            "State changes",
+            {
+                "received": f"sum(rate(ingestor_events_received_total{RATE}))",
+                "stored": f"sum(rate(ingestor_events_stored_total{RATE}))",
+                "skipped, {{code}}": f"sum by (code) (rate(ingestor_events_skipped_total{RATE}))",
+            },
+            unit="cps",
+            help_="What comes in and what the database has confirmed.",
+        ),
+        graph(
+            "Waiting for the database",
+            {"events": "ingestor_pending_events"},
+            unit="short",
+            help_="Grows while the database is away, drains afterwards.",
+        ),
+        graph(
+            "Dropped",
+            {"{{reason}}": f"sum by (reason) (rate(ingestor_records_dropped_total{RATE}))"},
+            unit="cps",
+            help_="Records that are gone for good.",
+        ),
+        graph(
+            "Traffic from Home Assistant",
+            {"{{home}}": f"sum by (home) (rate(ingestor_received_bytes_total{RATE}))"},
+            unit="Bps",
+            help_="Size of the frames received.",
+        ),
+    ]
+
+
+def _home() -> list[Any]:
+    return [
+        states("Connected", {"{{home}}": "ingestor_connected"}, help_="Connected and subscribed."),
+        graph(
+            "Sessions that ended",
+            {"{{code}}": f"sum by (code) (increase(ingestor_sessions_closed_total{RATE}))"},
+            unit="short",
+            help_="Why the socket was lost.",
+        ),
+        graph(
+            "Tries that failed",
+            {"{{code}}": f"sum by (code) (increase(ingestor_connect_failures_total{RATE}))"},
+            unit="short",
+            help_="Why there is no connection.",
+        ),
+        graph(
+            "Messages that were not understood",
+            {"{{code}}": f"sum by (code) (increase(ingestor_messages_ignored_total{RATE}))"},
+            unit="short",
+            help_="Counted and survived.",
+        ),
+    ]
+
+
+def _remotes() -> list[Any]:
+    quantile = "histogram_quantile({}, sum by (le) (rate(ingestor_write_duration_seconds_bucket" + RATE + ")))"
+    return [
+        states("Database takes writes", {"{{store}}": "ingestor_store_up"}, help_="Down: events wait, none is lost."),
+        graph(
+            "Time of a write",
+            {"p50": quantile.format(0.5), "p99": quantile.format(0.99)},
+            unit="s",
+            help_="From handing a batch over to its confirmation, retries included.",
+        ),
+        graph(
+            "Writes that failed",
+            {"{{code}}": f"sum by (code) (increase(ingestor_store_failures_total{RATE}))"},
+            unit="short",
+            help_="Each is tried again.",
+        ),
+        graph(
+            "Age of the weather",
+            {"age": "ingestor_weather_age_seconds"},
+            unit="s",
+            help_="Of the observation in use; below 0 while there is none.",
+        ),
+        states("Weather circuit breaker", {"{{state}}": "ingestor_weather_breaker_state"}, help_="Its present state."),
+        graph(
+            "Weather requests that failed",
+            {"{{code}}": f"sum by (code) (increase(ingestor_weather_failures_total{RATE}))"},
+            unit="short",
+            help_="The cached observation serves on.",
+        ),
+    ]
+
+
+def _inside() -> list[Any]:
+    return [
+        graph(
+            "Crashes",
+            {"{{child}}": f"sum by (child) (increase(ingestor_actor_crashes_total{RATE}))"},
+            unit="short",
+            help_="By actor or supervisor.",
+        ),
+        graph(
+            "Restarts",
+            {"{{child}}": f"sum by (child) (increase(ingestor_actor_restarts_total{RATE}))"},
+            unit="short",
+            help_="Siblings that go down with a crashed one restart as well.",
+        ),
+        graph("Memory", {"resident": "process_resident_memory_bytes"}, unit="bytes", help_="Resident set size."),
+        graph("CPU", {"cores": f"rate(process_cpu_seconds_total{RATE})"}, unit="short", help_="Cores in use."),
+    ]

@@ -1,0 +1,130 @@
+"""What watches the service is real: Prometheus scrapes it, every query of the dashboard and every rule is run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from grafana.dashboard import FILE, rendered
+from tests.servers.processes import Process, free_port, program, wait_until
+from tests.servers.prometheus import CONFIGURATION, Prometheus
+
+ROOT = Path(__file__).parents[2]
+PANEL_TYPES = {"row", "stat", "timeseries", "state-timeline"}
+RULES: list[dict[str, Any]] = yaml.safe_load((CONFIGURATION / "rules.yml").read_text())["groups"][0]["rules"]
+
+
+def panels() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(FILE.read_text())["panels"]
+    return found
+
+
+def expressions() -> list[str]:
+    found = [target["expr"] for panel in panels() for target in panel.get("targets", [])]
+    return [expr.replace("$__rate_interval", "30s") for expr in found]
+
+
+def test_the_dashboard_is_what_its_code_says() -> None:
+    assert FILE.read_text() == rendered()
+
+
+def test_the_dashboard_can_be_provisioned() -> None:
+    datasources = yaml.safe_load((ROOT / "grafana/provisioning/datasources/prometheus.yml").read_text())["datasources"]
+    uids = {source["uid"] for source in datasources}
+    ids = [panel["id"] for panel in panels()]
+    assert sorted(ids) == sorted(set(ids))
+    assert {panel["type"] for panel in panels()} <= PANEL_TYPES
+    for panel in panels():
+        for target in panel.get("targets", []):
+            assert {panel["datasource"]["uid"], target["datasource"]["uid"]} <= uids, panel["title"]
+
+
+@pytest.mark.real
+def test_the_configuration_and_the_rules_pass_promtool() -> None:
+    promtool = program("promtool", "prometheus")
+    for arguments in (["check", "config", "prometheus.yml"], ["test", "rules", "rules_test.yml"]):
+        done = subprocess.run([promtool, *arguments], cwd=CONFIGURATION, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_has_a_runbook() -> None:
+    headings = re.findall(r"^### (\w+)$", (ROOT / "docs/operations.md").read_text(), re.MULTILINE)
+    assert {rule["annotations"]["runbook"] for rule in RULES} == {
+        f"docs/operations.md#{name.lower()}" for name in (rule["alert"] for rule in RULES)
+    }
+    assert {rule["alert"] for rule in RULES} <= set(headings)
+
+
+@pytest.mark.real
+def test_a_real_prometheus_scrapes_the_service_and_every_query_returns_data(tmp_path: Path) -> None:
+    port = free_port()
+    settings = {"API_PORT": str(port), "DEMO_RATE": "100", "DEMO_SECONDS": "120", "PYTHONPATH": str(ROOT)}
+    demo_directory = tmp_path / "demo"
+    demo_directory.mkdir()
+    service = Process([sys.executable, "-m", "ingestor", "demo"], demo_directory, settings)
+    prometheus = Prometheus(tmp_path, f"127.0.0.1:{port}")
+    try:
+        prometheus.wait_scraping()
+        wait_until(lambda: bool(prometheus.query("ingestor_weather_age_seconds >= 0")), "the weather is there")
+        silent = [expr for expr in expressions() if not numbers(prometheus, expr)]
+        assert len(expressions()) > 20
+        assert silent == []
+        flows = "sum(rate(ingestor_events_stored_total[30s])) > 20"
+        wait_until(lambda: bool(numbers(prometheus, flows)), "events are being stored")
+        unknown = [rule["alert"] for rule in RULES if not numbers(prometheus, re.split(r" (?:==|>) ", rule["expr"])[0])]
+        assert unknown == []
+        assert prometheus.query("ALERTS") == []
+    finally:
+        prometheus.stop()
+        assert service.stop() == 0
+
+
+def numbers(prometheus: Prometheus, expr: str) -> list[float]:
+    return [float(sample["value"][1]) for sample in prometheus.query(expr) if sample["value"][1] != "NaN"]
+
+
+def compose() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    return found
+
+
+def test_compose_deploys_pinned_services_that_are_checked_and_keep_their_data() -> None:
+    services = compose()["services"]
+    assert set(services) == {"ingestor", "influxdb", "prometheus", "grafana"}
+    for name, service in services.items():
+        assert re.fullmatch(r".+:v?\d+\.\d+\.\d+", service["image"]), name
+        assert service["healthcheck"]["test"], name
+        assert service["restart"] == "unless-stopped", name
+        assert set(service.get("secrets", [])) <= set(compose()["secrets"]), name
+        assert all(port.startswith("127.0.0.1:") for port in service["ports"]), name
+        for volume in service["volumes"]:
+            source = volume.split(":")[0]
+            assert (ROOT / source).is_dir() if source.startswith(".") else source in compose()["volumes"], volume
+    assert services["influxdb"]["image"] == "influxdb:2.7.12"
+    [target] = yaml.safe_load((CONFIGURATION / "prometheus.yml").read_text())["scrape_configs"][0]["static_configs"]
+    assert target["targets"] == [f"ingestor:{services['ingestor']['environment']['API_PORT']}"]
+
+
+def test_compose_accepts_the_file() -> None:
+    for command in (["docker", "compose"], [os.environ.get("TEST_DOCKER_COMPOSE") or "docker-compose"]):
+        if shutil.which(command[0]) and _is_version_2(command):
+            done = subprocess.run(
+                [*command, "-f", "compose.yaml", "config", "-q"], cwd=ROOT, capture_output=True, text=True, check=False
+            )
+            assert (done.returncode, done.stderr) == (0, "")
+            return
+    pytest.skip("there is no docker compose of version 2: put one on the path, or name it in TEST_DOCKER_COMPOSE")
+
+
+def _is_version_2(command: list[str]) -> bool:
+    done = subprocess.run([*command, "version"], capture_output=True, text=True, check=False)
+    return done.returncode == 0 and " v2." in f" {done.stdout}".replace(" 2.", " v2.")

@@ -1,0 +1,55 @@
+"""A real Prometheus that scrapes the service with the project's own configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from tests.servers.processes import Process, free_port, program, wait_until
+
+CONFIGURATION = Path(__file__).parents[2] / "metrics" / "prometheus"
+
+
+class Prometheus:
+    """One running Prometheus; only the target and the intervals differ from what users run."""
+
+    def __init__(self, directory: Path, target: str) -> None:
+        binary = program("prometheus", "prometheus")
+        self.url = f"http://127.0.0.1:{free_port()}"
+        configuration = yaml.safe_load((CONFIGURATION / "prometheus.yml").read_text())
+        configuration["global"] = {"scrape_interval": "500ms", "evaluation_interval": "1s"}
+        configuration["scrape_configs"][0]["static_configs"] = [{"targets": [target]}]
+        configuration["rule_files"] = [str(CONFIGURATION / "rules.yml")]
+        (directory / "prometheus.yml").write_text(yaml.safe_dump(configuration))
+        self._process = Process(
+            [
+                binary,
+                "--config.file=prometheus.yml",
+                f"--storage.tsdb.path={directory / 'tsdb'}",
+                f"--web.listen-address={self.url.removeprefix('http://')}",
+            ],
+            directory,
+        )
+
+    def query(self, expr: str) -> list[dict[str, Any]]:
+        """Return the samples of an instant query; none while it does not answer."""
+        try:
+            answer = httpx.get(f"{self.url}/api/v1/query", params={"query": expr}, timeout=5).json()
+        except (httpx.HTTPError, ValueError):
+            return []
+        assert answer["status"] == "success", f"{expr}: {answer}"
+        found: list[dict[str, Any]] = answer["data"]["result"]
+        return found
+
+    def wait_scraping(self, seconds: float = 30) -> None:
+        """Wait until the service was scraped often enough for a rate."""
+        wait_until(
+            lambda: any(float(s["value"][1]) > 3 for s in self.query("count_over_time(up[30s])")), "scrapes", seconds
+        )
+
+    def stop(self) -> int:
+        """Stop it."""
+        return self._process.stop()
