@@ -1,11 +1,11 @@
-"""Every store keeps the same promises; InfluxDB is tried where `TEST_INFLUXDB_URL` names a real one."""
+"""Every store keeps the same promises: the embedded one, InfluxDB's double, and a real one at `TEST_INFLUXDB_URL`."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,24 +19,43 @@ from ingestor.messages import Event, Record, Series, WeatherObservation
 from ingestor.storage.influxdb import InfluxDBStore
 from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.store import Store
+from tests.servers.influxdb2.server import ORG, READER, ROOT, WRITER, influxdb2
+from tests.servers.influxdb2.storage import Answer
 from tests.servers.records import ENTITY, WEATHER, event, full, removal
 
-KINDS = ["sqlite", *(["influxdb"] if "TEST_INFLUXDB_URL" in os.environ else [])]
+INFLUXDB = ["double", *(["influxdb"] if "TEST_INFLUXDB_URL" in os.environ else [])]
+KINDS = ["sqlite", *INFLUXDB]
+
+
+@contextmanager
+def address(kind: str) -> Generator[tuple[str, str, str]]:
+    """Hold a server; return its URL, a token that may do everything, and the organisation."""
+    if kind == "influxdb":
+        yield os.environ["TEST_INFLUXDB_URL"], os.environ["TEST_INFLUXDB_TOKEN"], os.environ["TEST_INFLUXDB_ORG"]
+    else:
+        with influxdb2() as double:
+            yield double.url, ROOT, ORG
 
 
 @asynccontextmanager
-async def opened(kind: str, directory: Path) -> AsyncGenerator[Store]:
-    store: Store
+async def opened(kind: str, directory: Path, **options: Any) -> AsyncGenerator[Store]:
     if kind == "sqlite":
-        store = SQLiteStore(directory, retention_days=0)
-    else:
-        store = InfluxDBStore(
-            url=os.environ["TEST_INFLUXDB_URL"],
-            token=SecretStr(os.environ["TEST_INFLUXDB_TOKEN"]),
-            org=os.environ["TEST_INFLUXDB_ORG"],
-            bucket=f"test-{uuid4().hex}",
-            retention_days=0,
-        )
+        async with using(SQLiteStore(directory, retention_days=options.get("retention_days", 0))) as embedded:
+            yield embedded
+        return
+    with address(kind) as (url, token, org):
+        settings: dict[str, Any] = {
+            "url": url,
+            "org": org,
+            "bucket": f"test-{uuid4().hex}",
+            "retention_days": 0,
+        } | options
+        async with using(InfluxDBStore(token=SecretStr(token), **settings)) as store:
+            yield store
+
+
+@asynccontextmanager
+async def using(store: Store) -> AsyncGenerator[Store]:
     try:
         await store.prepare()
         yield store
@@ -47,7 +66,7 @@ async def opened(kind: str, directory: Path) -> AsyncGenerator[Store]:
 def read_back(kind: str, written: Event) -> Event:
     """Return the event as a store gives it back: an observation's place stays behind, and InfluxDB escapes tags."""
     series = written.series
-    if kind == "influxdb":
+    if kind != "sqlite":
         tags: dict[str, Any] = {
             name: (text or "").replace("\n", r"\n") or None for name, text in msgspec.structs.asdict(series).items()
         }
@@ -153,20 +172,82 @@ async def test_an_influxdb_that_is_not_there_is_unavailable(tmp_path: Path) -> N
     await store.aclose()
 
 
-@pytest.mark.skipif("TEST_INFLUXDB_URL" not in os.environ, reason="needs a real InfluxDB 2: set TEST_INFLUXDB_URL")
-async def test_a_token_that_influxdb_does_not_know_is_refused() -> None:
-    url = os.environ["TEST_INFLUXDB_URL"]
-    store = InfluxDBStore(url=url, token=SecretStr("s3cret"), org="home", bucket="b", retention_days=0)
-    with pytest.raises(CredentialsRefused, match="does not know INFLUXDB_TOKEN"):
+@pytest.mark.parametrize("kind", INFLUXDB)
+async def test_a_token_that_influxdb_does_not_know_is_refused(kind: str) -> None:
+    with address(kind) as (url, _, org):
+        store = InfluxDBStore(url=url, token=SecretStr("s3cret"), org=org, bucket="b", retention_days=0)
+        with pytest.raises(CredentialsRefused, match="does not know INFLUXDB_TOKEN"):
+            await store.write([event(1)])
+        assert [finding.works for finding in await store.check()] == [True, False]
+        await store.aclose()
+
+
+async def test_a_token_that_may_only_read_is_refused() -> None:
+    with influxdb2() as double:
+        double.make_bucket("b")
+        store = InfluxDBStore(url=double.url, token=SecretStr(READER), org=ORG, bucket="b", retention_days=0)
+        await store.prepare()
+        with pytest.raises(CredentialsRefused, match="may not write"):
+            await store.write([event(1)])
+        await store.aclose()
+
+
+async def test_a_token_that_sees_no_buckets_still_writes() -> None:
+    with influxdb2() as double:
+        double.make_bucket("b")
+        store = InfluxDBStore(url=double.url, token=SecretStr(WRITER), org=ORG, bucket="b", retention_days=0)
+        await store.prepare()
         await store.write([event(1)])
-    assert [finding.works for finding in await store.check()] == [True, False]
-    await store.aclose()
+        assert len(double.buckets["b"].points) == 1
+        await store.aclose()
 
 
-@pytest.mark.skipif("TEST_INFLUXDB_URL" not in os.environ, reason="needs a real InfluxDB 2: set TEST_INFLUXDB_URL")
-async def test_influxdb_refuses_a_point_and_the_store_says_which_kind(tmp_path: Path) -> None:
-    async with opened("influxdb", tmp_path) as store:
+async def test_a_missing_bucket_that_may_not_be_made_is_told() -> None:
+    with influxdb2() as double:
+        store = InfluxDBStore(url=double.url, token=SecretStr(WRITER), org=ORG, bucket="b", retention_days=0)
+        await store.prepare()
+        with pytest.raises(CredentialsRefused, match="there is no bucket b in home"):
+            await store.write([event(1)])
+        await store.aclose()
+
+
+@pytest.mark.parametrize("kind", INFLUXDB)
+async def test_influxdb_refuses_a_point_and_the_store_goes_on(kind: str, tmp_path: Path) -> None:
+    async with opened(kind, tmp_path) as store:
         with pytest.raises(Rejected):
             await store.write([event(1, time_ns=2**63 - 1)])
         observation = WeatherObservation(location="52,5", temperature=1.0, observed_at=1_795_421_000)
         await store.write([observation])
+
+
+@pytest.mark.parametrize("kind", INFLUXDB)
+async def test_a_point_older_than_the_retention_is_expired(kind: str, tmp_path: Path) -> None:
+    async with opened(kind, tmp_path, retention_days=1) as store:
+        with pytest.raises(Rejected) as raised:
+            await store.write([event(0, time_ns=1_600_000_000 * 10**9)])
+        assert raised.value.code == "expired"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "wished"), [(503, "server_error", 7.0), (429, "server_error", 7.0), (500, "server_error", None)]
+)
+async def test_an_overloaded_influxdb_is_unavailable(status: int, code: str, wished: float | None) -> None:
+    with influxdb2() as double:
+        double.make_bucket("b")
+        double.fault, double.retry_after = (lambda _: Answer(status, "unavailable", "later")), "7"
+        store = InfluxDBStore(url=double.url, token=SecretStr(ROOT), org=ORG, bucket="b", retention_days=0)
+        with pytest.raises(Unavailable) as raised:
+            await store.write([event(1)])
+        assert (raised.value.code, raised.value.retry_after_seconds) == (code, wished)
+        await store.aclose()
+
+
+async def test_retention_is_changed_only_on_a_bucket_of_ours() -> None:
+    with influxdb2() as double:
+        foreign = double.make_bucket("foreign")
+        for name in ("foreign", "ours"):
+            store = InfluxDBStore(url=double.url, token=SecretStr(ROOT), org=ORG, bucket=name, retention_days=30)
+            await store.prepare()
+            await store.set_retention(90)
+            await store.aclose()
+        assert (foreign.every_seconds, double.buckets["ours"].every_seconds) == (0, 90 * 86_400)

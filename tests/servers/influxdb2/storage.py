@@ -1,0 +1,137 @@
+"""Buckets and points as InfluxDB 2.7.12 keeps them: fields merge, types hold per shard, the old is refused."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.servers.influxdb2.parser import Point, Value
+
+HOUR, DAY = 3600, 86_400
+SECOND_NS = 10**9
+Key = tuple[str, frozenset[tuple[str, str]], int]
+
+
+class Answer(Exception):
+    """An answer that is no success."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message
+
+
+@dataclass
+class Bucket:
+    """One bucket with its points. Times are Unix nanoseconds."""
+
+    id: str
+    name: str
+    every_seconds: int = 0
+    shard_seconds: int = 0
+    description: str | None = None
+    clock_ns: Callable[[], int] = time.time_ns
+    points: dict[Key, dict[str, Value]] = field(default_factory=dict)
+    writes: int = 0
+    _kinds: dict[tuple[str, str, int], str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Choose the length of a shard as the server does."""
+        self.shard_seconds = self.shard_seconds or _shard_seconds(self.every_seconds)
+
+    def change(self, rules: list[dict[str, Any]]) -> None:
+        """Take other rules; an empty list changes nothing."""
+        for rule in rules:
+            every, shard = rule["everySeconds"], rule.get("shardGroupDurationSeconds") or self.shard_seconds
+            if every and shard > every:
+                words = "shard-group duration must also be updated to be smaller than new retention duration"
+                raise Answer(422, "unprocessable entity", words)
+            self.every_seconds, self.shard_seconds = every, shard
+
+    def write(self, points: list[Point]) -> None:
+        """Write what can be written; raise 422 for the rest."""
+        self.writes += 1
+        now_ns = self.clock_ns()
+        oldest_ns = now_ns - self.every_seconds * SECOND_NS if self.every_seconds else None
+        kept = [point for point in points if oldest_ns is None or _time(point, now_ns) >= oldest_ns]
+        complaints: list[str] = []
+        dropped = 0
+        for point in kept:
+            at_ns = _time(point, now_ns)
+            said = self._refusal(point, at_ns)
+            if said is not None:
+                complaints.append(said)
+                dropped += 1
+                continue
+            for name, kind in point.kinds.items():
+                self._kinds[point.measurement, name, self._shard(at_ns)] = kind
+            fields = {name: value for name, value in point.fields.items() if name != "time"}
+            self.points.setdefault((point.measurement, point.tags, at_ns), {}).update(fields)
+        if complaints:
+            raise _partial(f"{complaints[0]} dropped={dropped}")
+        if oldest_ns is not None and len(kept) < len(points):
+            raise _partial(self._too_old([p for p in points if p not in kept], oldest_ns, now_ns))
+
+    def select(self, measurement: str, limit: int | None, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Return a result of InfluxQL's `SELECT *`, the newest first."""
+        rows: list[dict[str, Any]] = [
+            {"time": at_ns, **dict(tags), **fields}
+            for (name, tags, at_ns), fields in self.points.items()
+            if name == measurement
+        ]
+        rows = sorted(filter(wanted, rows), key=lambda row: -row["time"])[:limit]
+        columns = ["time", *sorted({name for row in rows for name in row} - {"time"})]
+        values = [[row.get(name) for name in columns] for row in rows]
+        series = {"series": [{"name": measurement, "columns": columns, "values": values}]} if rows else {}
+        return {"results": [{"statement_id": 0, **series}]}
+
+    def _refusal(self, point: Point, at_ns: int) -> str | None:
+        if set(point.fields) == {"time"}:
+            return f'invalid field name: input field "time" on measurement "{point.measurement}" is invalid'
+        for name, kind in point.kinds.items():
+            known = self._kinds.get((point.measurement, name, self._shard(at_ns)), kind)
+            if known != kind:
+                return (
+                    f'field type conflict: input field "{name}" on measurement "{point.measurement}" '
+                    f"is type {kind}, already exists as type {known}"
+                )
+        return None
+
+    def _too_old(self, dropped: list[Point], oldest_ns: int, now_ns: int) -> str:
+        bound = _iso(oldest_ns)
+        ordered = sorted(dropped, key=lambda point: _time(point, now_ns))
+        told = [
+            f"{word} point {point.measurement} at {_iso(_time(point, now_ns))} dropped because it violates a "
+            f"Retention Policy Lower Bound at {bound}"
+            for word, point in (("oldest", ordered[0]), ("newest", ordered[-1]))
+        ]
+        hours = self.every_seconds // HOUR
+        return (
+            f"dropped {len(dropped)} points outside retention policy of duration {hours}h0m0s - {', '.join(told)} "
+            f"dropped={len(dropped)} for database: {self.id} for retention policy: autogen"
+        )
+
+    def _shard(self, at_ns: int) -> int:
+        return at_ns // (self.shard_seconds * SECOND_NS)
+
+
+def _partial(words: str) -> Answer:
+    return Answer(422, "unprocessable entity", f"failure writing points to database: partial write: {words}")
+
+
+def _time(point: Point, now_ns: int) -> int:
+    return now_ns if point.time_ns is None else point.time_ns
+
+
+def _iso(at_ns: int) -> str:
+    seconds, rest = divmod(at_ns, SECOND_NS)
+    fraction = f".{rest:09d}".rstrip("0") if rest else ""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}{fraction}Z"
+
+
+def _shard_seconds(every_seconds: int) -> int:
+    if every_seconds == 0 or every_seconds > 180 * DAY:
+        return 7 * DAY
+    return DAY if every_seconds >= 2 * DAY else HOUR
