@@ -36,8 +36,8 @@ from ingestor.weather.breaker import Breaker
 from ingestor.weather.poller import Weather, WeatherPoller, coordinates
 from ingestor.weather.providers import OpenWeatherMap, Provider
 from metrics import facts
-from metrics.log import LogReporter
 from metrics.exporter import PrometheusReporter
+from metrics.log import LogReporter
 from supervisors import ChildSpec, Inbox, Outbox, Progress, Start, StopOrder, Strategy, Supervisor
 
 LISTS_IN_A_CHANNEL = 8

@@ -3,8 +3,7 @@
 A stage peeks at the inbox, works without an await, appends to the outbox and commits, and only then flushes:
 
     batch = await inbox.peek()
-    for item in work(batch):
-        outbox.append(item)
+    outbox.extend(work(batch))
     inbox.commit()
     await outbox.flush()
 
@@ -13,6 +12,7 @@ A crash before `commit` repeats the work; one after it repeats only the flush.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 import trio
@@ -62,6 +62,10 @@ class Outbox(Generic[T]):
     def append(self, item: T) -> None:
         """Hold an item for the next flush."""
         self._items.append(item)
+
+    def extend(self, items: Iterable[T]) -> None:
+        """Hold several items for the next flush: all, or none when it raises."""
+        self._items.extend(list(items))
 
     async def flush(self) -> None:
         """Send everything that is held, as one list; after a cancellation it is still held, or it was sent."""

@@ -121,13 +121,13 @@ class Connection:
     async def _receive(self, socket: WebSocketConnection, life: _Life) -> None:
         text = await socket.get_message()
         life.frames += 1
-        self.progress.report()
         if isinstance(text, bytes):
             detail = f"a binary frame of {len(text)} bytes"
             self._report(facts.MessageIgnored(home=self._endpoint.home, code="malformed_frame", detail=detail))
             return
         if life.streaming:
             self._put(Frame(session=self._number, received_at_ns=self._clock_ns(), text=text))
+        self.progress.report()
         if not life.session.is_at(Phase.LIVE):
             for answer in life.session.receive(text):
                 self._begin_stream(life)

@@ -53,8 +53,7 @@ class Subscription:
     def _work(self, messages: list[HomeMessage]) -> None:
         """Take, hand over and commit, with no await between: either all of it happened, or none."""
         taken = self._stream.take(messages)
-        for record in taken.records:
-            self._outbox.append(record)
+        self._outbox.extend(taken.records)
         self._stream.accept()
         self._inbox.commit()
         self.progress.report()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import ssl
+from collections.abc import Callable
 
 import msgspec
 import trio
@@ -15,21 +17,28 @@ MAXIMUM_PENDING = 4096  # messages; then Home Assistant closes the socket, with 
 
 
 class SimulatedServer:
-    """Serves a home on loopback. `truth` lists every change that was made, while `remember` is set."""
+    """Serves a home on loopback. `truth` lists every change that was made, while `remember` is set.
 
-    def __init__(self, home: SimulatedHome, *, token: str, remember: bool = False) -> None:
+    While `mute` is set it says nothing, as a peer that died without closing.
+    """
+
+    def __init__(
+        self, home: SimulatedHome, *, token: str, remember: bool = False, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.home = home
+        self.mute = False
         self.truth: list[Json] = []
         self.port = 0
         self._token = token
         self._remember = remember
+        self._tls = tls
         self._clients: set[_Client] = set()
         self._stopping = trio.CancelScope()
 
     @property
     def url(self) -> str:
         """Where it serves."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def clients(self) -> int:
@@ -40,7 +49,7 @@ class SimulatedServer:
         """Serve until `stop` or cancelled; once started again it takes the same port."""
         with trio.CancelScope() as self._stopping:
             async with trio.open_nursery() as nursery:
-                server = await nursery.start(serve_websocket, self._serve, "127.0.0.1", self.port, None)
+                server = await nursery.start(serve_websocket, self._serve, "127.0.0.1", self.port, self._tls)
                 self.port = server.port
                 task_status.started()
                 await trio.sleep_forever()
@@ -74,7 +83,7 @@ class SimulatedServer:
 
     async def _serve(self, request: WebSocketRequest) -> None:
         socket = await request.accept()
-        client = _Client(socket, ServerSession(self.home, self._token))
+        client = _Client(socket, ServerSession(self.home, self._token), lambda: self.mute)
         self._clients.add(client)
         try:
             await client.live()
@@ -85,8 +94,9 @@ class SimulatedServer:
 class _Client:
     """One socket with what waits to be sent on it."""
 
-    def __init__(self, socket: WebSocketConnection, session: ServerSession) -> None:
+    def __init__(self, socket: WebSocketConnection, session: ServerSession, mute: Callable[[], bool]) -> None:
         self.session = session
+        self._mute = mute
         self._socket = socket
         self._pending: list[bytes] = []
         self._raw: list[str | bytes] = []
@@ -129,6 +139,8 @@ class _Client:
             while True:
                 await self._wake.wait()
                 self._wake = trio.Event()
+                if self._mute():
+                    continue
                 pending, self._pending = self._pending, []
                 for frame in self._frames(pending):
                     await self._socket.send_message(frame)
