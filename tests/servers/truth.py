@@ -124,6 +124,6 @@ def _caused_by(_id: str, parent_id: str | None, user_id: str | None) -> str:
 def _same(name: str, true: Any, stored: Any) -> bool:
     if name == "attributes":
         return bool(true == (json.loads(stored) if stored is not None else None))
-    if isinstance(true, float) and isinstance(stored, float):
+    if isinstance(true, float) and isinstance(stored, (int, float)):
         return math.isclose(true, stored, rel_tol=1e-6, abs_tol=1e-6)
     return bool(true == stored)
