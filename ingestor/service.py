@@ -43,7 +43,7 @@ async def run(settings: Settings, *companions: Companion) -> Exit:
             return await _supervised(service, companions)
         finally:
             service.api.close()
-            await service.store.aclose()
+            await service.aclose()
 
 
 @contextmanager

@@ -101,8 +101,8 @@ def _add_changes(app: FastAPI, ports: Ports) -> None:
             days = changes["retention_days"]
             raise HTTPException(400, f"this deletes every event older than {days} days: repeat it with confirm: true")
         try:
-            ports.live.change(changes)
-        except OSError as error:
+            await ports.live.change(changes)
+        except IngestorError as error:
             raise HTTPException(503, f"the change could not be kept: {error}") from None
         if "retention_days" in changes:
             await _apply_retention(ports.store, ports.live.current.retention_days)
