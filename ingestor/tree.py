@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -12,8 +13,10 @@ import trio
 
 import metrics
 from ingestor.api.app import Ports, application
+from ingestor.api.quarantine import QuarantineDesk
 from ingestor.api.server import ApiServer
 from ingestor.config import Settings
+from ingestor.enrichment.again import again
 from ingestor.enrichment.step import Enricher
 from ingestor.errors import ConfigError
 from ingestor.homeassistant.connection import Connection
@@ -32,9 +35,11 @@ from ingestor.storage.delivery import Delivery
 from ingestor.storage.intake import Intake
 from ingestor.storage.journal import EmbeddedJournal, Journal
 from ingestor.storage.quarantine import Quarantine
+from ingestor.storage.replay import Replay
 from ingestor.storage.spool import Spool
 from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.store import Store
+from ingestor.storage.valve import Valve
 from ingestor.storage.writer import BatchLimits, Writer
 from ingestor.weather.breaker import Breaker
 from ingestor.weather.poller import Weather, WeatherPoller, coordinates
@@ -89,6 +94,30 @@ class Service:
             await file.aclose()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """What lies in the data directory, and who brings records there."""
+
+    state: Database
+    spool: Spool
+    quarantine: Quarantine
+    delivery: Delivery
+    journal: Journal
+    replay: Replay
+
+    @classmethod
+    def of(
+        cls, settings: Settings, state: Database, embedded: SQLiteStore | None, valve: Valve, report: facts.Report
+    ) -> Files:
+        """Put them together; with the embedded database that is the journal, else the spool."""
+        quarantine = Quarantine(state, report)
+        spool = Spool(settings.data_dir, settings.spool_max_bytes, valve, report)
+        delivery = Delivery("sqlite" if embedded else "influxdb", quarantine, report)
+        journal: Journal = EmbeddedJournal(embedded, delivery, report) if embedded else spool
+        replay = Replay(quarantine, journal, again)
+        return cls(state=state, spool=spool, quarantine=quarantine, delivery=delivery, journal=journal, replay=replay)
+
+
 class _Storage:
     """Spool and writer, with the channel that leads to them.
 
@@ -98,17 +127,13 @@ class _Storage:
     def __init__(self, settings: Settings, store: Store, state: Database, report: facts.Report, random: Random) -> None:
         self.entrance, self._exit = trio.open_memory_channel[list[Record]](LISTS_IN_A_CHANNEL)
         self.intake = Intake(Inbox(self._exit))
-        self.quarantine = Quarantine(state, report)
-        self.spool = Spool(settings.data_dir, settings.spool_max_bytes, self.intake.valve, report)
-        delivery = Delivery(store.name, self.quarantine, report)
-        self.journal: Journal = self.spool
-        if isinstance(store, SQLiteStore):
-            self.journal = EmbeddedJournal(store, delivery, report)
-        committer = Committer(self.intake, self.journal, CommitLimits(seconds=settings.commit_seconds), report)
+        embedded = store if isinstance(store, SQLiteStore) else None
+        self.files = files = Files.of(settings, state, embedded, self.intake.valve, report)
+        committer = Committer(self.intake, files.journal, CommitLimits(seconds=settings.commit_seconds), report)
         stages = [_stage("spool", committer, 3.0, _until_the_stream_ends)]
-        if self.journal is self.spool or self.spool.exists:
+        if embedded is None or files.spool.exists:
             limits = BatchLimits(maximum_events=settings.batch_max_events, maximum_seconds=settings.batch_max_seconds)
-            writer = Writer(self.spool, store, delivery, self.intake, limits, Retry(random), report)
+            writer = Writer(files.spool, store, files.delivery, self.intake, limits, Retry(random), report)
             stages.append(_stage("writer", writer, 5.0, _until_the_stream_ends))
         self.supervisor = Supervisor(
             "storage", stages, strategy=Strategy.REST_FOR_ONE, stop_order=StopOrder.START_ORDER
@@ -162,6 +187,20 @@ class _Home:
         )
 
 
+@asynccontextmanager
+async def offline(settings: Settings) -> AsyncGenerator[Files]:
+    """Hold the files of a service that does not run; whoever changes something holds its lock, too."""
+    store = None if settings.influxdb_url else SQLiteStore(settings.data_dir, settings.retention_days)
+    files = Files.of(settings, _state(settings), store, Valve(), LogReporter())
+    try:
+        yield files
+    finally:
+        await files.spool.aclose()
+        await files.state.aclose()
+        if store is not None:
+            await store.aclose()
+
+
 def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), random: Random | None = None) -> Service:
     """Put the service together. Raises `ConfigError`; nothing runs yet but the API's socket, which is bound."""
     random = random or Random()  # noqa: S311  jitter
@@ -169,7 +208,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
     store_name = "influxdb" if settings.influxdb_url else "sqlite"
     prometheus = PrometheusReporter(homes=(settings.home_name,), store=store_name)
     report = metrics.fan_out(status, prometheus, LogReporter(), *more_reports)
-    state = Database(settings.data_dir / STATE_FILE, ("state.sql",), STATE_FORMAT)
+    state = _state(settings)
     live = SettingsStore(settings, state, lambda detail: report(facts.Warned(code="state_damaged", detail=detail)))
     store = make_store(settings, live.current)
     weather = Weather(live.current.weather_location, live.current.weather_cache_minutes)
@@ -186,6 +225,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         recent=storage.intake.recent,
         store=store,
         metrics=prometheus.render,
+        quarantine=QuarantineDesk(quarantine=storage.files.quarantine, replay=storage.files.replay),
         enriching=lambda: home.supervisor.snapshot().state == "running",
     )
     api = ApiServer(partial(application, ports), settings.api_host, settings.api_port)
@@ -207,8 +247,12 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         weather=weather,
         report=report,
         unwritten=lambda: storage.unwritten() + len(observations) + len(home.outbox),
-        files=(store, storage.spool, state),
+        files=(store, storage.files.spool, storage.files.state),
     )
+
+
+def _state(settings: Settings) -> Database:
+    return Database(settings.data_dir / STATE_FILE, ("state.sql",), STATE_FORMAT)
 
 
 def make_store(settings: Settings, live: LiveSettings) -> Store:

@@ -26,7 +26,17 @@ class Metric(Struct, frozen=True):
 
 _CONNECT_CODES = ("unreachable", "tls", "login_timeout", "credentials_refused", "protocol", "closed")
 _CLOSE_CODES = ("closed", "ping_timeout", "oversized_frame", "protocol", "paused", "shutdown")
-_STORE_CODES = ("no_answer", "server_error", "overloaded", "http_401", "http_403", "http_404", "disk_full", "locked", "corrupt")
+_STORE_CODES = (
+    "no_answer",
+    "server_error",
+    "overloaded",
+    "http_401",
+    "http_403",
+    "http_404",
+    "disk_full",
+    "locked",
+    "corrupt",
+)
 _WEATHER_CODES = ("no_answer", "server_error", "quota", "key_refused", "protocol")
 _DISK_CODES = ("disk_full", "disk", "locked", "read_only", "can_not_open", "corrupt")
 _QUARANTINE_REASONS = ("rejected", "field_conflict", "undecodable", "server_error")

@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from ingestor.api import views
+from ingestor.api import quarantine, views
 from ingestor.api.models import (
     Configuration,
     ConfigurationChange,
@@ -19,6 +19,7 @@ from ingestor.api.models import (
     HomeAssistantEvent,
     SystemHealth,
 )
+from ingestor.api.quarantine import QuarantineDesk
 from ingestor.config import Settings
 from ingestor.errors import IngestorError
 from ingestor.messages import Event
@@ -41,6 +42,7 @@ class Ports:
     store: Store
     metrics: Callable[[], tuple[bytes, str]]
     enriching: Callable[[], bool]
+    quarantine: QuarantineDesk
 
 
 def application(ports: Ports) -> FastAPI:
@@ -50,6 +52,8 @@ def application(ports: Ports) -> FastAPI:
     _add_probes(app, ports)
     _add_reads(app, ports)
     _add_changes(app, ports)
+    guarded = [Depends(_guard(ports.settings))]
+    app.include_router(quarantine.routes(ports.quarantine), prefix="/api/quarantine", dependencies=guarded)
     return app
 
 

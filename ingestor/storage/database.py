@@ -17,6 +17,9 @@ from ingestor.errors import ConfigError, Damaged, IngestorError, Unavailable
 BUSY_SECONDS = 5.0
 JOURNAL_BYTES = 4 * 1024 * 1024  # what the write-ahead log keeps of the disk after a checkpoint
 
+# What SQLite says of some damage, with no code for it.
+_UNREADABLE = ("no such table", "no such column", "Could not decode to UTF-8", "malformed")
+
 T = TypeVar("T")
 
 
@@ -46,6 +49,9 @@ class Database:
         except sqlite3.Error as error:
             self._close()
             raise _meaning(error, self.path) from None
+        except UnicodeDecodeError as error:
+            self._close()
+            raise Damaged(f"{self.path} is damaged ({error}): move it away, and a new one is made") from None
         except OSError as error:
             raise Unavailable(f"{self.path}: {error.strerror or error}", code="disk") from None
 
@@ -135,7 +141,7 @@ def _rename(path: Path, to: Path) -> None:
 
 def _meaning(error: sqlite3.Error, path: Path) -> IngestorError:
     code = error.sqlite_errorname if hasattr(error, "sqlite_errorname") else ""
-    if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "no such table" in str(error):
+    if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or str(error).startswith(_UNREADABLE):
         return Damaged(f"{path} is damaged ({error}): move it away, and a new one is made")
     sentences = {
         "SQLITE_FULL": ("disk_full", "the disk is full"),

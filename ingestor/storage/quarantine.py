@@ -18,8 +18,9 @@ from metrics import facts
 
 _MESSAGE_CHARACTERS = 4000
 _COLUMNS = "id, at_ns, home, entity_id, time_ns, code, message, body"
-_ADD = """INSERT OR IGNORE INTO quarantine (at_ns, home, entity_id, time_ns, code, message, body, digest)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+_ADD = """INSERT INTO quarantine (at_ns, home, entity_id, time_ns, code, message, body, digest)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (digest) DO UPDATE SET at_ns = max(excluded.at_ns, at_ns + 1), message = excluded.message"""
 
 T = TypeVar("T")
 
@@ -50,12 +51,12 @@ class Quarantine:
         await self._run(lambda _connection: None)
 
     async def add(self, bad: Sequence[tuple[Record, Rejected]]) -> None:
-        """Keep records, fsynced. The same record again changes nothing."""
+        """Keep records, fsynced. The same record again is kept once, as of now."""
         rows = [_row(record, refusal, self._clock_ns()) for record, refusal in bad]
         await self._run(lambda connection: connection.executemany(_ADD, rows))
 
     async def read(self, *, limit: int = 100, after: int = 0) -> list[Quarantined]:
-        """Return the oldest ones behind the id `after`."""
+        """Return the oldest ones behind the id `after`; a limit of -1 is none."""
         query = f"SELECT {_COLUMNS} FROM quarantine WHERE id > ? ORDER BY id LIMIT ?"
         return await self._run(lambda connection: [_read(row) for row in connection.execute(query, (after, limit))])
 
@@ -64,12 +65,13 @@ class Quarantine:
         found = await self.read(limit=1, after=id_ - 1)
         return found[0] if found and found[0].id == id_ else None
 
-    async def remove(self, ids: Sequence[int]) -> int:
-        """Forget records; return how many there were."""
+    async def remove(self, gone: Sequence[Quarantined]) -> int:
+        """Forget these, but not one that was set aside again since; return how many that were."""
 
         def delete(connection: sqlite3.Connection) -> int:
             before = connection.total_changes
-            connection.executemany("DELETE FROM quarantine WHERE id = ?", [(id_,) for id_ in ids])
+            rows = [(one.id, one.at_ns) for one in gone]
+            connection.executemany("DELETE FROM quarantine WHERE id = ? AND at_ns = ?", rows)
             return connection.total_changes - before
 
         return await self._run(delete)

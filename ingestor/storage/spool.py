@@ -10,9 +10,10 @@ from typing import TypeVar
 
 import trio
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from ingestor.errors import Damaged
-from ingestor.messages import Event, Record
+from ingestor.messages import Record
 from ingestor.storage.codec import Packed, pack, unpack
 from ingestor.storage.database import Database, transaction
 from ingestor.storage.salvage import salvage
@@ -182,10 +183,9 @@ class Spool:
                 connection.execute("DELETE FROM batches WHERE id <= ?", (self._done,))
                 for start in range(0, len(records), RECORDS_IN_A_BATCH):
                     part = records[start : start + RECORDS_IN_A_BATCH]
-                    events = sum(isinstance(record, Event) for record in part)
                     packed = pack(part)
-                    cursor = connection.execute(_INSERT, (len(part), events, packed.checksum, packed.body))
-                    added.append(_Size(cursor.lastrowid or 0, len(part), events, len(packed.body)))
+                    cursor = connection.execute(_INSERT, astuple(packed))
+                    added.append(_Size(cursor.lastrowid or 0, packed.records, packed.events, len(packed.body)))
                 if live:
                     self._watermarks.write(connection, records)
         except BaseException:
@@ -212,9 +212,9 @@ class Spool:
 
 
 def _load(connection: sqlite3.Connection, ids: Sequence[int]) -> list[Record]:
-    query = "SELECT checksum, body FROM batches WHERE id BETWEEN ? AND ? ORDER BY id"
+    query = "SELECT records, events, checksum, body FROM batches WHERE id BETWEEN ? AND ? ORDER BY id"
     rows = connection.execute(query, (ids[0], ids[-1]))
-    return [record for checksum, body in rows for record in unpack(Packed(checksum, body))]
+    return [record for row in rows for record in unpack(Packed(*row))]
 
 
 def _sweep(connection: sqlite3.Connection, done: int) -> None:
