@@ -109,8 +109,10 @@ class Stream:
             self._ignore("unknown_message", f"event {event.event_type}")
 
     def _change(self, event: wire.Event) -> None:
-        entity_id = str(event.data.entity_id)
+        entity_id = event.data.entity_id
         try:
+            if not isinstance(entity_id, str):
+                raise TypeError("a state change without an entity")  # noqa: TRY301  it is dropped like any bad event
             if not self._wanted(entity_id):
                 self._enricher.observe(entity_id, event.data.new_state.state if event.data.new_state else None)
                 self._skipped["filtered"] += 1
