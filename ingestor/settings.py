@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 
 import msgspec
 from msgspec import Struct
 
 from ingestor.config import Settings
+from ingestor.errors import ConfigError
 
 FILE = "state.sqlite3"
 FORMAT = 1
@@ -35,7 +37,7 @@ class SettingsStore:
             retention_days=settings.retention_days,
             weather_cache_minutes=settings.weather_cache_minutes,
         )
-        self.current = msgspec.structs.replace(configured, **self._load())
+        self.current = self._load(configured)
 
     def listen(self, listener: Callable[[LiveSettings], None]) -> None:
         """Tell the listener of every change."""
@@ -44,38 +46,32 @@ class SettingsStore:
     def change(self, changes: dict[str, object]) -> LiveSettings:
         """Keep checked changes and tell the listeners. Raises `OSError` when they can not be kept."""
         changed: LiveSettings = msgspec.convert(msgspec.structs.asdict(self.current) | changes, LiveSettings)
-        connection = self._open()
+        rows = [(name, msgspec.json.encode(value).decode()) for name, value in changes.items()]
         try:
-            with connection:
-                rows = [(name, msgspec.json.encode(value).decode()) for name, value in changes.items()]
+            with closing(self._open()) as connection, connection:
                 connection.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", rows)
         except sqlite3.Error as error:
             raise OSError(f"{self.path}: {error}") from None
-        finally:
-            connection.close()
         self.current = changed
         for listener in self._listeners:
             listener(changed)
         return changed
 
-    def _load(self) -> dict[str, object]:
+    def _load(self, configured: LiveSettings) -> LiveSettings:
         if not self.path.exists():
-            return {}
+            return configured
         try:
-            connection = self._open()
-            try:
+            with closing(self._open()) as connection:
                 rows = connection.execute("SELECT name, value FROM settings").fetchall()
-            finally:
-                connection.close()
-            stored = {
-                name: msgspec.json.decode(value) for name, value in rows if name in LiveSettings.__struct_fields__
-            }
+            stored = {name: msgspec.json.decode(value) for name, value in rows}
+            return msgspec.convert(msgspec.structs.asdict(configured) | stored, LiveSettings)
+        except sqlite3.OperationalError as error:  # locked, or not ours to write: nothing is damaged
+            raise ConfigError([f"DATA_DIR: can not use {self.path}: {error}"]) from None
         except (sqlite3.DatabaseError, msgspec.MsgspecError) as error:
             aside = self.path.with_suffix(f".{datetime.now(UTC):%Y%m%dT%H%M%S}.damaged")
             self.path.rename(aside)
             self._warn(f"{self.path} was damaged ({error}); it is now {aside.name}, and settings are those configured")
-            return {}
-        return stored
+            return configured
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
