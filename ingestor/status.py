@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+import supervisors
 from metrics import facts
 
 HOUR_SECONDS = 3600
@@ -41,6 +42,7 @@ class StatusBoard:
         self.last_event_at: float | None = None
         self.newest_stored_at: float | None = None
         self.weather_summary = ""
+        self.restarts: dict[str, int] = {}
         self._minutes: deque[tuple[int, int]] = deque()
         self._today: tuple[int, int] = (0, 0)
 
@@ -72,7 +74,7 @@ class StatusBoard:
         found = {"websocket_client": self.home_problem, "database": self.store_problem}
         return {part: problem for part, problem in found.items() if problem is not None}
 
-    def __call__(self, fact: facts.Fact) -> None:  # noqa: C901  one case per fact, in one table
+    def __call__(self, fact: facts.Fact) -> None:  # noqa: C901, PLR0912  one case per fact, in one table
         """Fold a fact in."""
         match fact:
             case facts.EventsReceived():
@@ -83,6 +85,7 @@ class StatusBoard:
                 self.connected = False
                 self.home_problem = Problem(code=fact.code, detail=fact.detail)
             case facts.ConnectFailed():
+                self.connected = False
                 self.home_problem = Problem(code=fact.code, detail=fact.detail)
             case facts.RecordsSpooled():
                 self.pending = fact.pending_events
@@ -101,6 +104,9 @@ class StatusBoard:
                 self.weather_summary = fact.summary
             case facts.WeatherFailed():
                 self.weather_problem = Problem(code=fact.code, detail=fact.detail)
+            case supervisors.ChildRestarting():
+                actor = "/".join(fact.path)
+                self.restarts[actor] = self.restarts.get(actor, 0) + 1
 
     def _opened(self, fact: facts.SessionOpened) -> None:
         self.connected = True

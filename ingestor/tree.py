@@ -38,7 +38,18 @@ from ingestor.weather.providers import OpenWeatherMap, Provider
 from metrics import facts
 from metrics.exporter import PrometheusReporter
 from metrics.log import LogReporter
-from supervisors import ChildSpec, Inbox, Outbox, Progress, Start, StopOrder, Strategy, Supervisor
+from supervisors import (
+    ChildSnapshot,
+    ChildSpec,
+    Inbox,
+    Outbox,
+    Progress,
+    Start,
+    StopOrder,
+    Strategy,
+    Supervisor,
+    SupervisorSnapshot,
+)
 
 LISTS_IN_A_CHANNEL = 8
 COMMANDS_IN_A_CHANNEL = 16
@@ -134,6 +145,10 @@ class _Home:
             stop_order=StopOrder.START_ORDER,
         )
 
+    def children(self) -> tuple[ChildSnapshot | SupervisorSnapshot, ...]:
+        """Picture the actors of this home."""
+        return self.supervisor.snapshot().children
+
 
 def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), random: Random | None = None) -> Service:
     """Put the service together. Raises `ConfigError`; nothing runs yet but the API's socket, which is bound."""
@@ -158,7 +173,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         recent=storage.recent,
         store=store,
         metrics=prometheus.render,
-        enriching=lambda: home.supervisor.snapshot().state == "running",
+        enriching=lambda: any(child.id == "subscription" and child.state == "up" for child in home.children()),
     )
     api = ApiServer(partial(application, ports), settings.api_host, settings.api_port)
     root = Supervisor(

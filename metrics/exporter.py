@@ -69,6 +69,7 @@ class PrometheusReporter:
                 self._gauge("ingestor_connected").labels(fact.home).set(0)
             case facts.ConnectFailed():
                 self._count("ingestor_connect_failures", home=fact.home, code=fact.code)
+                self._gauge("ingestor_connected").labels(fact.home).set(0)
             case facts.RecordsSpooled():
                 self._gauge("ingestor_pending_events").set(fact.pending_events)
                 self._gauge("ingestor_pending_bytes").set(fact.pending_bytes)
