@@ -163,7 +163,10 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
     live.listen(lambda now: weather.configure(now.weather_location, now.weather_cache_minutes))
     storage = _Storage(settings, store, report)
     outboxes = [storage.outbox(), storage.outbox()]
-    poller = WeatherPoller(weather, make_provider(settings), outboxes[0], Breaker(), report)
+    provider = make_provider(settings)
+    if provider is None:
+        status.weather_problem = None  # what is off is not ill
+    poller = WeatherPoller(weather, provider, outboxes[0], Breaker(), report)
     home = _Home(settings, weather, outboxes[1], report, random)
     storage.entrance.close()
     ports = Ports(
