@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sqlite3
 from collections.abc import AsyncGenerator, Callable
@@ -26,10 +27,11 @@ from tests.servers.truth import Key, Row, expected
 class Tree:
     """A running tree with its home; `heard` has every fact that it reported."""
 
-    def __init__(self, service: Service, server: Any, heard: Heard, data_dir: Path) -> None:
+    def __init__(self, service: Service, server: Any, heard: Heard, data_dir: Path, log: io.StringIO) -> None:
         self.service = service
         self.server = server
         self.heard = heard
+        self.log = log
         self._data_dir = data_dir
 
     async def until(self, true: Callable[[], bool], seconds: float = 8) -> None:
@@ -82,7 +84,7 @@ class Tree:
 async def running(data_dir: Path, **settings: Any) -> AsyncGenerator[Tree]:
     """Run the tree until the end of the block, then drain it."""
     server, heard = simulated(), Heard()
-    with logged():
+    with logged(level=settings.get("log_level", "info")) as log:
         async with trio.open_nursery() as nursery:
             await nursery.start(server.run)
             weather = await nursery.start(serve_weather)
@@ -91,7 +93,7 @@ async def running(data_dir: Path, **settings: Any) -> AsyncGenerator[Tree]:
             service = build(load(_env_file=None, **(given | settings)), more_reports=(heard,), random=Random(1))
             await nursery.start(service.root.run)
             try:
-                yield Tree(service, server, heard, data_dir)
+                yield Tree(service, server, heard, data_dir, log)
             finally:
                 service.root.stop()
                 with trio.move_on_after(15, shield=True):
