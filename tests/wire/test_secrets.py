@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from ingestor.config import load
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.settings import SettingsStore
+from ingestor.storage.database import Database
 from ingestor.storage.influxdb import InfluxDBStore
 from ingestor.tree import make_provider
 from metrics import facts
@@ -47,11 +48,14 @@ async def test_a_service_in_which_everything_fails_tells_no_secret(tmp_path: Pat
 
 def test_nothing_that_holds_a_secret_shows_it(tmp_path: Path) -> None:
     settings = load(_env_file=None, ha_url="http://home.local", data_dir=tmp_path, **SECRETS)
+    state = Database(tmp_path / "state.sqlite3", ("state.sql",), 1)
     holders = [
         settings,
         Endpoint(home="home", url=settings.ha_url, token=settings.current_token),
         InfluxDBStore(url="http://db", token=SecretStr("s3cret"), org="o", bucket="b", retention_days=0),
         make_provider(settings),
-        SettingsStore(settings, lambda _: None),
+        SettingsStore(settings, state, lambda _: None),
+        state,
     ]
+    state.close_now()
     assert [type(holder) for holder in holders if "s3cret" in f"{holder!r} {holder}"] == []
