@@ -20,9 +20,9 @@ from ingestor.simulator.home import SimulatedHome
 from ingestor.storage.lines import LineEncoder
 
 
-def frames(events: int, per_frame: int) -> list[str]:
+def frames(events: int, per_frame: int, home: SimulatedHome | None = None) -> list[str]:
     """Return the frames of a simulated home's changes."""
-    home = SimulatedHome()
+    home = home or SimulatedHome()
     messages = [msgspec.json.encode({"type": "event", "event": home.change(), "id": 9}).decode() for _ in range(events)]
     parts = [messages[at : at + per_frame] for at in range(0, events, per_frame)]
     return [f"[{','.join(part)}]" if per_frame > 1 else part[0] for part in parts]
