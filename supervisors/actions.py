@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -36,6 +37,7 @@ class DrainChild:
     """Ask the child to finish."""
 
     id: str
+    drain: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,7 +220,7 @@ class Machine:
             yield self._cancel(child, now)
         else:
             child.deadline = now + child.spec.shutdown_timeout_seconds
-            yield DrainChild(child.spec.id)
+            yield DrainChild(child.spec.id, child.spec.drain)
 
     def _cancel(self, child: Child, now: float) -> CancelChild:
         child.cancelled, child.deadline = True, now + STUCK_SECONDS
@@ -241,10 +241,6 @@ class Machine:
 
 def affected(strategy: Strategy, child: Child, children: Sequence[Child]) -> Sequence[Child]:
     """Return who goes down and comes back with this child, in the order of their start."""
-    match strategy:
-        case Strategy.ONE_FOR_ONE:
-            return [child]
-        case Strategy.ONE_FOR_ALL:
-            return children
-        case Strategy.REST_FOR_ONE:
-            return children[children.index(child) :]
+    if strategy is Strategy.ONE_FOR_ONE:
+        return [child]
+    return children if strategy is Strategy.ONE_FOR_ALL else children[children.index(child) :]

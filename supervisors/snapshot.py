@@ -98,7 +98,7 @@ def _condition(node: ChildSnapshot | SupervisorSnapshot) -> list[str]:
     if isinstance(node, ChildSnapshot) and node.progress_age_seconds is not None:
         words.append(f"got on {node.progress_age_seconds:.0f} s ago")
     if node.restarts:
-        words.append(f"{node.restarts} restarts")
+        words.append(f"restarts: {node.restarts}")
     if node.last_error:
         words.append(f"last: {node.last_error}")
     return words

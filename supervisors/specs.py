@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 Start = Callable[..., Awaitable[None]]
 """What runs a child: called as `start(task_status=...)`; it calls `task_status.started()` when ready to take work."""
 
+LAST_GROWTH = 64
+"""The number of crashes in a row after which a delay grows no more, be it that slow."""
 STEEPEST_FACTOR = 100.0
-"""Of a backoff. Its 64th power is still a float."""
+"""Of a backoff: to the power of `LAST_GROWTH` it is still a float."""
 
 
 class Restart(Enum):
@@ -70,10 +72,11 @@ class Backoff:
 
     def shortest_sum_seconds(self, crashes: int) -> float:
         """Return the least time that a child which crashes at once, this many times in a row, spends waiting."""
-        return sum(self._plain(crash) for crash in range(crashes)) * (1 - self.jitter)
+        growing = sum(self._plain(crash) for crash in range(min(crashes, LAST_GROWTH)))
+        return (growing + max(0, crashes - LAST_GROWTH) * self._plain(LAST_GROWTH)) * (1 - self.jitter)
 
     def _plain(self, crashes: int) -> float:
-        return min(self.maximum_seconds, self.initial_seconds * self.factor ** min(crashes, 64))
+        return min(self.maximum_seconds, self.initial_seconds * self.factor ** min(crashes, LAST_GROWTH))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -172,20 +172,21 @@ class Supervisor:
         Returns after an orderly stop; if that came first, without having called `started()`. Raises the fatal exception
         of a child unwrapped, or `IntensityExceeded`, when every child has ended; what is no `Exception` comes through
         as Trio's nurseries bring it. When it is cancelled, so are all children at once; what they raise then is
-        reported to the observer. May be called again after it ended, not before: that raises `RuntimeError`.
+        reported to the observer. May be called again after it ended. Raises `RuntimeError` when called before that,
+        and when a child raises a `trio.Cancelled` that it kept from elsewhere: Trio then cancels its siblings too.
         """
         self._begin()
+        ended = False
         try:
             async with trio.open_nursery() as self._nursery:
-                while True:
-                    self._turn(task_status)
-                    if self._machine.ended:
-                        break
+                while not (ended := self._turn(task_status)):
                     await self._mailbox.wait(self._machine.next_deadline(trio.current_time()))
         finally:
             self._end()
         if self._machine.error is not None:
             raise self._machine.error
+        if not ended:
+            raise RuntimeError(f"a child of {'/'.join(self.path)} raised a Cancelled that belongs to no scope of it")
 
     def _begin(self) -> None:
         if self._state != "stopped":
@@ -196,13 +197,15 @@ class Supervisor:
             self._machine.stop()
         self._set_state("starting")
 
-    def _turn(self, task_status: trio.TaskStatus[None]) -> None:
+    def _turn(self, task_status: trio.TaskStatus[None]) -> bool:
+        """Do all that there is to do now; return whether that was the last of it."""
         before = self._state
         for action in self._machine.step(self._mailbox.take(), trio.current_time()):
             self._carry_out(action)
         if before == "starting" and self._state == "running":
             self._running_since = trio.current_time()
             task_status.started()
+        return self._machine.ended
 
     def _end(self) -> None:
         """Account for every child, also when the run was cancelled and nobody took the mail."""
@@ -216,8 +219,8 @@ class Supervisor:
         match action:
             case StartChild(id_):
                 self._start(self._machine.children[id_].spec)
-            case DrainChild(id_):
-                self._drain(self._machine.children[id_].spec)
+            case DrainChild(id_, drain):
+                self._drain(id_, drain)
             case CancelChild(id_):
                 self._lives[id_].cancel()
             case ReportState(state):
@@ -239,7 +242,7 @@ class Supervisor:
             case ReportStopped(id_):
                 del self._lives[id_]
                 tell(events.ChildStopped(path=path))
-            case ReportStuck():
+            case ReportStuck():  # pragma: no branch  there is no other, says mypy
                 _log.error("%s was cancelled %g s ago and has not ended", "/".join(path), STUCK_SECONDS)
                 tell(events.ChildStuck(path=path, waited_seconds=STUCK_SECONDS))
 
@@ -250,13 +253,12 @@ class Supervisor:
         life = self._lives[spec.id] = Life(spec, self._mailbox)
         self._nursery.start_soon(life.run, name="/".join((*self.path, spec.id)))
 
-    def _drain(self, spec: ChildSpec) -> None:
+    def _drain(self, id_: str, drain: Callable[[], None]) -> None:
         try:
-            if spec.drain is not None:
-                spec.drain()
+            drain()
         except Exception as error:  # noqa: BLE001  whatever it was, the child is cancelled instead
-            self._announcer.tell(events.ChildFailed(path=(*self.path, spec.id), error=error))
-            self._machine.hasten(spec.id)
+            self._announcer.tell(events.ChildFailed(path=(*self.path, id_), error=error))
+            self._machine.hasten(id_)
 
     def _set_state(self, state: str) -> None:
         self._state = state
