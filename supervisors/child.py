@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from math import inf
 
-from supervisors.specs import ChildSpec
+from supervisors.specs import ChildSpec, Restart
 
 TEXT_CHARACTERS = 200
 """Of an error's text in a history or a snapshot: they are for people, and kept in memory."""
@@ -39,6 +39,8 @@ class Child:
         """Its task was cancelled, and has not ended yet."""
         self.removed = False
         """It is to be forgotten when it has ended."""
+        self.begun = False
+        """It was started at least once."""
         self.ready_once = False
         self.owes_stopped = False
         """It was reported as starting, and not yet as stopped."""
@@ -74,6 +76,12 @@ class Exit:
     """It had to stop, so that it is no fault of its own."""
     lived_seconds: float
     """Since it was ready."""
+
+    @property
+    def is_last(self) -> bool:
+        """The spec wants no successor after such an end."""
+        restart = self.child.spec.restart
+        return restart is Restart.TEMPORARY or (restart is Restart.TRANSIENT and self.error is None)
 
 
 def text(error: BaseException) -> str:

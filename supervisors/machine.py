@@ -131,8 +131,11 @@ class Machine:
             fatal = fatal_in(one.error, one.child.spec.fatal)
             if fatal is not None:
                 self._fail(fatal)
-            elif not (one.ordered or self.stopping):
-                yield from self._ended_by_itself(one, now)
+            elif one.is_last and not one.ordered:
+                one.child.wanted = False
+        for one in exits:
+            if not (one.is_last or one.ordered or self.stopping):
+                yield from self._restart(one, now)
 
     def _fail(self, fatal: Exception) -> None:
         """Keep the first fatal error; it is worth more than that the intensity is exceeded."""
@@ -140,16 +143,12 @@ class Machine:
             self.error, self._gave_up = fatal, False
         self.stop()
 
-    def _ended_by_itself(self, one: Exit, now: float) -> Iterable[Action]:
-        child, restart = one.child, one.child.spec.restart
-        if restart is Restart.TEMPORARY or (restart is Restart.TRANSIENT and one.error is None):
-            child.wanted = False
-            return
+    def _restart(self, one: Exit, now: float) -> Iterable[Action]:
+        child, backoff = one.child, one.child.spec.backoff
         self._history.append(f"{child.spec.id}: {'returned' if one.error is None else text(one.error)}")
         if self._window.overflows(now):
             yield self._give_up(one.error)
             return
-        backoff = child.spec.backoff
         crashes = 0 if one.lived_seconds >= backoff.healthy_seconds else child.crashes_in_a_row
         child.crashes_in_a_row = crashes + 1
         delay = backoff.delay_seconds(crashes, self._random)
@@ -164,6 +163,8 @@ class Machine:
 
     def _plan(self, child: Child, now: float, delay: float) -> Iterable[Action]:
         """Let a child come back, but a temporary one that goes down with its siblings. A plan is told of once."""
+        if not child.begun:
+            return  # its turn comes when those before it are up
         child.must_stop = child.state is not ChildState.DOWN
         child.wanted = child.spec.restart is not Restart.TEMPORARY
         if child.wanted:
@@ -233,7 +234,7 @@ class Machine:
             may_start = nothing_missing or (independent and (self._was_ready or child.ready_once))
             if child.wanted and child.state is ChildState.DOWN and may_start and child.not_before <= now:
                 child.state, child.deadline = ChildState.STARTING, now + child.spec.start_timeout_seconds
-                child.owes_stopped, child.restart_planned = True, False
+                child.begun, child.owes_stopped, child.restart_planned = True, True, False
                 yield StartChild(id_)
             there = child.ready_once if independent else child.state is ChildState.UP
             nothing_missing = nothing_missing and (there or not child.wanted)
