@@ -31,6 +31,7 @@ from supervisors.machine import STUCK_SECONDS, Machine
 from supervisors.mailbox import Mailbox
 from supervisors.snapshot import ChildSnapshot, SupervisorSnapshot
 from supervisors.specs import (
+    Backoff,
     ChildSpec,
     Intensity,
     Restart,
@@ -85,6 +86,7 @@ class Supervisor:
         start_timeout_seconds: float = 60.0,
         shutdown_timeout_seconds: float = 30.0,
         fatal: tuple[type[Exception], ...] | None = None,
+        backoff: Backoff | None = None,
     ) -> ChildSpec:
         """Return the spec that puts this supervisor under another.
 
@@ -99,6 +101,7 @@ class Supervisor:
             shutdown_timeout_seconds=shutdown_timeout_seconds,
             drain=self.stop,
             fatal=inherited if fatal is None else fatal,
+            backoff=backoff or Backoff(),
             supervisor=self,
         )
 

@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any, Literal, TypeVar
 
 import trio
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
@@ -58,7 +58,9 @@ def branches(draw: st.DrawFn, names: Iterator[str], depth: int = 0) -> Branch:
 @st.composite
 def nodes(draw: st.DrawFn, names: Iterator[str], depth: int) -> Leaf | Branch:
     is_branch = depth <= DEPTH and draw(numbers) % 3 == 1
-    return draw(branches(names, depth) if is_branch else leaves(names))
+    if is_branch:
+        return draw(branches(names, depth))
+    return draw(leaves(names))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,6 +253,7 @@ async def play(world: World, steps: Sequence[Step], *, cancelled: bool) -> None:
         world.check(len(world.record) if cancelled else 0)
 
 
+@settings(max_examples=300, deadline=None)
 @given(script=scripts(), cancelled=st.booleans())
 def test_a_tree_does_what_the_model_says(script: tuple[Branch, list[Step]], *, cancelled: bool) -> None:
     root, steps = script
