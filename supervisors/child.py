@@ -85,7 +85,9 @@ class Exit:
 
 
 def text(error: BaseException) -> str:
-    """Return an error in one short piece of text, whatever its own `str` does."""
+    """Return an error, or those of a group, in one short piece of text, whatever its own `str` does."""
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(map(text, error.exceptions))[:TEXT_CHARACTERS]
     try:
         said = str(error)
     except Exception:  # noqa: BLE001  the error of a child, which must not harm its supervisor

@@ -197,6 +197,16 @@ async def test_an_error_that_has_no_text_and_is_false_is_an_error_all_the_same(a
         assert (child.restarts, child.last_error) == (1, "Unspeakable: (an error without a text)")
 
 
+async def test_of_a_group_all_errors_are_told_in_few_words(autojump_clock: MockClock) -> None:
+    a = Actor("a", [])
+    supervisor = Supervisor("root", [a.spec()])
+    async with running(supervisor):
+        a.end(ExceptionGroup("two", [OSError("disk full"), ExceptionGroup("deep", [ValueError("x" * 1000)])]))
+        await trio.sleep(1)
+        [child] = supervisor.snapshot().children
+        assert child.last_error == ("OSError: disk full; ValueError: " + "x" * 1000)[:200]
+
+
 @pytest.mark.parametrize(
     "wrap",
     [

@@ -219,6 +219,19 @@ async def test_a_stop_while_starting_starts_nothing_more_and_drains_what_is_ther
     assert record == ["start a", "start b", "drain b", "end b", "drain a", "end a"]
 
 
+async def test_a_stop_drains_also_below_a_supervisor_that_is_still_starting(autojump_clock: MockClock) -> None:
+    record: list[str] = []
+    a, b = family(record, 2)
+    b.start_seconds = 100
+    inner = Supervisor("inner", [a.spec(), b.spec(shutdown_timeout_seconds=1, start_timeout_seconds=1000)])
+    outer = Supervisor("outer", [inner.as_child()])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outer.run)
+        await trio.sleep(1)
+        outer.stop()
+    assert record == ["start a", "start b", "drain b", "end b", "drain a", "end a"]
+
+
 async def test_a_stop_reaches_a_child_whose_start_has_timed_out(autojump_clock: MockClock) -> None:
     record: list[str] = []
     slow = Actor("slow", record, start_seconds=100, cleanup_seconds=3)
