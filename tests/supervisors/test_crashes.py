@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -195,6 +197,33 @@ async def test_an_error_that_has_no_text_and_is_false_is_an_error_all_the_same(a
         await trio.sleep(1)
         [child] = supervisor.snapshot().children
         assert (child.restarts, child.last_error) == (1, "Unspeakable: (an error without a text)")
+
+
+class Traced(Exception):
+    """One that can be watched."""
+
+
+async def test_an_error_is_freed_at_once_with_all_that_its_traceback_holds(autojump_clock: MockClock) -> None:
+    errors: list[weakref.ref[Traced]] = []
+
+    async def run(*, task_status: Any) -> None:
+        task_status.started()
+        if errors:
+            await trio.sleep_forever()
+        error = Traced()
+        errors.append(weakref.ref(error))
+        try:
+            raise error
+        finally:
+            del error
+
+    gc.disable()
+    try:
+        async with running(Supervisor("root", [ChildSpec(id="a", start=run)])):
+            await trio.sleep(1)
+            assert [error() for error in errors] == [None]
+    finally:
+        gc.enable()
 
 
 async def test_of_a_group_all_errors_are_told_in_few_words(autojump_clock: MockClock) -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 import trio
 from trio.testing import MockClock
@@ -138,12 +141,27 @@ async def test_nothing_added_to_a_stopping_supervisor_starts_before_its_next_run
     a, b = family(record, 2)
     a.cleanup_seconds = 1
     supervisor = Supervisor("root", [a.spec()])
-    async with running(supervisor):
+    async with trio.open_nursery() as nursery:
+        await nursery.start(supervisor.run)
         supervisor.stop()
         supervisor.add_child(b.spec())
     assert record == ["start a", "drain a", "end a"]
     async with running(supervisor):
         assert record[3:] == ["start a", "start b"]
+
+
+async def test_a_temporary_child_that_has_ended_leaves_nothing_behind(autojump_clock: MockClock) -> None:
+    supervisor = Supervisor("root", [])
+    async with running(supervisor):
+        actor = Actor("a", [])
+        forgotten = weakref.ref(actor)
+        supervisor.add_child(actor.spec(restart=Restart.TEMPORARY))
+        await trio.sleep(1)
+        actor.end()
+        await trio.sleep(1)
+        del actor
+        gc.collect()
+        assert forgotten() is None
 
 
 async def test_a_supervisor_can_be_added_and_takes_part_in_the_tree(autojump_clock: MockClock) -> None:

@@ -182,6 +182,7 @@ async def test_a_stop_while_it_waits_to_be_restarted_does_not_reach_a_supervisor
         inner.stop()
         await trio.sleep(1)
         assert (record, inner.snapshot().state) == (["start a", "end a", "start a"], "running")
+        assert outer.snapshot().children[0].restarts == 1
 
 
 async def test_the_backoff_doubles_and_starts_anew_after_a_healthy_life(autojump_clock: MockClock) -> None:
@@ -201,3 +202,20 @@ async def test_the_backoff_doubles_and_starts_anew_after_a_healthy_life(autojump
         await trio.sleep(100)
     delays = [start - crash for start, crash in zip(starts[1:], crashes, strict=True)]
     assert delays == pytest.approx([1, 2, 4, 1])
+
+
+async def test_a_start_that_fails_is_no_healthy_life_however_long_the_one_before(autojump_clock: MockClock) -> None:
+    starts: list[float] = []
+
+    async def run(*, task_status: Any) -> None:
+        starts.append(trio.current_time())
+        if 1 < len(starts) < 4:
+            raise OSError("port taken")
+        task_status.started()
+        await trio.sleep(30)
+        raise RuntimeError("bug")
+
+    spec = ChildSpec(id="a", start=run, backoff=Backoff(initial_seconds=1, jitter=0, healthy_seconds=20))
+    async with running(Supervisor("root", [spec])):
+        await trio.sleep(40)
+    assert starts == pytest.approx([0, 31, 33, 37])

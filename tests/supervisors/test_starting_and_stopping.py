@@ -78,6 +78,13 @@ async def test_a_child_that_is_not_ready_in_time_is_cancelled_and_started_again(
     assert (type(failed), str(failed)) == (StartTimeout, "slow was not ready after 3 s")
 
 
+async def test_a_child_that_is_ready_at_the_last_moment_is_in_time(autojump_clock: MockClock) -> None:
+    for _ in range(20):  # Trio lets the two that wake at that moment run in a random order
+        supervisor = Supervisor("root", [Actor("a", [], start_seconds=2).spec(start_timeout_seconds=2)])
+        async with running(supervisor):
+            assert supervisor.snapshot().children[0].restarts == 0
+
+
 async def test_what_a_child_raises_when_its_start_times_out_is_its_error(autojump_clock: MockClock) -> None:
     record: list[str] = []
     told: list[object] = []
