@@ -65,7 +65,7 @@ class Figures:
     """What a soak found; growth is that from a tenth of the crashes to the end."""
 
     crashes: int
-    seconds: float
+    cpu_seconds: float
     missed_restarts: int
     leaked_tasks: int
     grown_objects: int
@@ -73,7 +73,7 @@ class Figures:
 
     def __str__(self) -> str:
         return (
-            f"{self.crashes} crashes in {self.seconds:.1f} s: {self.missed_restarts} missed restarts, "
+            f"{self.crashes} crashes in {self.cpu_seconds:.1f} s of CPU: {self.missed_restarts} missed restarts, "
             f"{self.leaked_tasks} leaked tasks, {self.grown_objects:+} objects, {self.grown_kib:+} KiB"
         )
 
@@ -96,7 +96,7 @@ class Soak:
         return sum(fragile.crashes for fragile in self.fragile)
 
     async def run(self) -> Figures:
-        began = time.monotonic()
+        began = time.process_time()
         async with trio.open_nursery() as nursery:
             await nursery.start(self.root.run)
             await trio.sleep(SETTLED_SECONDS)
@@ -109,7 +109,7 @@ class Soak:
             self.root.stop()
         return Figures(
             crashes=self.crashes,
-            seconds=time.monotonic() - began,
+            cpu_seconds=time.process_time() - began,
             missed_restarts=self.missed,
             leaked_tasks=leaked,
             grown_objects=objects_now - objects,
