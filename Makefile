@@ -4,13 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_SECONDS ?= 0
 
-.PHONY: install demo test lint dashboard secrets clean
+.PHONY: install demo test lint dashboard diagram coverage-supervisors soak-supervisors bench-supervisors secrets clean
 
 install: $(VENV)/.installed
 demo: install
 	DEMO_SECONDS=$(DEMO_SECONDS) $(BIN)/ingestor demo
 
-test: lint
+test: lint coverage-supervisors
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.installed-dev
@@ -35,6 +35,20 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 dashboard: $(VENV)/.installed-dev
 	$(BIN)/python -m grafana
 	$(BIN)/python -m metrics
+
+# The tree in docs/supervisors.md, from its specs.
+diagram: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.documentation.supervisors_tree
+
+# Its own tests cover every branch of the package.
+coverage-supervisors: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest tests/supervisors --cov=supervisors --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
+
+soak-supervisors: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.supervisors.soak 100000
+
+bench-supervisors: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.bench.supervision
 
 # What compose.yaml wants: random secrets, and an empty file for your Home Assistant token.
 secrets:
