@@ -11,7 +11,7 @@ demo: install
 	DEMO_SECONDS=$(DEMO_SECONDS) $(BIN)/ingestor demo
 
 test: lint coverage-supervisors
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/supervisors
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

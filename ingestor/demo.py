@@ -56,7 +56,7 @@ async def _show(running: Service) -> None:
 
 async def _stop_after(seconds: float, running: Service) -> None:
     await trio.sleep(seconds)
-    running.root.stop()
+    running.stop()
 
 
 def picture(running: Service) -> live.Picture:

@@ -67,6 +67,11 @@ class Outbox(Generic[T]):
         """Return how many items wait to be sent."""
         return len(self._items)
 
+    @property
+    def items(self) -> list[T]:
+        """What waits to be sent."""
+        return list(self._items)
+
     def append(self, item: T) -> None:
         """Hold an item for the next flush."""
         self._items.append(item)
@@ -83,6 +88,16 @@ class Outbox(Generic[T]):
                 return
             await self._channel.send(items)
             del self._items[: len(items)]
+
+    def close(self) -> None:
+        """Close the channel's end in place of a stage that will not; send what it left, where there is room."""
+        try:
+            if self._items:
+                self._channel.send_nowait(list(self._items))
+                self._items.clear()
+        except (trio.WouldBlock, trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # it stays held, and its owner can tell
+        self._channel.close()
 
     async def aclose(self) -> None:
         """Close the channel's end: its receiver sees the end of the stream."""

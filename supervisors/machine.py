@@ -67,6 +67,7 @@ class Machine:
         self._window = RestartWindow(rules.intensity)
         self._history: deque[str] = deque(maxlen=HISTORY_EXITS)
         self._gave_up = False
+        self._stepped_at = -inf
         self._was_ready = False
         self._state = "starting"
 
@@ -75,10 +76,14 @@ class Machine:
         """The supervisor stops and no child is left."""
         return self.stopping and all(child.state is ChildState.DOWN for child in self.children.values())
 
-    def next_deadline(self, now: float) -> float:
-        """Return when `step` has something to do though nothing happened; infinity for never."""
+    def next_deadline(self) -> float:
+        """Return when `step` has something to do though nothing happened; infinity for never.
+
+        That may be past already: telling of the last step can take longer than a backoff.
+        """
         backoffs = (c.not_before for c in self.children.values() if c.wanted and c.state is ChildState.DOWN)
-        return min((*(at for at in backoffs if at > now), *(c.deadline for c in self.children.values())), default=inf)
+        later = (at for at in backoffs if at > self._stepped_at)
+        return min((*later, *(c.deadline for c in self.children.values())), default=inf)
 
     def add(self, spec: ChildSpec) -> None:
         """Want one more child, unless all have to stop."""
@@ -106,6 +111,7 @@ class Machine:
     def step(self, happened: Iterable[Happening], now: float) -> list[Action]:
         """Take in all that happened until now; return what to do, in order."""
         happened = list(happened)
+        self._stepped_at = now
         return [
             *self._note_started({event.id for event in happened if isinstance(event, Started)}, now),
             *self._note_exits({event.id: event.error for event in happened if isinstance(event, Exited)}, now),
@@ -217,7 +223,7 @@ class Machine:
         child.state = ChildState.STOPPING
         if child.cancelled:
             return  # it was not ready in time
-        if child.spec.drain is None:
+        if child.spec.drain is None or (child.wanted and not child.spec.drain_to_restart):
             yield self._cancel(child, now)
         else:
             child.deadline = now + child.spec.shutdown_timeout_seconds

@@ -102,7 +102,8 @@ class ChildSpec:
 
     `drain` asks it to finish, and returns at once: it sets an event, or closes the sender that feeds the child. It is
     called whenever the child has to stop, be it ready or not, also to be started again with its siblings; so `run`
-    begins by undoing what `drain` did. A child without one is cancelled at once when it has to stop.
+    begins by undoing what `drain` did. With `drain_to_restart` false it is not called for that: the child is cancelled
+    at once, as befits a stage whose inbox repeats what it held. So is one without a drain whenever it has to stop.
 
     `fatal` exceptions are never restarted: the supervisor stops its children and raises that very exception.
     """
@@ -113,6 +114,7 @@ class ChildSpec:
     start_timeout_seconds: float = 10.0
     shutdown_timeout_seconds: float = 5.0
     drain: Callable[[], None] | None = None
+    drain_to_restart: bool = True
     fatal: tuple[type[Exception], ...] = ()
     backoff: Backoff = field(default_factory=Backoff)
     progress: Progress | None = None

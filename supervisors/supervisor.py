@@ -183,7 +183,7 @@ class Supervisor:
         try:
             async with trio.open_nursery() as self._nursery:
                 while not (ended := self._turn(task_status)):
-                    await self._mailbox.wait(self._machine.next_deadline(trio.current_time()))
+                    await self._mailbox.wait(self._machine.next_deadline())
         finally:
             self._end()
         if self._machine.error is not None:

@@ -286,3 +286,31 @@ async def test_the_first_fatal_error_wins_also_over_giving_up(autojump_clock: Mo
     with pytest.raises(ExceptionGroup) as raised:
         await run_until(supervisor, lambda: c.end(RuntimeError("one too many")))
     assert raised.value.exceptions == (first,)
+
+
+async def test_a_restart_that_became_due_while_the_observer_was_slow_happens(autojump_clock: MockClock) -> None:
+    record: list[str] = []
+    actor = Actor("a", record)
+    supervisor = Supervisor("root", [actor.spec()], observer=lambda _event: autojump_clock.jump(1.0))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(supervisor.run)
+        actor.end(ValueError("a crash"))
+        await trio.sleep(60)
+        assert record.count("start a") == 2
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_stage_that_goes_down_with_a_sibling_may_be_cancelled_at_once(autojump_clock: MockClock) -> None:
+    record: list[str] = []
+    first, second = Actor("a", record), Actor("b", record, stubborn=True)
+    specs = [first.spec(), second.spec(drain_to_restart=False, shutdown_timeout_seconds=7)]
+    supervisor = Supervisor("root", specs, strategy=Strategy.REST_FOR_ONE)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(supervisor.run)
+        first.end(ValueError("a crash"))
+        await trio.sleep(1)
+        assert record == ["start a", "start b", "end a", "end b", "start a", "start b"]
+        stopped_at = trio.current_time()
+        supervisor.stop()
+    assert record[6:] == ["drain b", "end b", "drain a", "end a"]
+    assert trio.current_time() - stopped_at == 7

@@ -116,3 +116,33 @@ async def test_what_is_appended_during_a_flush_goes_with_the_next_in_order(autoj
         nursery.start_soon(outbox.flush)
         await wait_all_tasks_blocked()
         assert [await receiver.receive(), await receiver.receive()] == [[1], [2]]
+
+
+async def test_an_outbox_that_is_closed_in_place_of_its_stage_sends_what_was_left() -> None:
+    send, receive = trio.open_memory_channel[list[int]](1)
+    outbox = Outbox(send)
+    outbox.extend([1, 2])
+    outbox.close()
+    outbox.close()
+    assert (await receive.receive(), len(outbox)) == ([1, 2], 0)
+    with pytest.raises(trio.EndOfChannel):
+        await receive.receive()
+
+
+async def test_an_outbox_that_is_closed_over_a_full_channel_keeps_what_it_could_not_send() -> None:
+    send, _receive = trio.open_memory_channel[list[int]](0)
+    outbox = Outbox(send)
+    outbox.append(1)
+    outbox.close()
+    assert outbox.items == [1]
+
+
+async def test_an_inbox_holds_more_than_one_item_until_it_commits() -> None:
+    send, receive = trio.open_memory_channel[int](3)
+    inbox = Inbox(receive)
+    for number in (1, 2, 3):
+        await send.send(number)
+    assert [await inbox.peek(), await inbox.peek_more(), await inbox.peek()] == [1, 2, 1]
+    assert inbox.held == [1, 2]
+    inbox.commit()
+    assert await inbox.peek() == 3

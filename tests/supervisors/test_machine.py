@@ -72,7 +72,7 @@ def test_an_end_at_the_last_moment_of_the_shutdown_timeout_is_in_time() -> None:
     machine = ready_machine(shutdown_timeout_seconds=5)
     machine.stop()
     machine.step([], 10)
-    assert machine.next_deadline(10) == 15
+    assert machine.next_deadline() == 15
     names = [type(action).__name__ for action in machine.step([Exited("c", None)], 15)]
     assert names == ["ReportStopped", "DrainChild"]
 
