@@ -10,7 +10,8 @@ from typing import Literal
 
 import trio
 
-from ingestor import config, live, service
+from ingestor import config, service
+from ingestor.commands import live
 from ingestor.config import Settings
 from ingestor.service import Exit
 from ingestor.simulator.home import SimulatedHome
