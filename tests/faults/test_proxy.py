@@ -7,6 +7,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -20,6 +21,10 @@ from tests.servers.processes import wait_until
 
 class Echo(socketserver.BaseRequestHandler):
     def handle(self) -> None:
+        with suppress(ConnectionResetError):
+            self.echo()
+
+    def echo(self) -> None:
         while data := self.request.recv(65_536):
             self.server.heard += data  # type: ignore[attr-defined]  # what all clients said
             self.request.sendall(data)

@@ -113,6 +113,12 @@ class RealHome:
         wait_until(lambda: flushed.exists() and flushed.read_text() == mark, "the truth is written")
         return [json.loads(line) for line in (self.directory / "truth.jsonl").read_text().splitlines()]
 
+    def news(self) -> list[dict[str, Any]]:
+        """Return what the bus said since the last call, and forget it."""
+        told = self.truth()
+        (self.directory / "truth.jsonl").unlink()
+        return told
+
     def _runs(self) -> bool:
         assert self._process
         if self._process.exit_code is not None:

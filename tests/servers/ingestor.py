@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 class Ingestor:
     """One `ingestor run`. Its port is free to choose, its data directory is given."""
 
+    module = "ingestor"
+
     def __init__(self, directory: Path, **settings: str) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
@@ -55,7 +57,7 @@ class Ingestor:
         (self.directory / "process.log").unlink(missing_ok=True)
         for name in [name for name in os.environ if name.startswith(("HA_", "INFLUXDB_", "WEATHER_"))]:
             self._environment.setdefault(name, "")
-        self._process = Process([sys.executable, "-m", "ingestor", command], self.directory, self._environment)
+        self._process = Process([sys.executable, "-m", self.module, command], self.directory, self._environment)
 
     def wait_for(self, what: str, seconds: float = 30, **expected: Any) -> None:
         """Wait until parts of `/api/health` are as expected, by their dotted names."""
