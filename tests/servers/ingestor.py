@@ -42,6 +42,12 @@ class Ingestor:
         return self._process.exit_code
 
     @property
+    def peak_mebibytes(self) -> int:
+        """The most memory that it has held so far."""
+        [found] = re.findall(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
+        return int(found) // 1024
+
+    @property
     def log(self) -> str:
         """What it logged so far."""
         return (self.directory / "process.log").read_text()
@@ -63,9 +69,9 @@ class Ingestor:
         """Wait until parts of `/api/health` are as expected, by their dotted names."""
         wait_until(lambda: all(_part(self.get("/api/health"), k) == v for k, v in expected.items()), what, seconds)
 
-    def wait_connected(self) -> None:
+    def wait_connected(self, seconds: float = 30) -> None:
         """Wait until it is connected and subscribed."""
-        self.wait_for("the service is connected", connection_status__connected=True)
+        self.wait_for("the service is connected", seconds, connection_status__connected=True)
 
     def get(self, path: str) -> Any:
         """Ask its API; none while it does not answer."""

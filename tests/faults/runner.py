@@ -1,0 +1,115 @@
+"""Runs rows: many services at once against one home under load, each with its own database, proxies and seed."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from tests.faults.load import Home, Load
+from tests.faults.matrix import Row
+from tests.faults.outcome import Outcome, count
+from tests.faults.situation import Situation, situation
+from tests.servers.processes import wait_until
+
+RECOVERY_SECONDS = 180
+STOPS_WITHIN_NS = 10 * 10**9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is run, and how. `rate` is the home's changes a second."""
+
+    rows: Sequence[Row]
+    database: str
+    times: int
+    seed: int
+    rate: float
+    together: int
+    settings: dict[str, str]
+    short: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Life:
+    """One service and what it lives through."""
+
+    row: Row
+    database: str
+    number: int
+    times: int
+
+
+def run(plan: Plan, home: Home, directory: Path, tell: Callable[[str], None]) -> list[Outcome]:
+    """Return the outcome of each row, in their order."""
+    load = Load(home, plan.rate, plan.seed)
+    load.start()
+    try:
+        with ThreadPoolExecutor(plan.together) as pool:
+            lives = [life for row in plan.rows for life in _lives(row, plan)]
+            lived = pool.map(lambda life: _lived(life, plan, home, load, directory, tell), lives)
+            outcomes = {row.name: Outcome(row.name) for row in plan.rows}
+            for outcome in lived:
+                outcomes[outcome.name].add(outcome)
+    finally:
+        load.stop()
+    return list(outcomes.values())
+
+
+def _lives(row: Row, plan: Plan) -> list[_Life]:
+    database = plan.database if plan.database in row.databases else row.databases[0]
+    times, repeats = min(plan.times, row.most), min(row.repeats, plan.times)
+    return [
+        _Life(row=row, database=database, number=number, times=min(repeats, times - begun))
+        for number, begun in enumerate(range(0, times, repeats))
+    ]
+
+
+def _lived(life: _Life, plan: Plan, home: Home, load: Load, directory: Path, tell: Callable[[str], None]) -> Outcome:
+    own = directory / f"{re.sub(r'[^a-z0-9]+', '-', life.row.name.lower())}-{life.number}"
+    random = Random(f"{plan.seed} {life.row.name} {life.number}")
+    outcome = Outcome(life.row.name)
+    held = situation(home, own, life.database, life.row.needs, random, short=plan.short, settings=plan.settings)
+    with held as around:
+        try:
+            for _ in range(life.times):
+                around.wait(0.2, 3)
+                life.row.act(around)
+                outcome.recoveries.append(_recovered(around))
+                outcome.times += 1
+        except AssertionError as error:
+            outcome.broken.append(f"{own.name}: {error}")
+        _finish(around, load, outcome)
+    for broken in outcome.broken:
+        tell(broken)
+    tell(f"{own.name}: {dict(outcome.counts)} {[round(seconds, 1) for seconds in outcome.recoveries]}")
+    return outcome
+
+
+def _recovered(around: Situation) -> float:
+    """Return how long it takes until something newer than now is stored: the spool keeps the order."""
+    ended_ns = time.time_ns()
+    wait_until(lambda: around.database.newest_ns() > ended_ns, "all is stored", RECOVERY_SECONDS)
+    return (time.time_ns() - ended_ns) / 1e9
+
+
+def _finish(around: Situation, load: Load, outcome: Outcome) -> None:
+    """Stop the service once all until now is stored, and count."""
+    until_ns = time.time_ns()
+    try:
+        _recovered(around)
+    except AssertionError as error:
+        outcome.broken.append(f"at the end: {error}")
+    outcome.peak_mebibytes = around.service.peak_mebibytes
+    code = around.service.stop()
+    if code != 0:
+        outcome.broken.append(f"exit code {code}")
+    stored = [row for row in around.database.rows() if row["home"] == "home"]
+    truth = load.truth(min(row["time"] for row in stored))
+    outcome.counts = count(
+        truth, stored, until_ns=until_ns, gaps=around.gaps, committed=around.committed, quarantined=around.quarantined()
+    )
