@@ -14,6 +14,7 @@ from rich.table import Table
 
 from ingestor import config, service
 from ingestor.check import check
+from ingestor.commands import quarantine
 from ingestor.config import SECRETS, Settings
 from ingestor.errors import ConfigError
 from ingestor.service import Exit
@@ -29,17 +30,27 @@ def command(arguments: Sequence[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="ingest, until a signal; settings come from the environment and .env")
     commands.add_parser("check", help="try Home Assistant, the database and the weather service, and say what works")
+    quarantine.add_arguments(commands.add_parser("quarantine", help="what could not be stored, and why"))
     commands.add_parser("demo", help="ingest a simulated home into .demo, with a live view")
-    chosen = parser.parse_args(arguments).command
+    given = parser.parse_args(arguments)
     try:
-        if chosen == "demo":
+        if given.command == "demo":
             return _demo()
-        settings = config.load()
-        return _check(settings) if chosen == "check" else _run(settings)
+        return _with_settings(config.load(), given)
     except ConfigError as error:
         for mistake in error.mistakes:
             print(f"ingestor: {mistake}", file=sys.stderr)
         return Exit.CONFIGURATION
+
+
+def _with_settings(settings: Settings, given: argparse.Namespace) -> Exit:
+    match given.command:
+        case "check":
+            return _check(settings)
+        case "quarantine":
+            _configure_log(settings, "error")
+            return trio.run(quarantine.quarantine, settings, given)
+    return _run(settings)
 
 
 def _run(settings: Settings) -> Exit:

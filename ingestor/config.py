@@ -71,9 +71,10 @@ class Settings(BaseSettings):
     include: Globs = ()
     exclude: Globs = ()
     attributes: Literal["json", "none"] = "json"
+    commit_seconds: float = Field(default=1, gt=0, le=300)
     batch_max_events: int = Field(default=5000, ge=1, le=100_000)
     batch_max_seconds: float = Field(default=1, gt=0, le=300)
-    spool_max_bytes: int = Field(default=64 * MEBIBYTE, ge=MEBIBYTE)
+    spool_max_bytes: int = Field(default=512 * MEBIBYTE, ge=MEBIBYTE)
     data_dir: Path = Path("data")
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8080, ge=0, le=65535)

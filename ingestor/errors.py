@@ -34,6 +34,13 @@ class Unavailable(IngestorError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class Damaged(Unavailable):
+    """A file of ours does not hold what was written to it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="corrupt")
+
+
 class RemoteProtocolError(IngestorError):
     """A remote broke its protocol: start anew with a new session."""
 

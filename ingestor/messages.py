@@ -22,7 +22,7 @@ class Series(Struct, frozen=True, kw_only=True):
     unit: str | None = None
 
 
-class WeatherObservation(Struct, frozen=True, kw_only=True):
+class WeatherObservation(Struct, frozen=True, kw_only=True, tag=True):
     """The weather at a place: degrees Celsius, percent, hectopascal; `observed_at` in Unix seconds by its provider."""
 
     location: str
@@ -33,7 +33,7 @@ class WeatherObservation(Struct, frozen=True, kw_only=True):
     observed_at: int
 
 
-class Event(Struct, frozen=True, kw_only=True):
+class Event(Struct, frozen=True, kw_only=True, tag=True):
     """One state change, enriched. Its time and its series are fixed here, once, and written again unchanged.
 
     `time_ns` is Home Assistant's `last_updated` (for a removal: when it fired). `state` is absent only on a removal.
@@ -54,7 +54,7 @@ class Event(Struct, frozen=True, kw_only=True):
     removed: bool = False
 
 
-class EntityRecord(Struct, frozen=True, kw_only=True):
+class EntityRecord(Struct, frozen=True, kw_only=True, tag=True):
     """What the registries say of an entity, written on change. `labels` are label names, sorted."""
 
     time_ns: int
@@ -69,7 +69,26 @@ class EntityRecord(Struct, frozen=True, kw_only=True):
     integration: str | None = None
 
 
-Record: TypeAlias = Event | EntityRecord | WeatherObservation
+class RawEvent(Struct, frozen=True, kw_only=True, tag=True):
+    """An event that our own code could not decode or enrich: the message as it came, and what went wrong.
+
+    What enrichment knew at that moment is kept beside it, so that it can be done again once the code is mended.
+    """
+
+    home: str
+    received_at_ns: int
+    text: str
+    problem: str
+    area: str | None = None
+    persons_home: int | None = None
+    weather: WeatherObservation | None = None
+
+
+Point: TypeAlias = Event | EntityRecord | WeatherObservation
+"""What a store takes."""
+
+Record: TypeAlias = Point | RawEvent
+"""What the service keeps until it is in the store, or in the quarantine."""
 
 
 class SessionStarted(Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from metrics import facts
 from supervisors import IntensityExceeded
 
 SHUTDOWN_SECONDS = 9.5
+LOCK_FILE = "lock"  # holds the address of the API while a service runs
 
 
 class Exit(IntEnum):
@@ -39,11 +40,12 @@ async def run(settings: Settings, *companions: Companion) -> Exit:
     """Run until a signal; a second one cancels at once. Raises `ConfigError`."""
     with locked(settings.data_dir):
         service = build(settings)
+        (settings.data_dir / LOCK_FILE).write_text(service.api.url, encoding="utf-8")
         try:
             return await _supervised(service, companions)
         finally:
             service.api.close()
-            await service.store.aclose()
+            await service.aclose()
 
 
 @contextmanager
@@ -51,7 +53,7 @@ def locked(data_dir: Path) -> Generator[None]:
     """Hold the data directory for one run. Raises `ConfigError` when it can not be used, or another run has it."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        file = (data_dir / "lock").open("w")
+        file = (data_dir / LOCK_FILE).open("a")
     except OSError as error:
         raise ConfigError([f"DATA_DIR: can not write to {data_dir}: {error.strerror}"]) from None
     with file:
@@ -60,6 +62,15 @@ def locked(data_dir: Path) -> Generator[None]:
         except OSError:
             raise ConfigError([f"DATA_DIR: another run of the ingestor uses {data_dir}"]) from None
         yield
+
+
+def running_api(data_dir: Path) -> str | None:
+    """Return where the service that uses this data directory listens; none while there is none."""
+    try:
+        with locked(data_dir):
+            return None
+    except ConfigError:
+        return (data_dir / LOCK_FILE).read_text(encoding="utf-8") or None
 
 
 async def _supervised(service: Service, companions: tuple[Companion, ...]) -> Exit:

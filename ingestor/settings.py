@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 from msgspec import Struct
 
 from ingestor.config import Settings
-
-FILE = "state.sqlite3"
-FORMAT = 1
+from ingestor.errors import ConfigError, Damaged, Unavailable
+from ingestor.storage.database import Database, transaction
 
 
 class LiveSettings(Struct, frozen=True, kw_only=True):
@@ -24,10 +23,13 @@ class LiveSettings(Struct, frozen=True, kw_only=True):
 
 
 class SettingsStore:
-    """Keeps the changes in `DATA_DIR/state.sqlite3`; a damaged file is set aside under a dated name and told of."""
+    """Keeps the changes in `DATA_DIR/state.sqlite3`; a damaged file is set aside under a dated name and told of.
 
-    def __init__(self, settings: Settings, warn: Callable[[str], None]) -> None:
-        self.path = settings.data_dir / FILE
+    Raises `ConfigError` when the file can not be used.
+    """
+
+    def __init__(self, settings: Settings, database: Database, warn: Callable[[str], None]) -> None:
+        self._database = database
         self._warn = warn
         self._listeners: list[Callable[[LiveSettings], None]] = []
         configured = LiveSettings(
@@ -41,49 +43,32 @@ class SettingsStore:
         """Tell the listener of every change."""
         self._listeners.append(listener)
 
-    def change(self, changes: dict[str, object]) -> LiveSettings:
-        """Keep checked changes and tell the listeners. Raises `OSError` when they can not be kept."""
+    async def change(self, changes: dict[str, object]) -> LiveSettings:
+        """Keep checked changes and tell the listeners. Raises `Unavailable` when they can not be kept."""
         changed: LiveSettings = msgspec.convert(msgspec.structs.asdict(self.current) | changes, LiveSettings)
-        connection = self._open()
-        try:
-            with connection:
-                rows = [(name, msgspec.json.encode(value).decode()) for name, value in changes.items()]
-                connection.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", rows)
-        except sqlite3.Error as error:
-            raise OSError(f"{self.path}: {error}") from None
-        finally:
-            connection.close()
+        rows = [(name, msgspec.json.encode(value).decode()) for name, value in changes.items()]
+        await self._database.run(partial(_keep, rows=rows))
         self.current = changed
         for listener in self._listeners:
             listener(changed)
         return changed
 
     def _load(self) -> dict[str, object]:
-        if not self.path.exists():
-            return {}
         try:
-            connection = self._open()
-            try:
-                rows = connection.execute("SELECT name, value FROM settings").fetchall()
-            finally:
-                connection.close()
-            stored = {
-                name: msgspec.json.decode(value) for name, value in rows if name in LiveSettings.__struct_fields__
-            }
-        except (sqlite3.DatabaseError, msgspec.MsgspecError) as error:
-            aside = self.path.with_suffix(f".{datetime.now(UTC):%Y%m%dT%H%M%S}.damaged")
-            self.path.rename(aside)
-            self._warn(f"{self.path} was damaged ({error}); it is now {aside.name}, and settings are those configured")
+            return self._database.run_now(_read)
+        except (Damaged, msgspec.MsgspecError) as error:
+            aside = self._database.replace_now(lambda aside, _connection: aside)
+            self._warn(f"{error}; it is now {aside.name}, and settings are those configured")
             return {}
-        return stored
+        except Unavailable as error:
+            raise ConfigError([f"DATA_DIR: {error}"]) from None
 
-    def _open(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self.path, timeout=5.0)
-        try:
-            connection.execute("CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
-            connection.execute(f"PRAGMA user_version = {FORMAT}")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+
+def _keep(connection: sqlite3.Connection, rows: list[tuple[str, str]]) -> None:
+    with transaction(connection):
+        connection.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", rows)
+
+
+def _read(connection: sqlite3.Connection) -> dict[str, object]:
+    rows = connection.execute("SELECT name, value FROM settings").fetchall()
+    return {name: msgspec.json.decode(value) for name, value in rows if name in LiveSettings.__struct_fields__}

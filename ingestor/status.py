@@ -29,6 +29,8 @@ class StatusBoard:
         self.started_at = clock()
         self.connected = False
         self.home_problem: Problem | None = Problem(code="starting", detail="not connected yet")
+        self.disk_problem: Problem | None = None
+        self.paused_problem: Problem | None = None
         self.store_problem: Problem | None = Problem(code="starting", detail="no write yet")
         self.weather_problem: Problem | None = Problem(code="starting", detail="no observation yet")
         self.sessions = 0
@@ -37,6 +39,7 @@ class StatusBoard:
         self.received = 0
         self.stored = 0
         self.dropped = 0
+        self.quarantined = 0
         self.pending = 0
         self.last_event_at: float | None = None
         self.newest_stored_at: float | None = None
@@ -69,10 +72,14 @@ class StatusBoard:
     @property
     def problems(self) -> dict[str, Problem]:
         """What makes the service unhealthy, by part; the weather does not."""
-        found = {"websocket_client": self.home_problem, "database": self.store_problem}
+        found = {
+            "websocket_client": self.paused_problem or self.home_problem,
+            "spool": self.disk_problem,
+            "database": self.store_problem,
+        }
         return {part: problem for part, problem in found.items() if problem is not None}
 
-    def __call__(self, fact: facts.Fact) -> None:  # noqa: C901  one case per fact, in one table
+    def __call__(self, fact: facts.Fact) -> None:  # noqa: C901, PLR0912  one case per fact, in one table
         """Fold a fact in."""
         match fact:
             case facts.EventsReceived():
@@ -88,6 +95,16 @@ class StatusBoard:
                 self.pending = fact.pending_events
             case facts.RecordsDropped():
                 self.dropped += fact.records
+            case facts.BatchCommitted():
+                self.disk_problem = None
+            case facts.CommitFailed():
+                self.disk_problem = Problem(code=fact.code, detail=fact.detail)
+            case facts.HomePaused():
+                self.paused_problem = Problem(code=fact.code, detail=f"paused: {fact.detail}")
+            case facts.HomeResumed():
+                self.paused_problem = None
+            case facts.QuarantineHeld():
+                self.quarantined = fact.records
             case facts.BatchWritten():
                 self.stored += fact.events
                 if fact.newest_event_ns is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -12,8 +13,10 @@ import trio
 
 import metrics
 from ingestor.api.app import Ports, application
+from ingestor.api.quarantine import QuarantineDesk
 from ingestor.api.server import ApiServer
 from ingestor.config import Settings
+from ingestor.enrichment.again import again
 from ingestor.enrichment.step import Enricher
 from ingestor.errors import ConfigError
 from ingestor.homeassistant.connection import Connection
@@ -26,11 +29,17 @@ from ingestor.messages import HomeMessage, Record
 from ingestor.settings import LiveSettings, SettingsStore
 from ingestor.status import StatusBoard
 from ingestor.storage.batcher import Retry
-from ingestor.storage.recent import RecentEvents
-from ingestor.storage.spool import MemorySpool
-from ingestor.storage.spooler import Intake, Spooler
+from ingestor.storage.committer import CommitLimits, Committer
+from ingestor.storage.database import Database
+from ingestor.storage.delivery import Delivery
+from ingestor.storage.intake import Intake
+from ingestor.storage.journal import EmbeddedJournal, Journal
+from ingestor.storage.quarantine import Quarantine
+from ingestor.storage.replay import Replay
+from ingestor.storage.spool import Spool
 from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.store import Store
+from ingestor.storage.valve import Valve
 from ingestor.storage.writer import BatchLimits, Writer
 from ingestor.weather.breaker import Breaker
 from ingestor.weather.poller import Weather, WeatherPoller, coordinates
@@ -40,9 +49,16 @@ from metrics.exporter import PrometheusReporter
 from metrics.log import LogReporter
 from supervisors import ChildSpec, Inbox, Outbox, Progress, Start, StopOrder, Strategy, Supervisor
 
-LISTS_IN_A_CHANNEL = 8
+LISTS_IN_A_CHANNEL = 2  # what waits behind them waits as one larger list
 COMMANDS_IN_A_CHANNEL = 16
+STATE_FILE = "state.sqlite3"
+STATE_FORMAT = 1
 FATAL = (ConfigError,)
+
+
+class _Closable(Protocol):
+    async def aclose(self) -> None:
+        """Close it."""
 
 
 class _Actor(Protocol):
@@ -70,28 +86,57 @@ class Service:
     weather: Weather
     report: facts.Report
     unwritten: Callable[[], int]
+    files: tuple[_Closable, ...]
+
+    async def aclose(self) -> None:
+        """Close every file and connection; to be called when nothing runs any more."""
+        for file in self.files:
+            await file.aclose()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """What lies in the data directory, and who brings records there."""
+
+    state: Database
+    spool: Spool
+    quarantine: Quarantine
+    delivery: Delivery
+    journal: Journal
+    replay: Replay
+
+    @classmethod
+    def of(
+        cls, settings: Settings, state: Database, embedded: SQLiteStore | None, valve: Valve, report: facts.Report
+    ) -> Files:
+        """Put them together; with the embedded database that is the journal, else the spool."""
+        quarantine = Quarantine(state, report)
+        spool = Spool(settings.data_dir, settings.spool_max_bytes, valve, report)
+        delivery = Delivery("sqlite" if embedded else "influxdb", quarantine, report)
+        journal: Journal = EmbeddedJournal(embedded, delivery, report) if embedded else spool
+        replay = Replay(quarantine, journal, again)
+        return cls(state=state, spool=spool, quarantine=quarantine, delivery=delivery, journal=journal, replay=replay)
 
 
 class _Storage:
-    """Spool and writer, with the channel that leads to them."""
+    """Spool and writer, with the channel that leads to them.
 
-    def __init__(self, settings: Settings, store: Store, report: facts.Report) -> None:
-        self.entrance, self.exit = trio.open_memory_channel[list[Record]](LISTS_IN_A_CHANNEL)
-        self.recent = RecentEvents()
-        self.spool = MemorySpool(settings.spool_max_bytes)
-        self._inbox = Inbox(self.exit)
-        intake = Intake()
-        limits = BatchLimits(maximum_events=settings.batch_max_events, maximum_seconds=settings.batch_max_seconds)
-        spooler = Spooler(self._inbox, self.spool, self.recent, intake, report)
-        writer = Writer(self.spool, intake, store, limits, Retry(Random()), report)  # noqa: S311  jitter
+    With the embedded database that is the spool, and the writer only empties one that an InfluxDB left behind.
+    """
+
+    def __init__(self, settings: Settings, store: Store, state: Database, report: facts.Report, random: Random) -> None:
+        self.entrance, self._exit = trio.open_memory_channel[list[Record]](LISTS_IN_A_CHANNEL)
+        self.intake = Intake(Inbox(self._exit))
+        embedded = store if isinstance(store, SQLiteStore) else None
+        self.files = files = Files.of(settings, state, embedded, self.intake.valve, report)
+        committer = Committer(self.intake, files.journal, CommitLimits(seconds=settings.commit_seconds), report)
+        stages = [_stage("spool", committer, 3.0, _until_the_stream_ends)]
+        if embedded is None or files.spool.exists:
+            limits = BatchLimits(maximum_events=settings.batch_max_events, maximum_seconds=settings.batch_max_seconds)
+            writer = Writer(files.spool, store, files.delivery, self.intake, limits, Retry(random), report)
+            stages.append(_stage("writer", writer, 5.0, _until_the_stream_ends))
         self.supervisor = Supervisor(
-            "storage",
-            [
-                _stage("spool", spooler, 3.0, _until_the_stream_ends),
-                _stage("writer", writer, 5.0, _until_the_stream_ends),
-            ],
-            strategy=Strategy.REST_FOR_ONE,
-            stop_order=StopOrder.START_ORDER,
+            "storage", stages, strategy=Strategy.REST_FOR_ONE, stop_order=StopOrder.START_ORDER
         )
 
     def outbox(self) -> Outbox[Record]:
@@ -99,11 +144,11 @@ class _Storage:
         return Outbox(self.entrance.clone())
 
     def unwritten(self) -> int:
-        """Return how many records wait here; to be asked when nothing runs any more."""
-        waiting = self.spool.pending_records + sum(map(len, self._inbox.held))
+        """Return how many records were not captured; to be asked when nothing runs any more."""
+        waiting = sum(map(len, self.intake.inbox.held))
         while True:
             try:
-                waiting += len(self.exit.receive_nowait())
+                waiting += len(self._exit.receive_nowait())
             except (trio.WouldBlock, trio.EndOfChannel):
                 return waiting
 
@@ -112,18 +157,25 @@ class _Home:
     """Connection and subscription of one home, with the channels between them."""
 
     def __init__(
-        self, settings: Settings, weather: Weather, outbox: Outbox[Record], report: facts.Report, random: Random
+        self,
+        settings: Settings,
+        weather: Weather,
+        storage: _Storage,
+        report: facts.Report,
+        random: Random,
     ) -> None:
         name = settings.home_name
         frames, received = trio.open_memory_channel[list[HomeMessage]](LISTS_IN_A_CHANNEL)
         commands, asked = trio.open_memory_channel[list[str]](COMMANDS_IN_A_CHANNEL)
         endpoint = Endpoint(home=name, url=settings.ha_url, token=settings.current_token, ca_file=settings.ha_ca_file)
-        connection = Connection(endpoint, Outbox(frames), asked, Reconnect(random), report)
+        intake = storage.intake
+        self.outbox = storage.outbox()
+        connection = Connection(endpoint, Outbox(frames), asked, Reconnect(random), intake.valve, report)
         observation = (lambda: weather.current) if settings.weather_on_events else (lambda: None)
-        enricher = Enricher(name, observation, with_attributes=settings.attributes == "json")
+        enricher = Enricher(name, observation, intake.last_series, with_attributes=settings.attributes == "json")
         stream = Stream(name, enricher, selection(settings.include, settings.exclude))
         on_location = partial(_place_weather, weather)
-        subscription = Subscription(stream, Inbox(received), outbox, commands, report, on_location)
+        subscription = Subscription(stream, Inbox(received), self.outbox, commands, report, on_location)
         self.supervisor = Supervisor(
             f"home:{name}",
             [
@@ -135,6 +187,20 @@ class _Home:
         )
 
 
+@asynccontextmanager
+async def offline(settings: Settings) -> AsyncGenerator[Files]:
+    """Hold the files of a service that does not run; whoever changes something holds its lock, too."""
+    store = None if settings.influxdb_url else SQLiteStore(settings.data_dir, settings.retention_days)
+    files = Files.of(settings, _state(settings), store, Valve(), LogReporter())
+    try:
+        yield files
+    finally:
+        await files.spool.aclose()
+        await files.state.aclose()
+        if store is not None:
+            await store.aclose()
+
+
 def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), random: Random | None = None) -> Service:
     """Put the service together. Raises `ConfigError`; nothing runs yet but the API's socket, which is bound."""
     random = random or Random()  # noqa: S311  jitter
@@ -142,22 +208,24 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
     store_name = "influxdb" if settings.influxdb_url else "sqlite"
     prometheus = PrometheusReporter(homes=(settings.home_name,), store=store_name)
     report = metrics.fan_out(status, prometheus, LogReporter(), *more_reports)
-    live = SettingsStore(settings, lambda detail: report(facts.Warned(code="settings_damaged", detail=detail)))
+    state = _state(settings)
+    live = SettingsStore(settings, state, lambda detail: report(facts.Warned(code="state_damaged", detail=detail)))
     store = make_store(settings, live.current)
     weather = Weather(live.current.weather_location, live.current.weather_cache_minutes)
     live.listen(lambda now: weather.configure(now.weather_location, now.weather_cache_minutes))
-    storage = _Storage(settings, store, report)
-    outboxes = [storage.outbox(), storage.outbox()]
-    poller = WeatherPoller(weather, make_provider(settings), outboxes[0], Breaker(), report)
-    home = _Home(settings, weather, outboxes[1], report, random)
+    storage = _Storage(settings, store, state, report, random)
+    observations = storage.outbox()
+    poller = WeatherPoller(weather, make_provider(settings), observations, Breaker(), report)
+    home = _Home(settings, weather, storage, report, random)
     storage.entrance.close()
     ports = Ports(
         settings=settings,
         live=live,
         status=status,
-        recent=storage.recent,
+        recent=storage.intake.recent,
         store=store,
         metrics=prometheus.render,
+        quarantine=QuarantineDesk(quarantine=storage.files.quarantine, replay=storage.files.replay),
         enriching=lambda: home.supervisor.snapshot().state == "running",
     )
     api = ApiServer(partial(application, ports), settings.api_host, settings.api_port)
@@ -178,8 +246,13 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         status=status,
         weather=weather,
         report=report,
-        unwritten=lambda: storage.unwritten() + sum(map(len, outboxes)),
+        unwritten=lambda: storage.unwritten() + len(observations) + len(home.outbox),
+        files=(store, storage.files.spool, storage.files.state),
     )
+
+
+def _state(settings: Settings) -> Database:
+    return Database(settings.data_dir / STATE_FILE, ("state.sql",), STATE_FORMAT)
 
 
 def make_store(settings: Settings, live: LiveSettings) -> Store:

@@ -25,10 +25,22 @@ class Metric(Struct, frozen=True):
 
 
 _CONNECT_CODES = ("unreachable", "tls", "login_timeout", "credentials_refused", "protocol", "closed")
-_CLOSE_CODES = ("closed", "ping_timeout", "oversized_frame", "protocol", "shutdown")
-_STORE_CODES = ("no_answer", "server_error", "http_401", "http_403", "http_404", "disk_full", "locked", "corrupt")
+_CLOSE_CODES = ("closed", "ping_timeout", "oversized_frame", "protocol", "paused", "shutdown")
+_STORE_CODES = (
+    "no_answer",
+    "server_error",
+    "overloaded",
+    "http_401",
+    "http_403",
+    "http_404",
+    "disk_full",
+    "locked",
+    "corrupt",
+)
 _WEATHER_CODES = ("no_answer", "server_error", "quota", "key_refused", "protocol")
-_DROP_REASONS = ("spool_full", "rejected", "expired", "undecodable", "shutdown")
+_DISK_CODES = ("disk_full", "disk", "locked", "read_only", "can_not_open", "corrupt")
+_QUARANTINE_REASONS = ("rejected", "field_conflict", "undecodable", "server_error")
+_DROP_REASONS = ("spool_damaged", "shutdown")
 BREAKER_STATES = ("closed", "half_open", "open")
 
 CATALOGUE = (
@@ -53,11 +65,34 @@ CATALOGUE = (
     Metric("counter", "ingestor_sessions", "Sessions that logged in and subscribed.", ("home",)),
     Metric("counter", "ingestor_sessions_closed", "Sessions that ended.", ("home", "code"), _CLOSE_CODES),
     Metric("counter", "ingestor_connect_failures", "Tries that brought no session.", ("home", "code"), _CONNECT_CODES),
-    Metric("gauge", "ingestor_pending_events", "Events that the store has not confirmed."),
-    Metric("gauge", "ingestor_pending_bytes", "Size of what the store has not confirmed."),
+    Metric("gauge", "ingestor_home_paused", "1 while the home is left alone for want of room.", ("home",)),
+    Metric("counter", "ingestor_records_committed", "Records captured: fsynced to the spool or the embedded database."),
+    Metric("histogram", "ingestor_commit_duration_seconds", "Time of one commit, its fsync included."),
+    Metric(
+        "histogram", "ingestor_commit_age_seconds", "From a change in Home Assistant to its commit, of every event."
+    ),
+    Metric(
+        "counter",
+        "ingestor_commit_failures",
+        "Commits that the disk did not take; they are retried.",
+        ("code",),
+        _DISK_CODES,
+    ),
+    Metric("gauge", "ingestor_pending_events", "Events in the spool that the store has not confirmed."),
+    Metric("gauge", "ingestor_pending_bytes", "Size on the disk of what the store has not confirmed."),
+    Metric("gauge", "ingestor_spool_maximum_bytes", "SPOOL_MAX_BYTES: at this size of what is pending, homes pause."),
     Metric("counter", "ingestor_events_stored", "Events that the store has confirmed.", ("store",)),
     Metric("counter", "ingestor_records_stored", "Records of any kind that the store has confirmed.", ("store",)),
     Metric("counter", "ingestor_records_dropped", "Records that are gone for good.", ("reason",), _DROP_REASONS),
+    Metric(
+        "counter",
+        "ingestor_records_quarantined",
+        "Records set aside because they could not be stored.",
+        ("reason",),
+        _QUARANTINE_REASONS,
+    ),
+    Metric("gauge", "ingestor_quarantine_records", "Records that are in the quarantine."),
+    Metric("counter", "ingestor_records_expired", "Points that were older than the store keeps."),
     Metric("gauge", "ingestor_newest_stored_timestamp_seconds", "Time of the newest event stored, Unix seconds."),
     Metric("gauge", "ingestor_newest_stored_age_seconds", "Age of the newest event stored; -1 before the first."),
     Metric("gauge", "ingestor_store_up", "1 while the store takes writes.", ("store",)),
@@ -69,6 +104,12 @@ CATALOGUE = (
         _STORE_CODES,
     ),
     Metric("histogram", "ingestor_write_duration_seconds", "Time of one write to the store.", ("store",)),
+    Metric(
+        "histogram",
+        "ingestor_write_age_seconds",
+        "From a change in Home Assistant to its confirmed write, of every event.",
+        ("store",),
+    ),
     Metric("gauge", "ingestor_weather_age_seconds", "Age of the weather in use; -1 while there is none."),
     Metric(
         "counter",
@@ -86,6 +127,6 @@ CATALOGUE = (
     ),
     Metric("counter", "ingestor_actor_restarts", "Restarts of an actor or supervisor.", ("child",)),
     Metric("counter", "ingestor_actor_crashes", "Crashes of an actor or supervisor.", ("child",)),
-    Metric("counter", "ingestor_warnings", "Warnings that no other metric tells.", ("code",), ("settings_damaged",)),
+    Metric("counter", "ingestor_warnings", "Warnings that no other metric tells.", ("code",), ("state_damaged",)),
     Metric("gauge", "ingestor_uptime_seconds", "Time since the service started."),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import product
 from typing import TYPE_CHECKING, cast
 
@@ -49,8 +49,13 @@ class PrometheusReporter:
         """Return the exposition and its content type."""
         return generate_latest(self._registry), CONTENT_TYPE_LATEST
 
-    def __call__(self, fact: facts.Fact) -> None:  # noqa: C901, PLR0912  one case per fact, in one table
+    def __call__(self, fact: facts.Fact) -> None:
         """Count a fact."""
+        self._count_home(fact)
+        self._count_storage(fact)
+        self._count_rest(fact)
+
+    def _count_home(self, fact: facts.Fact) -> None:
         match fact:
             case facts.FramesReceived():
                 self._count("ingestor_frames_received", fact.frames, home=fact.home)
@@ -69,11 +74,31 @@ class PrometheusReporter:
                 self._gauge("ingestor_connected").labels(fact.home).set(0)
             case facts.ConnectFailed():
                 self._count("ingestor_connect_failures", home=fact.home, code=fact.code)
+            case facts.HomePaused():
+                self._gauge("ingestor_home_paused").labels(fact.home).set(1)
+            case facts.HomeResumed():
+                self._gauge("ingestor_home_paused").labels(fact.home).set(0)
+
+    def _count_storage(self, fact: facts.Fact) -> None:  # noqa: C901  one case per fact, in one table
+        match fact:
             case facts.RecordsSpooled():
                 self._gauge("ingestor_pending_events").set(fact.pending_events)
                 self._gauge("ingestor_pending_bytes").set(fact.pending_bytes)
+                self._gauge("ingestor_spool_maximum_bytes").set(fact.maximum_bytes)
             case facts.RecordsDropped():
                 self._count("ingestor_records_dropped", fact.records, reason=fact.reason)
+            case facts.BatchCommitted():
+                self._count("ingestor_records_committed", fact.records)
+                self._observe("ingestor_commit_duration_seconds", (fact.duration_seconds,))
+                self._observe("ingestor_commit_age_seconds", fact.ages_seconds)
+            case facts.CommitFailed():
+                self._count("ingestor_commit_failures", code=fact.code)
+            case facts.RecordsQuarantined():
+                self._count("ingestor_records_quarantined", fact.records, reason=fact.reason)
+            case facts.QuarantineHeld():
+                self._gauge("ingestor_quarantine_records").set(fact.records)
+            case facts.RecordsExpired():
+                self._count("ingestor_records_expired", fact.records)
             case facts.BatchWritten():
                 self._written(fact)
             case facts.StoreReady():
@@ -81,6 +106,9 @@ class PrometheusReporter:
             case facts.StoreFailed():
                 self._gauge("ingestor_store_up").labels(fact.store).set(0)
                 self._count("ingestor_store_failures", code=fact.code)
+
+    def _count_rest(self, fact: facts.Fact) -> None:
+        match fact:
             case facts.WeatherUpdated():
                 self._weather_observed_at = fact.observed_at
             case facts.WeatherFailed():
@@ -101,8 +129,8 @@ class PrometheusReporter:
     def _written(self, fact: facts.BatchWritten) -> None:
         self._count("ingestor_events_stored", fact.events, store=fact.store)
         self._count("ingestor_records_stored", fact.records, store=fact.store)
-        histogram = cast("Histogram", self._metrics["ingestor_write_duration_seconds"])
-        histogram.labels(fact.store).observe(fact.duration_seconds)
+        self._observe("ingestor_write_duration_seconds", (fact.duration_seconds,), store=fact.store)
+        self._observe("ingestor_write_age_seconds", fact.ages_seconds, store=fact.store)
         if fact.newest_event_ns is not None:
             self._newest_stored = max(self._newest_stored, fact.newest_event_ns / NANOSECONDS)
             self._gauge("ingestor_newest_stored_timestamp_seconds").set(self._newest_stored)
@@ -121,6 +149,12 @@ class PrometheusReporter:
     def _count(self, name: str, amount: float = 1, **labels: str) -> None:
         counter = self._counter(name)
         (counter.labels(**labels) if labels else counter).inc(amount)
+
+    def _observe(self, name: str, seconds: Iterable[float], **labels: str) -> None:
+        histogram = cast("Histogram", self._metrics[name])
+        child = histogram.labels(**labels) if labels else histogram
+        for value in seconds:
+            child.observe(value)
 
     def _counter(self, name: str) -> Counter:
         return cast("Counter", self._metrics[name])

@@ -54,7 +54,7 @@ class SessionOpened(Struct, frozen=True, kw_only=True):
 
 
 class SessionClosed(Struct, frozen=True, kw_only=True):
-    """A home's open session ended; `code`: closed, ping_timeout, oversized_frame, protocol, shutdown."""
+    """A home's open session ended; `code`: closed, ping_timeout, oversized_frame, protocol, paused, shutdown."""
 
     home: str
     session: int
@@ -76,24 +76,83 @@ class RecordsSpooled(Struct, frozen=True, kw_only=True):
 
     pending_events: int
     pending_bytes: int
+    maximum_bytes: int
 
 
 class RecordsDropped(Struct, frozen=True, kw_only=True):
-    """Records are gone for good, counted once; `reason`: spool_full, rejected, undecodable, shutdown."""
+    """Records are gone for good, counted once; `reason`: spool_damaged, shutdown."""
 
     reason: str
     records: int
     detail: str
 
 
+class BatchCommitted(Struct, frozen=True, kw_only=True):
+    """The journal has a batch, fsynced. `ages_seconds`: how old each of its events was then."""
+
+    records: int
+    duration_seconds: float
+    ages_seconds: tuple[float, ...]
+
+
+class CommitFailed(Struct, frozen=True, kw_only=True):
+    """The disk does not take a batch; it is held in memory; the next try comes after `retry_seconds`."""
+
+    code: str
+    detail: str
+    retry_seconds: float
+
+
+class SpoolDamaged(Struct, frozen=True, kw_only=True):
+    """The spool's file was damaged and set aside; `batches` were saved into a new one."""
+
+    detail: str
+    batches: int
+
+
+class HomePaused(Struct, frozen=True, kw_only=True):
+    """A home's connection closes until there is room again; `code`: spool_full, disk_full, or the disk's failure."""
+
+    home: str
+    code: str
+    detail: str
+
+
+class HomeResumed(Struct, frozen=True, kw_only=True):
+    """A home that paused connects again."""
+
+    home: str
+
+
+class RecordsQuarantined(Struct, frozen=True, kw_only=True):
+    """Records were set aside, with the reason, until someone replays or drops them."""
+
+    reason: str
+    records: int
+    detail: str
+
+
+class QuarantineHeld(Struct, frozen=True, kw_only=True):
+    """The quarantine holds now so many records."""
+
+    records: int
+
+
+class RecordsExpired(Struct, frozen=True, kw_only=True):
+    """Points were older than the store keeps, so it did not take them."""
+
+    records: int
+
+
 class BatchWritten(Struct, frozen=True, kw_only=True):
-    """The store confirmed a batch; `newest_event_ns` is absent where it held no event."""
+    """The store confirmed a batch; `newest_event_ns` is absent where it held no event; ages as in `BatchCommitted`."""
 
     store: str
     records: int
     events: int
     newest_event_ns: int | None
     duration_seconds: float
+    ages_seconds: tuple[float, ...]
 
 
 class StoreReady(Struct, frozen=True, kw_only=True):
@@ -164,6 +223,14 @@ ServiceEvent: TypeAlias = (
     | ConnectFailed
     | RecordsSpooled
     | RecordsDropped
+    | BatchCommitted
+    | CommitFailed
+    | SpoolDamaged
+    | HomePaused
+    | HomeResumed
+    | RecordsQuarantined
+    | QuarantineHeld
+    | RecordsExpired
     | BatchWritten
     | StoreReady
     | StoreFailed

@@ -19,7 +19,9 @@ _FREQUENT = (
     facts.EventsReceived,
     facts.EventSkipped,
     facts.RecordsSpooled,
+    facts.BatchCommitted,
     facts.BatchWritten,
+    facts.QuarantineHeld,
     supervisors.ChildStarting,
     supervisors.ChildStarted,
     supervisors.SupervisorStateChanged,
@@ -29,12 +31,17 @@ _BAD = (
     facts.SessionClosed,
     facts.MessageIgnored,
     facts.StoreFailed,
+    facts.CommitFailed,
+    facts.HomePaused,
+    facts.RecordsQuarantined,
+    facts.RecordsExpired,
     facts.WeatherFailed,
     facts.Warned,
     supervisors.ChildRestarting,
 )
 _WORSE = (
     facts.RecordsDropped,
+    facts.SpoolDamaged,
     supervisors.ChildFailed,
     supervisors.ChildStuck,
     supervisors.SupervisorGaveUp,
@@ -84,10 +91,13 @@ class LogReporter:
 
     def __call__(self, fact: facts.Fact) -> None:
         """Write the fact, as loudly as it deserves."""
+        level = _level(fact)
+        if not logging.getLogger("ingestor").isEnabledFor(level):
+            return
         fields = _fields(fact)
         if isinstance(fact, supervisors.ChildFailed):
             fields["exc_info"] = fact.error
-        self._log.log(_level(fact), type(fact).__name__, **fields)
+        self._log.log(level, type(fact).__name__, **fields)
 
 
 def _level(fact: facts.Fact) -> int:
@@ -102,7 +112,10 @@ def _level(fact: facts.Fact) -> int:
 
 def _fields(fact: facts.Fact) -> dict[str, Any]:
     if isinstance(fact, msgspec.Struct):
-        return msgspec.structs.asdict(fact)
+        fields = msgspec.structs.asdict(fact)
+        if "ages_seconds" in fields:  # one for each event
+            fields["oldest_seconds"] = max(fields.pop("ages_seconds"), default=None)
+        return fields
     fields = {name: getattr(fact, name) for name in fact.__dataclass_fields__}
     return {name: "/".join(value) if name == "path" else value for name, value in fields.items() if name != "error"}
 

@@ -29,7 +29,7 @@ class Inbox(Generic[T]):
 
     @property
     def held(self) -> list[T]:
-        """The item that was peeked at and not committed, if there is one."""
+        """The items that were peeked at and not committed, in order."""
         return list(self._held)
 
     async def peek(self) -> T:
@@ -37,6 +37,11 @@ class Inbox(Generic[T]):
         if not self._held:
             self._held.append(await self._channel.receive())
         return self._held[0]
+
+    async def peek_more(self) -> T:
+        """Receive one more item and hold it behind the others; nothing is lost when this is cancelled."""
+        self._held.append(await self._channel.receive())
+        return self._held[-1]
 
     def commit(self) -> None:
         """Forget what is held."""

@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from ingestor.api import views
+from ingestor.api import quarantine, views
 from ingestor.api.models import (
     Configuration,
     ConfigurationChange,
@@ -19,6 +19,7 @@ from ingestor.api.models import (
     HomeAssistantEvent,
     SystemHealth,
 )
+from ingestor.api.quarantine import QuarantineDesk
 from ingestor.config import Settings
 from ingestor.errors import IngestorError
 from ingestor.messages import Event
@@ -41,6 +42,7 @@ class Ports:
     store: Store
     metrics: Callable[[], tuple[bytes, str]]
     enriching: Callable[[], bool]
+    quarantine: QuarantineDesk
 
 
 def application(ports: Ports) -> FastAPI:
@@ -50,6 +52,8 @@ def application(ports: Ports) -> FastAPI:
     _add_probes(app, ports)
     _add_reads(app, ports)
     _add_changes(app, ports)
+    guarded = [Depends(_guard(ports.settings))]
+    app.include_router(quarantine.routes(ports.quarantine), prefix="/api/quarantine", dependencies=guarded)
     return app
 
 
@@ -101,8 +105,8 @@ def _add_changes(app: FastAPI, ports: Ports) -> None:
             days = changes["retention_days"]
             raise HTTPException(400, f"this deletes every event older than {days} days: repeat it with confirm: true")
         try:
-            ports.live.change(changes)
-        except OSError as error:
+            await ports.live.change(changes)
+        except IngestorError as error:
             raise HTTPException(503, f"the change could not be kept: {error}") from None
         if "retention_days" in changes:
             await _apply_retention(ports.store, ports.live.current.retention_days)

@@ -13,9 +13,12 @@ from msgspec import Struct
 from ingestor.enrichment.metadata import Registry
 from ingestor.enrichment.presence import Presence
 from ingestor.enrichment.series import Described, describe
+from ingestor.enrichment.units import conversion
 from ingestor.enrichment.values import value
 from ingestor.homeassistant import wire
-from ingestor.messages import CausedBy, Event, WeatherObservation
+from ingestor.messages import CausedBy, Event, RawEvent, Series, WeatherObservation
+
+_LAST_US = 2**63 // 1000 - 1  # as nanoseconds it must fit 64 bits
 
 
 class Known(Struct, frozen=True):
@@ -34,14 +37,23 @@ class Knowledge(Struct, frozen=True):
 
 
 class Enricher:
-    """Turns the changes of one home into events. Not safe to share between homes."""
+    """Turns the changes of one home into events. Not safe to share between homes.
+
+    `last_series` gives the tags of an entity's last captured event, by home and entity id, as of an earlier process.
+    """
 
     def __init__(
-        self, home: str, weather: Callable[[], WeatherObservation | None], *, with_attributes: bool = True
+        self,
+        home: str,
+        weather: Callable[[], WeatherObservation | None],
+        last_series: Callable[[str, str], Series | None] = lambda _home, _entity_id: None,
+        *,
+        with_attributes: bool = True,
     ) -> None:
         self.knowledge = Knowledge(Registry(), Presence())
         self._home = home
         self._weather = weather
+        self._last_series = last_series
         self._with_attributes = with_attributes
         self._entities: dict[str, Known] = {}
         self.begin()
@@ -76,6 +88,8 @@ class Enricher:
         """Return the event, or none for a change that was seen already."""
         old, new = change.data.old_state, change.data.new_state
         at_us = wire.microseconds(new.last_updated if new else change.time_fired)
+        if abs(at_us) > _LAST_US:
+            raise ValueError(f"{new.last_updated if new else change.time_fired} is no time that a database can hold")
         known = self._changed.get(entity_id) or self._entities.get(entity_id)
         contexts: tuple[str, ...] = (change.context.id,)
         if known is not None and known.at_us == at_us:
@@ -103,11 +117,30 @@ class Enricher:
         """Find the series; a removal and an unavailable state carry the tags last known of the entity."""
         source = data.new_state
         if source is None or source.state == "unavailable":
+            last = last or self._remembered(entity_id)
             if last is not None:
                 return last
             source = next((state for state in (data.old_state, source) if state), None)
         attributes = _text(source) if source else "{}"
         return describe(self._home, entity_id, attributes, self.draft.registry, last)
+
+    def _remembered(self, entity_id: str) -> Described | None:
+        series = self._last_series(self._home, entity_id)
+        if series is None:
+            return None
+        return Described(series, conversion(series.unit, series.device_class), "", self.draft.registry)
+
+    def raw(self, text: str, problem: str, received_at_ns: int, entity_id: str | None = None) -> RawEvent:
+        """Return an event that could not be enriched, with what is known at this moment."""
+        return RawEvent(
+            home=self._home,
+            received_at_ns=received_at_ns,
+            text=text,
+            problem=problem,
+            area=self.draft.registry.area(entity_id) if entity_id else None,
+            persons_home=self.draft.presence.persons_home,
+            weather=self._observation,
+        )
 
 
 def _text(state: wire.State) -> str:

@@ -15,6 +15,8 @@ from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.reconnect import Reconnect
 from ingestor.homeassistant.session import SYNCHRONISING, Phase, Session
 from ingestor.messages import CommandSent, Frame, HomeMessage, SessionStarted
+from ingestor.race import first_of
+from ingestor.storage.valve import Valve
 from metrics import facts
 from supervisors import Outbox, Progress
 
@@ -22,7 +24,7 @@ LOGIN_SECONDS = 30.0
 SILENCE_SECONDS = 10.0  # then a ping is sent; a second such silence means that the peer is dead: 20 s in all
 FAREWELL_SECONDS = 1.0
 TOKEN_POLL_SECONDS = 5.0
-HELD_BYTES = 128 * 1024 * 1024  # of frames that the subscription has not taken; beyond it the socket is not read
+HELD_BYTES = 32 * 1024 * 1024  # of frames that the subscription has not taken; beyond it the socket is not read
 TOO_BIG = 1009  # the close code of RFC 6455 for an oversized message
 
 
@@ -39,6 +41,7 @@ class Connection:
         outbox: Outbox[HomeMessage],
         commands: trio.MemoryReceiveChannel[list[str]],
         reconnect: Reconnect,
+        valve: Valve,
         report: facts.Report,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -47,6 +50,7 @@ class Connection:
         self._outbox = outbox
         self._commands = commands
         self._reconnect = reconnect
+        self._valve = valve
         self._report = report
         self._clock_ns = clock_ns
         self._draining = trio.Event()
@@ -67,7 +71,8 @@ class Connection:
             nursery.start_soon(self._forward)
             nursery.start_soon(self._give_up_opening)
             while not self._draining.is_set():
-                await self._pause(await self._connect())
+                await self._wait_for_room()
+                await self._wait(await self._connect())
             nursery.cancel_scope.cancel()
         await self._outbox.flush()
         await self._outbox.aclose()
@@ -90,10 +95,10 @@ class Connection:
 
     def _after(self, life: _Life) -> float:
         error = life.error
-        detail = str(error) if error else "closed by us"
+        detail = str(error) if error else "; ".join(self._valve.reasons.values()) or "closed by us"
         home = self._endpoint.home
         if life.live_since is not None:
-            code = error.code if error else "shutdown"
+            code = error.code if error else "shutdown" if self._draining.is_set() else "paused"
             self._report(facts.SessionClosed(home=home, session=self._number, code=code, detail=detail))
             return self._reconnect.after_session(trio.current_time() - life.live_since)
         refused = isinstance(error, CredentialsRefused)
@@ -170,7 +175,7 @@ class Connection:
                 )
 
     async def _leave(self, socket: WebSocketConnection, life: _Life, scope: trio.CancelScope) -> None:
-        await self._draining.wait()
+        await first_of(self._draining.wait, self._valve.wait_closed)
         with trio.move_on_after(FAREWELL_SECONDS):
             await socket.send_message(life.session.leave())
             await trio.sleep_forever()
@@ -201,7 +206,16 @@ class Connection:
             self._held_bytes -= size_bytes
             self._report(facts.FramesReceived(home=self._endpoint.home, frames=frames, size_bytes=size_bytes))
 
-    async def _pause(self, seconds: float) -> None:
+    async def _wait_for_room(self) -> None:
+        """Leave the home alone while the valve is closed: Home Assistant's recorder keeps what happens."""
+        if not self._valve.closed:
+            return
+        code, detail = next(iter(self._valve.reasons.items()))
+        self._report(facts.HomePaused(home=self._endpoint.home, code=code, detail=detail))
+        await first_of(self._valve.wait_open, self._draining.wait)
+        self._report(facts.HomeResumed(home=self._endpoint.home))
+
+    async def _wait(self, seconds: float) -> None:
         """Wait, but no longer than until the token changes or the drain begins."""
         token = self._endpoint.token()
         with trio.move_on_after(seconds):

@@ -67,7 +67,7 @@ class Stream:
         for message in messages:
             match message:
                 case Frame():
-                    self._frame(message.text)
+                    self._frame(message)
                 case CommandSent():
                     self._draft_asked[message.id] = message.command
                 case SessionStarted():
@@ -89,26 +89,26 @@ class Stream:
         self._draft_written = self._written
         self._skipped = {"filtered": 0, "repeated": 0}
 
-    def _frame(self, text: str) -> None:
-        for message in wire.decode(text):
+    def _frame(self, frame: Frame) -> None:
+        for place, message in enumerate(wire.decode(frame.text)):
             if isinstance(message, wire.Undecodable):
-                self._undecodable(message)
+                self._undecodable(message, frame.received_at_ns)
             elif message.event is not None:
-                self._event(message.event)
+                self._event(message.event, frame, place)
             elif message.type == "result":
                 self._answer(message)
             elif message.type != "pong":
                 self._ignore("unknown_message", f"type {message.type}")
 
-    def _event(self, event: wire.Event) -> None:
+    def _event(self, event: wire.Event, frame: Frame, place: int) -> None:
         if event.event_type == "state_changed":
-            self._change(event)
+            self._change(event, frame, place)
         elif event.event_type in REGISTRY_EVENTS:
             self._taken.stale.update(REGISTRY_EVENTS[event.event_type])
         else:
             self._ignore("unknown_message", f"event {event.event_type}")
 
-    def _change(self, event: wire.Event) -> None:
+    def _change(self, event: wire.Event, frame: Frame, place: int) -> None:
         entity_id = str(event.data.entity_id)
         try:
             if not self._wanted(entity_id):
@@ -118,8 +118,9 @@ class Stream:
                 self._taken.records.append(enriched)
             else:
                 self._skipped["repeated"] += 1
-        except Exception:  # noqa: BLE001  one bad event never stops the stream; it is reported with its traceback
-            self._drop(f"{entity_id}: {traceback.format_exc(limit=-3)}")
+        except Exception:  # noqa: BLE001  one bad event never stops the stream; it goes on raw, with the traceback
+            text, problem = wire.part(frame.text, place), traceback.format_exc(limit=-3)
+            self._taken.records.append(self._enricher.raw(text, problem, frame.received_at_ns, entity_id))
 
     def _answer(self, message: wire.Message) -> None:
         name = self._draft_asked.pop(message.id or 0, None)
@@ -160,19 +161,14 @@ class Stream:
         ]
         self._draft_written = known
 
-    def _undecodable(self, message: wire.Undecodable) -> None:
+    def _undecodable(self, message: wire.Undecodable, received_at_ns: int) -> None:
         if message.is_event:
-            self._drop(f"{message.reason} in {message.text}")
+            self._taken.records.append(self._enricher.raw(message.text, message.reason, received_at_ns))
         else:
             self._ignore("malformed_frame", f"{message.reason} in {message.text}")
 
     def _ignore(self, code: str, detail: str) -> None:
         self._taken.reports.append(facts.MessageIgnored(home=self._home, code=code, detail=detail[:_DETAIL_CHARACTERS]))
-
-    def _drop(self, detail: str) -> None:
-        self._taken.reports.append(
-            facts.RecordsDropped(reason="undecodable", records=1, detail=detail[-_DETAIL_CHARACTERS:])
-        )
 
     def _count_received(self) -> None:
         events = [record for record in self._taken.records if isinstance(record, Event)]

@@ -96,6 +96,11 @@ def decode(frame: str) -> list[Message | Undecodable]:
     return [_decode_one(bytes(part)) for part in parts]
 
 
+def part(frame: str, place: int) -> str:
+    """Return the text of one message of a frame that could be decoded."""
+    return bytes(_parts.decode(frame)[place]).decode() if frame.startswith("[") else frame
+
+
 def _decode_one(part: bytes) -> Message | Undecodable:
     try:
         return _object.decode(part)

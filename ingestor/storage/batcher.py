@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from random import Random
 
 from ingestor.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
-from ingestor.messages import Record
+from ingestor.messages import Point, Record
 
 FIRST_RETRY_SECONDS = 0.5
 MAXIMUM_RETRY_SECONDS = 30.0
@@ -39,21 +39,20 @@ class Retry:
         return max(ceiling / 2 + self._random.random() * ceiling / 2, wished or 0.0)
 
 
-Bisection = Generator[Sequence[Record], Rejected | None, list[tuple[Record, Rejected]]]
+Bisection = Generator[Sequence[Point], Rejected | None, list[tuple[Record, Rejected]]]
 
 
-def bisect(records: Sequence[Record], refused: Rejected) -> Bisection:
-    """Find the records of a refused batch that are bad themselves.
+def bisect(points: Sequence[Point]) -> Bisection:
+    """Find the points that a store refuses.
 
-    Yields parts to write, and is sent none for a part that was taken or the refusal. Returns the bad ones, each with
-    what the store said of it. Every good record has been written once at the end.
+    Yields parts to write, and is sent none for a part that was taken, or the refusal. Returns the bad ones, each with
+    what the store said of it. Every good point has been written at the end.
     """
-    if len(records) == 1:
-        return [(records[0], refused)]
-    bad: list[tuple[Record, Rejected]] = []
-    middle = len(records) // 2
-    for part in (records[:middle], records[middle:]):
-        said = yield part
-        if said is not None:
-            bad += yield from bisect(part, said)
-    return bad
+    refused = yield points
+    if refused is None:
+        return []
+    if len(points) == 1:
+        return [(points[0], refused)]
+    middle = len(points) // 2
+    bad = yield from bisect(points[:middle])
+    return bad + (yield from bisect(points[middle:]))

@@ -11,7 +11,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -24,16 +26,26 @@ from pydantic import SecretStr
 from urllib3.exceptions import HTTPError
 
 from ingestor.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
-from ingestor.messages import Event, Record, Series, WeatherObservation
+from ingestor.messages import Event, Point, Series, WeatherObservation
 from ingestor.storage.lines import EVENTS, LineEncoder
 from ingestor.storage.store import Finding
 
 TIMEOUT_SECONDS = 10.0
+WRITE_TIMEOUT_SECONDS = 30.0  # a server under load may take long; a shorter wait would only add to its load
 DAY_SECONDS = 86_400
 OURS = "made by ha-ingestor"  # the description that tells our bucket, whose retention we may change
 RANGES_SECONDS = (3600, DAY_SECONDS, 30 * DAY_SECONDS, None)  # widening: a search in everything is slow
 _ACCOUNT_STATUS = {401, 403, 404}
-_BAD_STATUS = {400, 413, 422}
+TOO_LARGE = 413
+_BAD_STATUS = {400, TOO_LARGE, 422}
+
+_EXPIRED = re.compile(r"partial write: dropped (\d+) points outside retention policy")
+_CONFLICT = re.compile(
+    r'input field \\?"(.+?)\\?" on measurement \\?"(.+?)\\?" is type (\w+), already exists as type (\w+)'
+)
+_CONFLICT_SENTENCE = (
+    'the field "{0}" of "{1}" holds a {3} in this bucket already, so a {2} is refused: does another program write it?'
+)
 
 T = TypeVar("T")
 
@@ -49,7 +61,7 @@ class InfluxDBStore:
         self._bucket = bucket
         self._retention_days = retention_days
         self._client = InfluxDBClient(
-            url=url, token=token.get_secret_value(), org=org, timeout=int(TIMEOUT_SECONDS * 1000), retries=False
+            url=url, token=token.get_secret_value(), org=org, timeout=int(WRITE_TIMEOUT_SECONDS * 1000), retries=False
         )
         self._write_api = self._client.write_api(write_options=SYNCHRONOUS)
         self._headers = {"Authorization": f"Token {token.get_secret_value()}"}
@@ -60,11 +72,15 @@ class InfluxDBStore:
         """Make the bucket with its retention when it is missing; a token that may not is no failure until a write."""
         await self._in_thread(self._make_bucket)
 
-    async def write(self, records: Sequence[Record]) -> None:
-        """Write all records in one request."""
-        lines = self._encoder.encode(records)
-        if lines:
-            await self._in_thread(lambda: self._write_api.write(bucket=self._bucket, org=self._org, record=lines))
+    async def write(self, points: Sequence[Point]) -> int:
+        """Write all points in one request."""
+        try:
+            await self._in_thread(partial(self._write, points))
+        except Rejected as refusal:
+            if found := _EXPIRED.search(str(refusal)):
+                return int(found[1])  # said only when nothing else was wrong
+            raise
+        return 0
 
     async def recent(self, *, limit: int, entity_id: str | None = None, before_ns: int | None = None) -> list[Event]:
         """Return the newest events first, by InfluxQL, which is faster than Flux over many series."""
@@ -144,6 +160,11 @@ class InfluxDBStore:
 
         return await trio.to_thread.run_sync(mapped, abandon_on_cancel=True, limiter=self._limiter)
 
+    def _write(self, points: Sequence[Point]) -> None:
+        lines = self._encoder.encode(points)
+        if lines:
+            self._write_api.write(bucket=self._bucket, org=self._org, record=lines)
+
     def _find_bucket(self) -> Any:  # noqa: ANN401  the library's type is not exported
         """Return the bucket; a token that may not see it gets an empty list, one that may see all gets 404."""
         api: Any = self._client.buckets_api()
@@ -178,13 +199,14 @@ class InfluxDBStore:
         said = str(error.body or error.reason or "")[:1000]
         if error.status in _ACCOUNT_STATUS:
             return self._refused(error.status, said)
-        if error.status in _BAD_STATUS:
-            code = "expired" if "outside retention policy" in said else "rejected"
-            return Rejected(f"InfluxDB refused the points ({error.status}): {said}", code=code)
+        if error.status in _BAD_STATUS and (error.status == TOO_LARGE or '"code"' in said):  # InfluxDB's own words
+            if conflict := _CONFLICT.search(said):
+                return Rejected(_CONFLICT_SENTENCE.format(*conflict.groups()), code="field_conflict")
+            return Rejected(f"InfluxDB refused the points ({error.status}): {said}")
         wished = str(dict(error.headers or {}).get("Retry-After", ""))
         return Unavailable(
             f"InfluxDB answered {error.status}: {said[:200]}",
-            code="server_error",
+            code="server_error" if error.status == HTTPStatus.INTERNAL_SERVER_ERROR else "overloaded",
             retry_after_seconds=float(wished) if wished.isdecimal() else None,
         )
 

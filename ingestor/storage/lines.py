@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ingestor.messages import EntityRecord, Event, Record, Series, WeatherObservation
+from ingestor.messages import EntityRecord, Event, Point, Series, WeatherObservation
 
 EVENTS = "home_assistant_events"
 WEATHER = "weather"
@@ -28,19 +28,19 @@ class LineEncoder:
         self._observation: WeatherObservation | None = None
         self._observation_fields = ""
 
-    def encode(self, records: Iterable[Record]) -> bytes:
-        """Return the lines of the records, in their order. Text that is no valid Unicode gets `?` for what is wrong."""
-        return "\n".join(filter(None, map(self.line, records))).encode("utf-8", "replace")
+    def encode(self, points: Iterable[Point]) -> bytes:
+        """Return the lines of the points, in their order. Text that is no valid Unicode gets `?` for what is wrong."""
+        return "\n".join(filter(None, map(self.line, points))).encode("utf-8", "replace")
 
-    def line(self, record: Record) -> str:
-        """Return one line; an empty one for a record without any field."""
-        match record:
+    def line(self, point: Point) -> str:
+        """Return one line; an empty one for a point without any field."""
+        match point:
             case Event():
-                return self._event(record)
+                return self._event(point)
             case WeatherObservation():
-                return _weather(record)
+                return _weather(point)
             case EntityRecord():
-                return _entity(record)
+                return _entity(point)
 
     def _event(self, event: Event) -> str:  # noqa: C901  one step per field; a loop over them costs twice the time
         prefix = self._prefixes.get(event.series)
@@ -70,7 +70,7 @@ class LineEncoder:
         return f"{prefix} {','.join(fields)} {event.time_ns}" if fields else ""
 
     def _weather_fields(self, observation: WeatherObservation) -> str:
-        if observation is not self._observation:
+        if observation is not self._observation and observation != self._observation:
             self._observation = observation
             fields = {f"weather_{name}": text for name, text in _observed(observation).items()}
             fields["weather_observed_at"] = f"{observation.observed_at}i"

@@ -1,15 +1,36 @@
-"""The bounded memory of what the store has not confirmed. Pure; nothing leaves it but by `acknowledge`."""
+"""The durable memory of what the store has not confirmed: a batch is captured once it is fsynced here."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import TypeVar
 
+import trio
 from msgspec import Struct
+from msgspec.structs import astuple
 
-from ingestor.messages import Event, Record
+from ingestor.errors import Damaged
+from ingestor.messages import Record
+from ingestor.storage.codec import Packed, pack, unpack
+from ingestor.storage.database import Database, transaction
+from ingestor.storage.salvage import salvage
+from ingestor.storage.valve import Valve
+from ingestor.storage.watermarks import Watermark, Watermarks
+from metrics import facts
 
-_RECORD_BYTES = 400  # of an event without its texts, with what Python adds
+FILE = "spool.sqlite3"
+FORMAT = 1
+RECORDS_IN_A_BATCH = 5000
+RESUMES_BELOW = 0.8  # of the maximum; a home that paused comes back then
+_FULL = "spool_full"
+
+T = TypeVar("T")
+
+_INSERT = "INSERT INTO batches (records, events, checksum, body) VALUES (?, ?, ?, ?)"
+_SIZES = "SELECT id, records, events, length(body) FROM batches ORDER BY id"
 
 
 class Batch(Struct, frozen=True, kw_only=True):
@@ -19,67 +40,184 @@ class Batch(Struct, frozen=True, kw_only=True):
     records: tuple[Record, ...]
 
 
-class SpoolFull(Exception):
-    """The spool holds as much as it may; the records were not taken."""
-
-
-class _Entry(Struct):
+class _Size(Struct, frozen=True):
     id: int
-    records: tuple[Record, ...]
-    size_bytes: int
+    records: int
     events: int
-    appended_at: float
+    size_bytes: int
 
 
-class MemorySpool:
-    """Holds batches in the order of their arrival, up to `maximum_bytes`. Times are seconds of the caller's clock."""
+class Spool:
+    """Keeps batches in `DATA_DIR/spool.sqlite3`, in the order of their arrival, with the watermarks of their entities.
 
-    def __init__(self, maximum_bytes: int) -> None:
-        self._maximum_bytes = maximum_bytes
-        self._entries: deque[_Entry] = deque()
-        self._last_id = 0
+    What was acknowledged is deleted in the transaction of the next commit, or by `sweep`. A damaged file is set aside
+    under a dated name, what can be read of it goes into the new one, and the rest is reported.
+    """
+
+    name = "spool"
+
+    def __init__(self, data_dir: Path, maximum_bytes: int, valve: Valve, report: facts.Report) -> None:
+        self.maximum_bytes = maximum_bytes
         self.pending_bytes = 0
         self.pending_events = 0
         self.pending_records = 0
+        self._database = Database(data_dir / FILE, ("spool.sql", "watermarks.sql"), FORMAT)
+        self._valve = valve
+        self._report = report
+        self._watermarks = Watermarks()
+        self._sizes: deque[_Size] = deque()
+        self._done = 0
+        self._swept = 0
+        self._arrived = trio.Event()
+        self._lock = trio.Lock()
 
-    def append(self, records: Sequence[Record], now: float) -> None:
-        """Hold the records. Raises `SpoolFull` and holds none of them when they would not fit."""
-        size_bytes = sum(map(_size_bytes, records))
-        if self.pending_bytes + size_bytes > self._maximum_bytes:
-            raise SpoolFull(f"{self.pending_bytes} of {self._maximum_bytes} bytes are taken")
-        self._last_id += 1
-        events = sum(isinstance(record, Event) for record in records)
-        self._entries.append(_Entry(self._last_id, tuple(records), size_bytes, events, now))
-        self._count(size_bytes, events, len(records))
+    @property
+    def exists(self) -> bool:
+        """Whether there is a file already."""
+        return self._database.path.exists()
 
-    def due(self, maximum_records: int) -> Batch | None:
-        """Return the oldest records, without forgetting them: whole entries, at least one, about this many."""
+    @property
+    def unswept(self) -> bool:
+        """Whether something acknowledged still lies on the disk."""
+        return self._done > self._swept
+
+    async def open(self) -> list[Watermark]:
+        """Read what is pending, and return how far each entity was captured."""
+        sizes, watermarks = await self._guarded(self._read)
+        self._count(self._sizes, -1)
+        self._sizes = deque(size for size in sizes if size.id > self._done)
+        self._count(self._sizes, 1)
+        return watermarks
+
+    async def commit(self, records: Sequence[Record], *, live: bool = True) -> None:
+        """Keep the records, fsynced, all or none; live ones move their entities' watermarks on.
+
+        Raises `Unavailable` while the disk does not take them.
+        """
+        added = await self._guarded(lambda connection: self._append(connection, records, live=live))
+        self._swept = self._done
+        self._sizes.extend(added)
+        self._count(added, 1)
+        self._arrived.set()
+        self._arrived = trio.Event()
+
+    async def due(self, maximum_records: int, after: int) -> Batch | None:
+        """Return the oldest batches behind the id `after`, without forgetting them: at least one, about this many."""
         ids: list[int] = []
-        records: list[Record] = []
-        for entry in self._entries:
-            if ids and len(records) + len(entry.records) > maximum_records:
+        total = 0
+        for size in self._sizes:
+            if size.id <= after:
+                continue
+            total += size.records
+            if ids and total > maximum_records:
                 break
-            ids.append(entry.id)
-            records += entry.records
-        return Batch(ids=tuple(ids), records=tuple(records)) if ids else None
+            ids.append(size.id)
+        if not ids:
+            return None
+        records = await self._guarded(lambda connection: _load(connection, ids))
+        return Batch(ids=tuple(ids), records=tuple(records))
+
+    def behind(self, after: int, at_most: int) -> int:
+        """Return how many records wait behind the id `after`; counting ends at `at_most`."""
+        total = 0
+        for size in reversed(self._sizes):
+            if size.id <= after or total >= at_most:
+                break
+            total += size.records
+        return total
 
     def acknowledge(self, ids: Sequence[int]) -> None:
-        """Forget what the store has confirmed, or what was dropped and counted."""
-        done = set(ids)
-        for entry in self._entries:
-            if entry.id in done:
-                self._count(-entry.size_bytes, -entry.events, -len(entry.records))
-        self._entries = deque(entry for entry in self._entries if entry.id not in done)
+        """Forget what the store has confirmed, or the quarantine has taken; ids come in their order."""
+        self._done = max(self._done, *ids)
+        gone: list[_Size] = []
+        while self._sizes and self._sizes[0].id <= self._done:
+            gone.append(self._sizes.popleft())
+        self._count(gone, -1)
 
-    def oldest_age_seconds(self, now: float) -> float | None:
-        """Return how long the oldest records have waited."""
-        return now - self._entries[0].appended_at if self._entries else None
+    async def sweep(self) -> None:
+        """Delete what was acknowledged, and give the room back to the disk."""
+        done = self._done
+        await self._guarded(lambda connection: _sweep(connection, done))
+        self._swept = done
 
-    def _count(self, size_bytes: int, events: int, records: int) -> None:
-        self.pending_bytes += size_bytes
-        self.pending_events += events
-        self.pending_records += records
+    async def wait(self) -> None:
+        """Wait for the next commit."""
+        await self._arrived.wait()
+
+    async def aclose(self) -> None:
+        """Close the file."""
+        await self._database.aclose()
+
+    async def _guarded(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do the work; over a damaged file, do it again once what can be read of it is in a new one."""
+        async with self._lock:
+            try:
+                return await self._database.run(work)
+            except Damaged as damage:
+                await self._salvage(damage)
+                return await self._database.run(work)
+
+    async def _salvage(self, damage: Damaged) -> None:
+        known = bool(self._sizes)
+        found = await self._database.replace(salvage)
+        self._watermarks.forget()
+        self._report(facts.SpoolDamaged(detail=f"{damage}; set aside as {found.aside.name}", batches=found.batches))
+        lost = [size for size in self._sizes if size.id not in found.ids]
+        self._sizes = deque(size for size in self._sizes if size.id in found.ids)
+        self._count(lost, -1)
+        records = sum(size.records for size in lost) if known else found.unreadable_records
+        if records:
+            detail = f"they could not be read from {found.aside.name}"
+            self._report(facts.RecordsDropped(reason="spool_damaged", records=records, detail=detail))
+
+    def _read(self, connection: sqlite3.Connection) -> tuple[list[_Size], list[Watermark]]:
+        [(said,)] = connection.execute("PRAGMA quick_check(1)").fetchall()
+        if said != "ok":
+            raise Damaged(f"{self._database.path} is damaged ({said})")
+        return [_Size(*row) for row in connection.execute(_SIZES)], self._watermarks.read(connection)
+
+    def _append(self, connection: sqlite3.Connection, records: Sequence[Record], *, live: bool) -> list[_Size]:
+        added: list[_Size] = []
+        try:
+            with transaction(connection):
+                connection.execute("DELETE FROM batches WHERE id <= ?", (self._done,))
+                for start in range(0, len(records), RECORDS_IN_A_BATCH):
+                    part = records[start : start + RECORDS_IN_A_BATCH]
+                    packed = pack(part)
+                    cursor = connection.execute(_INSERT, astuple(packed))
+                    added.append(_Size(cursor.lastrowid or 0, packed.records, packed.events, len(packed.body)))
+                if live:
+                    self._watermarks.write(connection, records)
+        except BaseException:
+            self._watermarks.forget()
+            raise
+        return added
+
+    def _count(self, sizes: Collection[_Size], sign: int) -> None:
+        self.pending_bytes += sign * sum(size.size_bytes for size in sizes)
+        self.pending_events += sign * sum(size.events for size in sizes)
+        self.pending_records += sign * sum(size.records for size in sizes)
+        self._report(
+            facts.RecordsSpooled(
+                pending_events=self.pending_events,
+                pending_bytes=self.pending_bytes,
+                maximum_bytes=self.maximum_bytes,
+            )
+        )
+        if self.pending_bytes >= self.maximum_bytes:
+            detail = f"the spool holds {self.pending_bytes} bytes, SPOOL_MAX_BYTES is {self.maximum_bytes}"
+            self._valve.close(_FULL, detail)
+        elif self.pending_bytes < RESUMES_BELOW * self.maximum_bytes and _FULL in self._valve.reasons:
+            self._valve.open(_FULL)
 
 
-def _size_bytes(record: Record) -> int:
-    return _RECORD_BYTES + len(record.attributes or "") if isinstance(record, Event) else _RECORD_BYTES
+def _load(connection: sqlite3.Connection, ids: Sequence[int]) -> list[Record]:
+    query = "SELECT records, events, checksum, body FROM batches WHERE id BETWEEN ? AND ? ORDER BY id"
+    rows = connection.execute(query, (ids[0], ids[-1]))
+    return [record for row in rows for record in unpack(Packed(*row))]
+
+
+def _sweep(connection: sqlite3.Connection, done: int) -> None:
+    with transaction(connection):
+        connection.execute("DELETE FROM batches WHERE id <= ?", (done,))
+    connection.execute("PRAGMA incremental_vacuum").fetchall()

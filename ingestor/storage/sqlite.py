@@ -7,17 +7,16 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import trio
-
-from ingestor.errors import ConfigError, IngestorError, Rejected, Unavailable
-from ingestor.messages import EntityRecord, Event, Record, Series, WeatherObservation
+from ingestor.errors import IngestorError, Rejected
+from ingestor.messages import EntityRecord, Event, Point, Series, WeatherObservation
+from ingestor.storage.database import Database, transaction
 from ingestor.storage.store import Finding
+from ingestor.storage.watermarks import Watermark, Watermarks
 
 FILE = "events.sqlite3"
 FORMAT = 1
-BUSY_SECONDS = 5.0
 EXPIRY_SECONDS = 3600.0
 EXPIRED_ROWS = 20_000  # at once, so that a write never waits long
 DAY_NS = 86_400 * 10**9
@@ -51,8 +50,6 @@ _FORGET = (
     AND id NOT IN (SELECT observation_id FROM events WHERE observation_id IS NOT NULL)""",
 )
 
-T = TypeVar("T")
-
 
 class SQLiteStore:
     """Writes into `DATA_DIR/events.sqlite3` (WAL, fsynced with every batch), from one thread at a time.
@@ -63,25 +60,31 @@ class SQLiteStore:
     name = "sqlite"
 
     def __init__(self, data_dir: Path, retention_days: int, clock_ns: Callable[[], int] = time.time_ns) -> None:
-        self.path = data_dir / FILE
+        self._database, self._reader = (
+            Database(data_dir / FILE, ("events.sql", "watermarks.sql"), FORMAT) for _ in range(2)
+        )
+        self._watermarks = Watermarks()
         self._retention_days = retention_days
         self._clock_ns = clock_ns
-        self._limiter = trio.CapacityLimiter(1)
-        self._connection: sqlite3.Connection | None = None
         self._series: dict[Series, int] = {}
         self._expired_at = -EXPIRY_SECONDS
 
+    async def open(self) -> list[Watermark]:
+        """Open the file, make its tables when it is new, and return how far each entity was captured."""
+        return await self._database.run(self._watermarks.read)
+
     async def prepare(self) -> None:
         """Open the file, and make its tables when it is new."""
-        await self._in_thread(self._open)
+        await self._database.run(lambda _connection: None)
 
-    async def write(self, records: Sequence[Record]) -> None:
-        """Write all records in one transaction, or none."""
-        await self._in_thread(lambda: self._write(records))
+    async def write(self, points: Sequence[Point], *, live: bool = False) -> int:
+        """Write all points in one transaction, or none; live ones move their entities' watermarks on."""
+        await self._database.run(lambda connection: self._write(connection, points, live=live))
+        return 0
 
     async def recent(self, *, limit: int, entity_id: str | None = None, before_ns: int | None = None) -> list[Event]:
         """Return the newest events first."""
-        return await self._in_thread(lambda: self._recent(limit, entity_id, before_ns))
+        return await self._reader.run(lambda connection: _recent(connection, limit, entity_id, before_ns))
 
     async def set_retention(self, days: int) -> None:
         """Keep events for this many days; what is older goes with one of the next writes."""
@@ -91,72 +94,37 @@ class SQLiteStore:
     async def check(self) -> list[Finding]:
         """Try to open the file and to begin a write."""
         try:
-            await self._in_thread(self._try)
+            await self._database.run(_try)
         except IngestorError as error:
             hint = "DATA_DIR must be a directory that this user may write to, with room on its disk"
             return [Finding(subject="database", works=False, detail=str(error), hint=hint)]
-        return [Finding(subject="database", works=True, detail=f"embedded, {self.path}")]
+        return [Finding(subject="database", works=True, detail=f"embedded, {self._database.path}")]
 
     async def aclose(self) -> None:
         """Close the file."""
-        with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(self._close, limiter=self._limiter)
+        await self._reader.aclose()
+        await self._database.aclose()
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        def mapped() -> T:
-            try:
-                return work()
-            except sqlite3.Error as error:
-                self._close()
-                raise _meaning(error, self.path) from None
-            except OSError as error:
-                raise Unavailable(f"{self.path}: {error.strerror or error}", code="disk") from None
-
-        return await trio.to_thread.run_sync(mapped, limiter=self._limiter)
-
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(
-                self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
-            )
-            try:
-                self._make_tables(connection)
-            except BaseException:
-                connection.close()
-                raise
-            self._connection = connection
-        return self._connection
-
-    def _make_tables(self, connection: sqlite3.Connection) -> None:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        found = connection.execute("PRAGMA user_version").fetchone()[0]
-        if found > FORMAT:
-            raise ConfigError([f"{self.path} was written by a newer version (format {found}, we know {FORMAT})"])
-        if found == 0:
-            connection.executescript(f"BEGIN; {(Path(__file__).parent / 'schema.sql').read_text()} COMMIT;")
-
-    def _write(self, records: Sequence[Record]) -> None:
-        connection = self._open()
-        connection.execute("BEGIN IMMEDIATE")
+    def _write(self, connection: sqlite3.Connection, points: Sequence[Point], *, live: bool) -> None:
         known = dict(self._series)
         try:
-            self._insert(connection, records, known)
-            connection.execute("COMMIT")
+            with transaction(connection):
+                self._insert(connection, points, known)
+                if live:
+                    self._watermarks.write(connection, points)
         except BaseException as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            self._watermarks.forget()
+            self._series = {}
             if isinstance(error, (OverflowError, UnicodeError, sqlite3.InterfaceError, sqlite3.IntegrityError)):
                 raise Rejected(f"SQLite can not hold it: {error}") from None
             raise
         self._series = known
         self._expire(connection)
 
-    def _insert(self, connection: sqlite3.Connection, records: Sequence[Record], known: dict[Series, int]) -> None:
-        events = [record for record in records if isinstance(record, Event)]
+    def _insert(self, connection: sqlite3.Connection, points: Sequence[Point], known: dict[Series, int]) -> None:
+        events = [point for point in points if isinstance(point, Event)]
         texts = {event.attributes for event in events if event.attributes is not None}
-        observations = {record for record in records if isinstance(record, WeatherObservation)}
+        observations = {point for point in points if isinstance(point, WeatherObservation)}
         observations |= {event.weather for event in events if event.weather is not None}
         for series in {event.series for event in events} - known.keys():
             tags = tuple(getattr(series, name) for name in _SERIES)
@@ -165,7 +133,7 @@ class SQLiteStore:
         connection.executemany("INSERT OR IGNORE INTO attributes VALUES (?, ?)", ((_hash(t), t) for t in texts))
         connection.executemany(_WRITE_OBSERVATION, map(_observation_row, observations))
         connection.executemany(_WRITE_EVENT, (_event_row(event, known[event.series]) for event in events))
-        connection.executemany(_WRITE_ENTITY, (_entity_row(r) for r in records if isinstance(r, EntityRecord)))
+        connection.executemany(_WRITE_ENTITY, (_entity_row(p) for p in points if isinstance(p, EntityRecord)))
 
     def _expire(self, connection: sqlite3.Connection) -> None:
         if not self._retention_days or time.monotonic() - self._expired_at < EXPIRY_SECONDS:
@@ -176,25 +144,20 @@ class SQLiteStore:
             connection.execute(_FORGET[1], (oldest_ns // 10**9,))
             self._expired_at = time.monotonic()
 
-    def _recent(self, limit: int, entity_id: str | None, before_ns: int | None) -> list[Event]:
-        conditions = {"entity_id = ?": entity_id, "time < ?": before_ns}
-        given = {text: value for text, value in conditions.items() if value is not None}
-        where = f"WHERE {' AND '.join(given)}" if given else ""
-        query = f"SELECT * FROM home_assistant_events {where} ORDER BY time DESC LIMIT ?"
-        cursor = self._open().execute(query, (*given.values(), limit))
-        names = [column[0] for column in cursor.description]
-        return [_event(dict(zip(names, row, strict=True))) for row in cursor]
 
-    def _try(self) -> None:
-        connection = self._open()
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("ROLLBACK")
+def _recent(connection: sqlite3.Connection, limit: int, entity_id: str | None, before_ns: int | None) -> list[Event]:
+    conditions = {"entity_id = ?": entity_id, "time < ?": before_ns}
+    given = {text: value for text, value in conditions.items() if value is not None}
+    where = f"WHERE {' AND '.join(given)}" if given else ""
+    query = f"SELECT * FROM home_assistant_events {where} ORDER BY time DESC LIMIT ?"
+    cursor = connection.execute(query, (*given.values(), limit))
+    names = [column[0] for column in cursor.description]
+    return [_event(dict(zip(names, row, strict=True))) for row in cursor]
 
-    def _close(self) -> None:
-        self._series = {}
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+
+def _try(connection: sqlite3.Connection) -> None:
+    with transaction(connection):
+        pass
 
 
 def _hash(*parts: object) -> int:
@@ -246,19 +209,3 @@ def _event(row: dict[str, Any]) -> Event:
 
 def _taken(row: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
     return {name: row[name] for name in names}
-
-
-def _meaning(error: sqlite3.Error, path: Path) -> IngestorError:
-    code = error.sqlite_errorname if hasattr(error, "sqlite_errorname") else ""
-    sentences = {
-        "SQLITE_FULL": ("disk_full", "the disk is full"),
-        "SQLITE_BUSY": ("locked", "another program holds a lock on it"),
-        "SQLITE_READONLY": ("read_only", "it may not be written to"),
-        "SQLITE_CANTOPEN": ("can_not_open", "it can not be opened: is DATA_DIR writable for this user?"),
-        "SQLITE_CORRUPT": ("corrupt", "it is damaged: move it away, and a new one is made"),
-        "SQLITE_NOTADB": ("corrupt", "it is no SQLite database: move it away, and a new one is made"),
-    }
-    for name, (short, sentence) in sentences.items():
-        if code.startswith(name):
-            return Unavailable(f"{path}: {sentence}", code=short)
-    return Unavailable(f"{path}: {error}", code="sqlite")

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from ingestor.messages import Event, Record
+from ingestor.messages import Event, Point
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -20,7 +20,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 class Store(Protocol):
-    """A database for records. Writing a record again changes nothing: (measurement, tags, time) is its identity.
+    """A database for points. Writing a point again changes nothing: (measurement, tags, time) is its identity.
 
     Each method may raise `Unavailable` (try again later) or `CredentialsRefused` (keep everything, tell the user).
     """
@@ -30,10 +30,11 @@ class Store(Protocol):
     async def prepare(self) -> None:
         """Make the database ready: files, tables, bucket with its retention. Safe to call again."""
 
-    async def write(self, records: Sequence[Record]) -> None:
-        """Return once every record is confirmed; raise `Rejected` when the database refuses some of them as bad.
+    async def write(self, points: Sequence[Point]) -> int:
+        """Return once every point is confirmed: how many of them were older than the database keeps.
 
-        After `Rejected` any part of them may have been written; writing the good ones again is harmless.
+        Raises `Rejected` when the database refuses some as bad. Then any part of them may have been written; writing
+        the good ones again is harmless.
         """
 
     async def recent(self, *, limit: int, entity_id: str | None = None, before_ns: int | None = None) -> list[Event]:

@@ -1,22 +1,26 @@
-"""The actor that writes what is due to the store, and forgets it only once the store has confirmed it."""
+"""The actor that writes what is due to the store, and acknowledges it once every record is where it belongs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import trio
 
 from ingestor.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
-from ingestor.messages import Event, Record
-from ingestor.storage.batcher import Retry, bisect, wait_seconds
-from ingestor.storage.spool import Batch, MemorySpool
-from ingestor.storage.spooler import Intake
+from ingestor.messages import Point
+from ingestor.race import first_of
+from ingestor.storage.batcher import Retry
+from ingestor.storage.delivery import Delivery
+from ingestor.storage.intake import Intake
+from ingestor.storage.spool import Batch, Spool
 from ingestor.storage.store import Store
 from metrics import facts
 from supervisors import Progress
 
-_DETAIL_CHARACTERS = 500
+IDLE_SECONDS = 60.0  # without a commit; then what was acknowledged is deleted in a transaction of its own
+SUSPECT_AFTER = 5  # failures of the same points, before they are suspected rather than the server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,104 +31,111 @@ class BatchLimits:
     maximum_seconds: float
 
 
+class _Leaving(Exception):
+    """The service stops, and the store is away: what is pending stays in the spool."""
+
+
 class Writer:
     """Pulls from the spool and writes. A store that is away or refuses is a state: the records wait in the spool."""
 
     def __init__(
         self,
-        spool: MemorySpool,
-        intake: Intake,
+        spool: Spool,
         store: Store,
+        delivery: Delivery,
+        intake: Intake,
         limits: BatchLimits,
         retry: Retry,
         report: facts.Report,
     ) -> None:
         self.progress = Progress()
         self._spool = spool
-        self._intake = intake
         self._store = store
+        self._delivery = delivery
+        self._intake = intake
         self._limits = limits
         self._retry = retry
         self._report = report
         self._ready = False
+        self._accepted: Point | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Write until the intake has ended and the spool is empty."""
+        """Write until the intake has ended and the spool is empty, or the store is away."""
         task_status.started()
-        await self._until_taken(())
-        while not (self._intake.ended and self._spool.pending_records == 0):
-            age = self._spool.oldest_age_seconds(trio.current_time())
-            if age is None:
-                await self._intake.wait()
-                continue
-            await self._wait_for_more(age)
-            batch = self._spool.due(self._limits.maximum_events)
-            if batch is not None:
-                await self._write(batch)
+        ahead, batches = trio.open_memory_channel[Batch](0)
+        with _until_leaving():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._read_ahead, ahead)
+                await self._until_taken(())
+                async for batch in batches:
+                    await self._deliver(batch)
 
-    async def _wait_for_more(self, age: float) -> None:
-        seconds = wait_seconds(
-            self._spool.pending_records,
-            age,
-            maximum_events=self._limits.maximum_events,
-            maximum_seconds=self._limits.maximum_seconds,
-        )
-        with trio.move_on_after(seconds):
-            while seconds and not self._intake.ended and self._spool.pending_records < self._limits.maximum_events:
-                await self._intake.wait()
+    async def _read_ahead(self, ahead: trio.MemorySendChannel[Batch]) -> None:
+        """Read the next batch while the one before is written."""
+        after = 0
+        async with ahead:
+            while await self._something_is_due(after):
+                batch = await self._spool.due(self._limits.maximum_events, after)
+                if batch is not None:
+                    after = batch.ids[-1]
+                    await ahead.send(batch)
 
-    async def _write(self, batch: Batch) -> None:
-        began = trio.current_time()
-        bad = await self._put(batch.records)
+    async def _something_is_due(self, after: int) -> bool:
+        """Wait until a batch behind this id is due; false when there will be none."""
+        spool, most = self._spool, self._limits.maximum_events
+        while not spool.behind(after, most):
+            if self._intake.ended.is_set():
+                return False
+            with trio.move_on_after(IDLE_SECONDS) as idle:
+                await first_of(spool.wait, self._intake.ended.wait)
+            if idle.cancelled_caught and spool.unswept:
+                await spool.sweep()
+        with trio.move_on_after(self._limits.maximum_seconds):
+            while spool.behind(after, most) < most and not self._intake.ended.is_set():
+                await first_of(spool.wait, self._intake.ended.wait)
+        return True
+
+    async def _deliver(self, batch: Batch) -> None:
+        while True:
+            try:
+                await self._delivery.deliver(batch.records, self._until_taken)
+            except Unavailable as error:  # the disk under the quarantine
+                await self._back_off(error)
+            else:
+                break
         self._spool.acknowledge(batch.ids)
         self.progress.report()
-        for record, refusal in bad:
-            detail = f"{record!r}: {refusal}"[:_DETAIL_CHARACTERS]
-            self._report(facts.RecordsDropped(reason=refusal.code, records=1, detail=detail))
-        events = [record for record in batch.records if isinstance(record, Event)]
-        refused_events = sum(isinstance(record, Event) for record, _ in bad)
-        self._report(
-            facts.BatchWritten(
-                store=self._store.name,
-                records=len(batch.records) - len(bad),
-                events=len(events) - refused_events,
-                newest_event_ns=max((event.time_ns for event in events), default=None),
-                duration_seconds=trio.current_time() - began,
-            )
-        )
-        self._report(
-            facts.RecordsSpooled(pending_events=self._spool.pending_events, pending_bytes=self._spool.pending_bytes)
-        )
 
-    async def _put(self, records: Sequence[Record]) -> list[tuple[Record, Rejected]]:
-        """Write all records but the bad ones, which are returned with what the store said of each."""
-        refused = await self._until_taken(records)
-        if refused is None:
-            return []
-        search = bisect(records, refused)
-        try:
-            part = next(search)
-            while True:
-                part = search.send(await self._until_taken(part))
-        except StopIteration as found:
-            bad: list[tuple[Record, Rejected]] = found.value
-            return bad
-
-    async def _until_taken(self, records: Sequence[Record]) -> Rejected | None:
-        """Try until the store has confirmed the records, or has refused them as bad."""
+    async def _until_taken(self, points: Sequence[Point]) -> int | Rejected:
+        """Try until the store has confirmed the points, or has refused some of them as bad."""
+        failures = 0
         while True:
             try:
                 if not self._ready:
                     await self._store.prepare()
-                await self._store.write(records)
+                expired = await self._store.write(points)
             except (Unavailable, CredentialsRefused) as error:
+                failures += error.code == "server_error"
+                if failures >= SUSPECT_AFTER and await self._are_at_fault(points):
+                    return Rejected(str(error), code="server_error")
                 await self._back_off(error)
             except Rejected as refusal:
                 self._works()
                 return refusal
             else:
                 self._works()
-                return None
+                self._accepted = points[-1] if points else self._accepted
+                return expired
+
+    async def _are_at_fault(self, points: Sequence[Point]) -> bool:
+        """Return whether the server takes a point that it has taken before, but not these."""
+        if self._accepted is None:
+            return len(points) > 1
+        try:
+            await self._store.write([self._accepted])
+        except IngestorError:
+            return False
+        return True
 
     def _works(self) -> None:
         self._retry.succeeded()
@@ -138,4 +149,15 @@ class Writer:
         self._report(
             facts.StoreFailed(store=self._store.name, code=error.code, detail=str(error), retry_seconds=seconds)
         )
-        await trio.sleep(seconds)
+        with trio.move_on_after(seconds):
+            await self._intake.ended.wait()
+            raise _Leaving
+
+
+@contextmanager
+def _until_leaving() -> Generator[None]:
+    """End a block that was left on purpose."""
+    try:
+        yield
+    except* _Leaving:
+        pass

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from influxdb_client.client.write.point import Point
 
-from ingestor.messages import EntityRecord, Event, Record, WeatherObservation
+from ingestor.messages import EntityRecord, Event, WeatherObservation
 from ingestor.storage.lines import MAXIMUM_TAG_BYTES, LineEncoder
 from tests.servers.records import ENTITY, NASTY, WEATHER, event, events, full, observations, removal
 
@@ -15,7 +15,7 @@ FIELDS = ("state", "value", "previous_state", "previous_duration_seconds", "attr
 OBSERVED = ("temperature", "humidity", "pressure", "condition")
 
 
-def point(record: Record) -> str:  # noqa: C901  it spells out the data model
+def point(record: Event | EntityRecord | WeatherObservation) -> str:  # noqa: C901  it spells out the data model
     """Say with the library what the encoder should say."""
     made: Any
     match record:
@@ -55,7 +55,7 @@ def test_weather_is_encoded_as_the_library_would(record: WeatherObservation) -> 
 
 
 @pytest.mark.parametrize("record", [full(), removal(), ENTITY, WEATHER, event(3, value=1e-7)])
-def test_plain_records_are_encoded_as_the_library_would(record: Record) -> None:
+def test_plain_records_are_encoded_as_the_library_would(record: Event | EntityRecord | WeatherObservation) -> None:
     assert LineEncoder().line(record) == point(record)
 
 

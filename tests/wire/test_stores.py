@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from ingestor.errors import ConfigError, CredentialsRefused, Rejected, Unavailable
-from ingestor.messages import Event, Record, Series, WeatherObservation
+from ingestor.messages import Event, Point, Series, WeatherObservation
 from ingestor.storage.influxdb import InfluxDBStore
 from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.store import Store
@@ -78,7 +79,7 @@ def read_back(kind: str, written: Event) -> Event:
 @pytest.mark.parametrize("kind", KINDS)
 async def test_what_is_written_is_read_back_whole_newest_first(kind: str, tmp_path: Path) -> None:
     written = [event(0), full(1), removal(2), event(3, state="", value=None), event(4, state="unavailable", value=None)]
-    records: list[Record] = [*written, ENTITY, WEATHER]
+    records: list[Point] = [*written, ENTITY, WEATHER]
     async with opened(kind, tmp_path) as store:
         await store.write(records)
         assert await store.recent(limit=10) == [read_back(kind, one) for one in reversed(written)]
@@ -221,15 +222,27 @@ async def test_influxdb_refuses_a_point_and_the_store_goes_on(kind: str, tmp_pat
 
 
 @pytest.mark.parametrize("kind", INFLUXDB)
-async def test_a_point_older_than_the_retention_is_expired(kind: str, tmp_path: Path) -> None:
+async def test_points_older_than_the_retention_are_counted_and_the_others_stored(kind: str, tmp_path: Path) -> None:
+    old = [event(number, time_ns=1_600_000_000 * 10**9 + number) for number in range(3)]
+    new = event(7, time_ns=time.time_ns() - 10**9)
     async with opened(kind, tmp_path, retention_days=1) as store:
-        with pytest.raises(Rejected) as raised:
-            await store.write([event(0, time_ns=1_600_000_000 * 10**9)])
-        assert raised.value.code == "expired"
+        assert await store.write([*old, new]) == 3
+        assert await store.recent(limit=5) == [new]
+
+
+@pytest.mark.parametrize("kind", INFLUXDB)
+async def test_a_conflict_names_the_field_and_the_types(kind: str, tmp_path: Path) -> None:
+    async with opened(kind, tmp_path) as store:
+        assert isinstance(store, InfluxDBStore)
+        another_programs = 'weather,location=52\\,5 temperature="warm" 1795421002000000000'
+        store._write_api.write(bucket=store._bucket, org=store._org, record=another_programs)
+        with pytest.raises(Rejected, match='the field "temperature" of "weather" holds a string') as raised:
+            await store.write([WeatherObservation(location="52,5", temperature=1.0, observed_at=1_795_421_001)])
+        assert raised.value.code == "field_conflict"
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "wished"), [(503, "server_error", 7.0), (429, "server_error", 7.0), (500, "server_error", None)]
+    ("status", "code", "wished"), [(503, "overloaded", 7.0), (429, "overloaded", 7.0), (500, "server_error", None)]
 )
 async def test_an_overloaded_influxdb_is_unavailable(status: int, code: str, wished: float | None) -> None:
     with influxdb2() as double:

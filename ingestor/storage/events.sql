@@ -48,5 +48,3 @@ LEFT JOIN observations AS o ON o.id = e.observation_id;
 
 CREATE VIEW weather AS
 SELECT observed_at * 1000000000 AS time, location, temperature, humidity, pressure, condition FROM observations;
-
-PRAGMA user_version = 1;

@@ -1,0 +1,99 @@
+"""The routes of the quarantine: list, show, replay, drop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, HTTPException, Query
+from pydantic import BaseModel
+
+from ingestor.errors import IngestorError
+from ingestor.storage.quarantine import Quarantine, Quarantined
+from ingestor.storage.replay import Replay
+
+
+class QuarantinedRecord(BaseModel):
+    """A record that could not be stored, with the reason. `record` is what would have been stored."""
+
+    id: int
+    quarantined_at: datetime
+    home: str | None
+    entity_id: str | None
+    code: str
+    message: str
+    record: dict[str, object]
+
+
+class Selection(BaseModel):
+    """Which records: by their ids; none are all."""
+
+    ids: list[int] | None = None
+
+
+class Outcome(BaseModel):
+    """How many records are done, and why the others are not, by id."""
+
+    done: int
+    failures: dict[int, str] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineDesk:
+    """What the routes work with."""
+
+    quarantine: Quarantine
+    replay: Replay
+
+
+def routes(desk: QuarantineDesk) -> APIRouter:
+    """Return the routes, to be put under `/api/quarantine`."""
+    router = APIRouter()
+
+    @router.get("")
+    async def read(limit: Annotated[int, Query(ge=1, le=1000)] = 100, after: int = 0) -> list[QuarantinedRecord]:
+        return [shown(one) for one in await desk.quarantine.read(limit=limit, after=after)]
+
+    @router.get("/{id_}")
+    async def show(id_: int) -> QuarantinedRecord:
+        [found] = await _selected(desk.quarantine, [id_])
+        return shown(found)
+
+    @router.post("/replay")
+    async def replay(wanted: Selection) -> Outcome:
+        try:
+            done = await desk.replay.replay(await _selected(desk.quarantine, wanted.ids))
+        except IngestorError as error:
+            raise HTTPException(503, str(error)) from None
+        return Outcome(done=done.replayed, failures=done.failures)
+
+    @router.post("/drop")
+    async def drop(wanted: Selection) -> Outcome:
+        return Outcome(done=await desk.quarantine.remove(await _selected(desk.quarantine, wanted.ids)))
+
+    return router
+
+
+def shown(one: Quarantined) -> QuarantinedRecord:
+    """Return a record as the API shows it."""
+    return QuarantinedRecord(
+        id=one.id,
+        quarantined_at=datetime.fromtimestamp(one.at_ns // 10**9, UTC),
+        home=one.home,
+        entity_id=one.entity_id,
+        code=one.code,
+        message=one.message,
+        record=msgspec.to_builtins(one.record),
+    )
+
+
+async def _selected(quarantine: Quarantine, ids: Sequence[int] | None) -> list[Quarantined]:
+    if ids is None:
+        return await quarantine.read(limit=-1)
+    found = [await quarantine.find(id_) for id_ in ids]
+    if missing := [id_ for id_, one in zip(ids, found, strict=True) if one is None]:
+        raise HTTPException(404, f"the quarantine holds no {', '.join(map(str, missing))}")
+    return [one for one in found if one is not None]

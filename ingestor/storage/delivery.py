@@ -1,0 +1,83 @@
+"""Brings records where they belong: points into the store, what is bad into the quarantine; each is counted once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
+
+import trio
+
+from ingestor.errors import Rejected
+from ingestor.messages import Event, Point, RawEvent, Record
+from ingestor.storage.batcher import bisect
+from ingestor.storage.quarantine import Quarantine
+from metrics import facts
+
+Attempt: TypeAlias = Callable[[Sequence[Point]], Awaitable[int | Rejected]]
+"""Writes points, all that are good; returns how many were too old to keep, or the refusal when some are bad."""
+
+_DETAIL_CHARACTERS = 500
+_DETAILS = 20  # of one batch in the log; the quarantine has them all
+
+
+class Delivery:
+    """Delivers to one store. A record is delivered once the store has confirmed it or the quarantine holds it."""
+
+    def __init__(
+        self, store: str, quarantine: Quarantine, report: facts.Report, clock_ns: Callable[[], int] = time.time_ns
+    ) -> None:
+        self._store = store
+        self._quarantine = quarantine
+        self._report = report
+        self._clock_ns = clock_ns
+
+    async def deliver(self, records: Sequence[Record], attempt: Attempt) -> None:
+        """Deliver all records. Raises what `attempt` raises, or `Unavailable` while the quarantine's disk is away.
+
+        Then any part of them was delivered, and delivering all of them again is harmless.
+        """
+        began = trio.current_time()
+        points = [record for record in records if not isinstance(record, RawEvent)]
+        bad, expired = await sort_out(points, attempt)
+        bad += [(raw, Rejected(raw.problem, code="undecodable")) for raw in records if isinstance(raw, RawEvent)]
+        if bad:
+            await self._quarantine.add(bad)
+            self._tell_quarantined(bad)
+        if expired:
+            self._report(facts.RecordsExpired(records=expired))
+        refused = {id(record) for record, _ in bad}
+        times = [point.time_ns for point in points if isinstance(point, Event) and id(point) not in refused]
+        now_ns = self._clock_ns()
+        self._report(
+            facts.BatchWritten(
+                store=self._store,
+                records=len(records) - len(bad) - expired,
+                events=max(0, len(times) - expired),
+                newest_event_ns=max(times, default=None),
+                duration_seconds=trio.current_time() - began,
+                ages_seconds=tuple((now_ns - time_ns) / 1e9 for time_ns in times),
+            )
+        )
+
+    def _tell_quarantined(self, bad: Sequence[tuple[Record, Rejected]]) -> None:
+        for code in {refusal.code for _, refusal in bad}:
+            details = [f"{record!r}: {said}"[:_DETAIL_CHARACTERS] for record, said in bad if said.code == code]
+            self._report(
+                facts.RecordsQuarantined(reason=code, records=len(details), detail="; ".join(details[:_DETAILS]))
+            )
+
+
+async def sort_out(points: Sequence[Point], attempt: Attempt) -> tuple[list[tuple[Record, Rejected]], int]:
+    """Write all points but the bad ones; return those with what was said of each, and how many were too old."""
+    expired = 0
+    search = bisect(points)
+    part = next(search)
+    while True:
+        outcome = await attempt(part) if part else 0
+        expired += 0 if isinstance(outcome, Rejected) else outcome
+        try:
+            part = search.send(outcome if isinstance(outcome, Rejected) else None)
+        except StopIteration as found:
+            bad: list[tuple[Record, Rejected]] = found.value
+            return bad, expired

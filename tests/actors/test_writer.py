@@ -1,0 +1,206 @@
+"""The writer: every record is in the store or in the quarantine before it is acknowledged, once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+
+import trio
+
+from ingestor.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
+from ingestor.messages import Event, Point, RawEvent, Record
+from ingestor.storage.batcher import Retry
+from ingestor.storage.database import Database
+from ingestor.storage.delivery import Delivery
+from ingestor.storage.intake import Intake
+from ingestor.storage.quarantine import Quarantine
+from ingestor.storage.spool import Spool
+from ingestor.storage.store import Finding
+from ingestor.storage.valve import Valve
+from ingestor.storage.writer import BatchLimits, Writer
+from metrics import facts
+from supervisors import Inbox
+from tests.servers.records import event
+
+Answer = Callable[[Sequence[Point]], IngestorError | int]
+
+
+class ScriptedStore:
+    """Holds points; answers writes as `answer` says: an error, or how many were too old."""
+
+    name = "influxdb"
+
+    def __init__(self) -> None:
+        self.answer: Answer = lambda _points: 0
+        self.points: list[Point] = []
+        self.writes: list[int] = []
+
+    async def prepare(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def write(self, points: Sequence[Point]) -> int:
+        await trio.lowlevel.checkpoint()
+        self.writes.append(len(points))
+        outcome = self.answer(points)
+        if isinstance(outcome, IngestorError):
+            raise outcome
+        self.points += points
+        return outcome
+
+    async def recent(self, *, limit: int, entity_id: str | None = None, before_ns: int | None = None) -> list[Event]:
+        raise NotImplementedError
+
+    async def set_retention(self, days: int) -> None:
+        raise NotImplementedError
+
+    async def check(self) -> list[Finding]:
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        raise NotImplementedError
+
+
+class Quick(Retry):
+    """Retries without the waits."""
+
+    def after(self, error: IngestorError) -> float:
+        return min(0.01, super().after(error))
+
+
+class Bench:
+    """A writer over a real spool and a real quarantine, and a store of ours."""
+
+    def __init__(self, directory: Path) -> None:
+        self.heard: list[facts.Fact] = []
+        self.emptied = trio.Event()
+        self.store = ScriptedStore()
+        self.spool = Spool(directory, 10**9, Valve(), self._hear)
+        self.state = Database(directory / "state.sqlite3", ("state.sql",), 1)
+        self.quarantine = Quarantine(self.state, self.heard.append)
+        self.intake = Intake(Inbox(trio.open_memory_channel[list[Record]](1)[1]))
+        delivery = Delivery("influxdb", self.quarantine, self.heard.append)
+        limits = BatchLimits(maximum_events=100, maximum_seconds=0.01)
+        self.writer = Writer(self.spool, self.store, delivery, self.intake, limits, Quick(Random(1)), self.heard.append)
+
+    async def write_all(self) -> None:
+        """Let the writer work until the spool is empty."""
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self.writer.run)
+            with trio.fail_after(20):
+                await self.emptied.wait()
+            self.intake.ended.set()
+
+    def _hear(self, fact: facts.Fact) -> None:
+        self.heard.append(fact)
+        if isinstance(fact, facts.RecordsSpooled) and fact.pending_events == 0 and self.store.writes:
+            self.emptied.set()
+
+    def of(self, kind: type[facts.Fact]) -> list[facts.Fact]:
+        return [fact for fact in self.heard if isinstance(fact, kind)]
+
+
+@asynccontextmanager
+async def bench(directory: Path) -> AsyncGenerator[Bench]:
+    made = Bench(directory)
+    await made.spool.open()
+    try:
+        yield made
+    finally:
+        await made.spool.aclose()
+        await made.state.aclose()
+
+
+def counted(one: Bench) -> tuple[int, int, int]:
+    written = sum(fact.events for fact in one.heard if isinstance(fact, facts.BatchWritten))
+    quarantined = sum(fact.records for fact in one.heard if isinstance(fact, facts.RecordsQuarantined))
+    expired = sum(fact.records for fact in one.heard if isinstance(fact, facts.RecordsExpired))
+    return written, quarantined, expired
+
+
+async def test_everything_is_written_in_its_order_and_acknowledged(tmp_path: Path) -> None:
+    async with bench(tmp_path) as one:
+        for start in range(0, 300, 30):
+            await one.spool.commit([event(start + number) for number in range(30)])
+        await one.write_all()
+        assert one.store.points == [event(number) for number in range(300)]
+        assert max(one.store.writes) <= 100
+        assert counted(one) == (300, 0, 0)
+
+
+async def test_a_store_that_is_away_or_refuses_costs_nothing(tmp_path: Path) -> None:
+    outages: list[IngestorError] = [
+        Unavailable("no answer", code="no_answer"),
+        Unavailable("later", code="overloaded", retry_after_seconds=0.001),
+        CredentialsRefused("who are you?"),
+        *[Unavailable("disk full", code="server_error")] * 20,
+    ]
+    async with bench(tmp_path) as one:
+        await one.spool.commit([event(number) for number in range(50)])
+        one.store.answer = lambda _points: outages.pop() if outages else 0
+        await one.write_all()
+        assert set(one.store.points) == {event(number) for number in range(50)}
+        assert (len(one.of(facts.RecordsQuarantined)), await one.quarantine.read()) == (0, [])
+
+
+async def test_bad_points_are_found_and_set_aside_and_their_neighbours_stored(tmp_path: Path) -> None:
+    bad = {event(number) for number in (0, 17, 18, 63, 99)}
+    async with bench(tmp_path) as one:
+        await one.spool.commit([event(number) for number in range(100)])
+        one.store.answer = lambda points: Rejected("bad", code="field_conflict") if bad & set(points) else 0
+        await one.write_all()
+        assert set(one.store.points) == {event(number) for number in range(100)} - bad
+        held = await one.quarantine.read()
+        assert ({found.record for found in held}, {found.code for found in held}) == (bad, {"field_conflict"})
+        assert counted(one) == (95, 5, 0)
+
+
+async def test_raw_events_go_to_the_quarantine(tmp_path: Path) -> None:
+    raw = RawEvent(home="home", received_at_ns=5, text='{"type":', problem="it ends too soon")
+    async with bench(tmp_path) as one:
+        await one.spool.commit([event(1), raw, event(2)])
+        await one.write_all()
+        assert one.store.points == [event(1), event(2)]
+        [held] = await one.quarantine.read()
+        assert (held.record, held.code, held.message) == (raw, "undecodable", "it ends too soon")
+
+
+async def test_points_that_are_too_old_are_counted_as_expired(tmp_path: Path) -> None:
+    async with bench(tmp_path) as one:
+        await one.spool.commit([event(number) for number in range(10)])
+        one.store.answer = lambda _points: 4
+        await one.write_all()
+        assert counted(one) == (6, 0, 4)
+
+
+async def test_a_point_that_alone_keeps_failing_a_healthy_server_is_set_aside(tmp_path: Path) -> None:
+    poison = event(7)
+    async with bench(tmp_path) as one:
+        await one.spool.commit([event(number) for number in range(20)])
+        one.store.answer = lambda points: Unavailable("boom", code="server_error") if poison in points else 0
+        await one.write_all()
+        assert set(one.store.points) == {event(number) for number in range(20)} - {poison}
+        assert [found.record for found in await one.quarantine.read()] == [poison]
+
+
+async def test_at_the_end_a_store_that_is_away_leaves_everything_in_the_spool(tmp_path: Path) -> None:
+    async with bench(tmp_path) as one:
+        await one.spool.commit([event(1)])
+        one.store.answer = lambda _points: Unavailable("no answer")
+        one.intake.ended.set()
+        with trio.fail_after(5):
+            await one.writer.run()
+        assert one.spool.pending_records == 1
+
+
+async def test_a_cancelled_writer_repeats_and_loses_nothing(tmp_path: Path) -> None:
+    async with bench(tmp_path) as one:
+        for start in range(0, 2000, 50):
+            await one.spool.commit([event(start + number) for number in range(50)])
+        random = Random(3)
+        while one.spool.pending_records:
+            with trio.move_on_after(random.random() * 0.02):
+                await one.writer.run()
+        assert set(one.store.points) == {event(number) for number in range(2000)}
+        assert one.spool.pending_records == 0

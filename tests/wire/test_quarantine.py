@@ -1,0 +1,127 @@
+"""The quarantine on a real disk, and what replay and drop do with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import trio
+
+from ingestor.enrichment.again import again
+from ingestor.errors import Rejected
+from ingestor.homeassistant import wire
+from ingestor.messages import Event, RawEvent, Record
+from ingestor.storage.database import Database
+from ingestor.storage.quarantine import Quarantine
+from ingestor.storage.replay import Replay
+from ingestor.storage.watermarks import Watermark
+from metrics import facts
+from tests.servers.records import ENTITY, WEATHER, event, full
+from tests.servers.samples import frame
+
+REFUSED = Rejected("a string, but it holds floats", code="field_conflict")
+FILE = "state.sqlite3"
+
+
+@asynccontextmanager
+async def opened(directory: Path, heard: list[facts.Fact] | None = None) -> AsyncGenerator[Quarantine]:
+    database = Database(directory / FILE, ("state.sql",), 1)
+    ticks = iter(range(1, 1000))
+    try:
+        yield Quarantine(database, (heard if heard is not None else []).append, clock_ns=lambda: next(ticks))
+    finally:
+        await database.aclose()
+
+
+class Journal:
+    """Takes records that are not live."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    async def open(self) -> list[Watermark]:
+        return []
+
+    async def commit(self, records: Sequence[Record], *, live: bool = True) -> None:
+        assert not live
+        self.records += records
+
+
+async def test_what_is_set_aside_survives_a_restart_with_its_reason(tmp_path: Path) -> None:
+    raw = RawEvent(home="home", received_at_ns=7, text="{", problem="truncated")
+    records: list[Record] = [full(1), ENTITY, WEATHER, raw]
+    async with opened(tmp_path) as quarantine:
+        await quarantine.add([(record, REFUSED) for record in records])
+    async with opened(tmp_path) as quarantine:
+        held = await quarantine.read()
+        assert [one.record for one in held] == records
+        assert [(one.entity_id, one.code, one.message) for one in held] == [
+            ("sensor.number_1", "field_conflict", str(REFUSED)),
+            ("sensor.a", "field_conflict", str(REFUSED)),
+            (None, "field_conflict", str(REFUSED)),
+            (None, "field_conflict", str(REFUSED)),
+        ]
+        assert await quarantine.find(2) == held[1]
+        assert await quarantine.find(9) is None
+
+
+async def test_the_same_record_is_kept_once(tmp_path: Path) -> None:
+    heard: list[facts.Fact] = []
+    async with opened(tmp_path, heard) as quarantine:
+        for _ in range(3):
+            await quarantine.add([(event(1), REFUSED), (event(2), REFUSED)])
+        assert [one.record for one in await quarantine.read()] == [event(1), event(2)]
+    assert [fact.records for fact in heard if isinstance(fact, facts.QuarantineHeld)] == [2, 2, 2, 2]
+
+
+async def test_replay_brings_records_back_and_a_new_refusal_keeps_them(tmp_path: Path) -> None:
+    journal = Journal()
+    async with opened(tmp_path) as quarantine:
+        await quarantine.add([(event(1), REFUSED), (event(2), REFUSED)])
+        replay = Replay(quarantine, journal, again)
+        first, second = await quarantine.read()
+        await quarantine.add([(event(2), REFUSED)])  # it was refused anew since it was read
+        outcome = await replay.replay([first, second])
+        assert (outcome.replayed, journal.records) == (2, [event(1), event(2)])
+        assert [one.record for one in await quarantine.read()] == [event(2)]
+
+
+async def test_a_raw_event_is_replayed_once_our_code_can_read_it(tmp_path: Path) -> None:
+    text = frame("event_state_changed_temp_f")
+    readable = RawEvent(
+        home="home", received_at_ns=7, text=text, problem="a bug", area="Attic", persons_home=2, weather=WEATHER
+    )
+    broken = msgspec.structs.replace(readable, text=text[:-30])
+    journal = Journal()
+    async with opened(tmp_path) as quarantine:
+        await quarantine.add([(readable, REFUSED), (broken, REFUSED)])
+        outcome = await Replay(quarantine, journal, again).replay(await quarantine.read())
+        assert (outcome.replayed, list(outcome.failures)) == (1, [2])
+        assert [one.record for one in await quarantine.read()] == [broken]
+    [done] = journal.records
+    assert isinstance(done, Event)
+    [message] = wire.decode(text)
+    assert isinstance(message, wire.Message)
+    assert message.event is not None
+    assert message.event.data.new_state is not None
+    assert (done.series.area, done.persons_home, done.weather) == ("Attic", 2, WEATHER)
+    assert (done.state, done.series.unit) == (message.event.data.new_state.state, "°C")
+
+
+async def test_dropping_forgets_for_good(tmp_path: Path) -> None:
+    async with opened(tmp_path) as quarantine:
+        await quarantine.add([(event(number), REFUSED) for number in range(3)])
+        held = await quarantine.read()
+        assert await quarantine.remove(held[:2]) == 2
+        assert [one.record for one in await quarantine.read()] == [event(2)]
+
+
+async def test_a_damaged_file_is_set_aside_and_the_quarantine_goes_on(tmp_path: Path) -> None:
+    heard: list[facts.Fact] = []
+    await trio.Path(tmp_path / FILE).write_bytes(b"this is no database, but long enough to be read as one" * 20)
+    async with opened(tmp_path, heard) as quarantine:
+        await quarantine.add([(event(1), REFUSED)])
+        assert [one.record for one in await quarantine.read()] == [event(1)]
+    assert [fact.code for fact in heard if isinstance(fact, facts.Warned)] == ["state_damaged"]
