@@ -147,6 +147,7 @@ class Supervisor:
         announced = False
         try:
             async with trio.open_nursery() as self._nursery:
+                self._decided_at = trio.current_time()
                 for spec in self._specs:
                     self._act(self._machine.add(spec, trio.current_time()))
                 if self._stop_wanted:
@@ -164,9 +165,9 @@ class Supervisor:
             raise self._machine.error
 
     async def _turn(self, mailbox: trio.MemoryReceiveChannel[Input]) -> None:
-        with trio.CancelScope(deadline=self._machine.next_deadline(trio.current_time())) as waiting:
+        with trio.CancelScope(deadline=self._machine.next_deadline(self._decided_at)) as waiting:
             happened = await mailbox.receive()
-        now = trio.current_time()
+        self._decided_at = now = trio.current_time()
         if waiting.cancelled_caught:
             self._act(self._machine.tick(max(now, waiting.deadline)))
         else:

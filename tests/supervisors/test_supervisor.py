@@ -332,3 +332,15 @@ async def test_the_backoff_doubles_and_starts_anew_after_a_healthy_life(autojump
             delays.append(round(starts[-1] - crashed, 3))
         assert delays == [1, 2, 1]
         supervisor.stop()
+
+
+async def test_a_restart_that_became_due_while_the_observer_was_slow_happens(autojump_clock: MockClock) -> None:
+    record: list[str] = []
+    actor = Actor("a", record)
+    supervisor = Supervisor("root", [actor.spec()], observer=lambda _event: autojump_clock.jump(1.0))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(supervisor.run)
+        actor.end(ValueError("a crash"))
+        await trio.sleep(60)
+        assert record.count("start a") == 2
+        nursery.cancel_scope.cancel()
