@@ -27,8 +27,8 @@ from tests.servers.processes import wait_until
 ACTORS = {
     "connection": ("Connection.", "Session.", "Reconnect."),
     "subscription": ("Subscription.", "Stream.take", "Stream.accept", "Stream._begin", "Stream._count_received"),
-    "spool": ("Spooler.", "Intake."),
-    "writer": ("Writer.", "Retry."),
+    "spool": ("Committer.", "Intake.", "Spool.commit", "Spool.open", "EmbeddedJournal."),
+    "writer": ("Writer.", "Retry.", "Delivery.", "Spool.due", "Spool.acknowledge"),
     "weather": ("WeatherPoller.",),
     "api": ("ApiServer.", "TCPServer."),
 }

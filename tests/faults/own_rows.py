@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
+from tests.faults.committed import SPOOL, committed
 from tests.faults.situation import IN_TRANSIT_SECONDS, Situation
 
-SPOOL = "spool.sqlite3"
 HOUR_SECONDS = 3600
 
 
@@ -85,14 +85,21 @@ def clock_steps(situation: Situation) -> None:
 
 
 def damaged(harm: Callable[[Path, Random], None]) -> Callable[[Situation], None]:
-    """Kill the service, harm its spool, and start it again; what the store had and what comes then is the truth."""
+    """Let a backlog wait in the spool, kill the service, harm the spool, and start again.
+
+    What was stored, and what can still be read of the spool, is the truth.
+    """
 
     def act(situation: Situation) -> None:
+        assert situation.front
+        situation.front.refuse()
+        situation.wait(2, 10)
         before = situation.committed.copy()
         situation.kill()
         harm(situation.data_dir / SPOOL, situation.random)
-        situation.committed = before | {(row["entity_id"], row["time"]) for row in situation.database.rows()}
+        situation.committed = before | committed(situation.data_dir, situation.database)
         situation.start()
+        situation.front.accept()
         kept = [path for path in situation.data_dir.iterdir() if _set_aside(path)]
         assert kept, "the damaged spool was not set aside"
 
@@ -120,4 +127,4 @@ def _drop_the_log(spool: Path) -> None:
 
 
 def _set_aside(path: Path) -> bool:
-    return path.name.startswith("spool") and path.name not in {SPOOL, f"{SPOOL}-wal", f"{SPOOL}-shm"}
+    return path.name.startswith("spool") and path.suffix == ".damaged"

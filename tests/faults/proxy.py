@@ -13,14 +13,19 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import trio
 
-from tests.faults.replies import Judge, passed_on
+from tests.faults.replies import Judge, Reply, Request, passed_on
 
 HOST = "127.0.0.1"
 WAITING_PIECES = 64  # in one direction, before the proxy stops reading
+WHOLE_BYTES = 65_536
+SLICE_SECONDS = 0.001  # between slices, so that they travel one by one
 STEP_SECONDS = 0.02  # how soon a fault that was set from another thread is noticed
+
+_Piece: TypeAlias = tuple[float, bytes]  # with the time when it is due
 
 
 class _Reset(Exception):
@@ -33,7 +38,7 @@ class Way:
 
     delay_seconds: float = 0.0
     bytes_per_second: float = math.inf
-    slice_bytes: int = 65_536
+    slice_bytes: int = WHOLE_BYTES
     stopped: bool = False
     """Nothing passes, and nobody is told: half-open with one way, a black hole with both."""
     resets: bool = False
@@ -53,7 +58,8 @@ class Way:
                 raise _Reset
             piece = data[start : start + size]
             await sink.send_all(piece)
-            await trio.sleep(len(piece) / self.bytes_per_second)
+            pause = SLICE_SECONDS if self.slice_bytes < WHOLE_BYTES else 0.0
+            await trio.sleep(max(pause, len(piece) / self.bytes_per_second))
 
 
 @dataclass(eq=False)
@@ -148,9 +154,9 @@ class Proxy:
         [listener] = await trio.open_tcp_listeners(self.port, host=HOST)
         self.port = listener.socket.getsockname()[1]
         self._listening = trio.CancelScope()
-        self._nursery.start_soon(self._take, listener, self._listening)
+        self._nursery.start_soon(self._serve, listener, self._listening)
 
-    async def _take(self, listener: trio.SocketListener, scope: trio.CancelScope) -> None:
+    async def _serve(self, listener: trio.SocketListener, scope: trio.CancelScope) -> None:
         with scope:
             await trio.serve_listeners(self._pass_on, [listener], handler_nursery=self._nursery)
 
@@ -173,21 +179,29 @@ class Proxy:
                 life.closed_ns = life.closed_ns or time.time_ns()
 
     async def _both_ways(self, life: Life) -> None:
-        said = _received(life.client)
-        if self._http:
-            said = passed_on(life.client, lambda request: self.judge(request) if self.judge else None)
+        answers, to_client = trio.open_memory_channel[_Piece](WAITING_PIECES)
+        requests, to_server = trio.open_memory_channel[_Piece](WAITING_PIECES)
+
+        async def reply(data: bytes) -> None:
+            await answers.send((trio.current_time() + self.to_client.delay_seconds, data))
+
+        said = passed_on(life.client, self._judged, reply) if self._http else _received(life.client)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._pump, _received(life.server), life.client, self.to_client)
-            await self._pump(said, life.server, self.to_server)
+            nursery.start_soon(_deliver, to_client, life.client, self.to_client)
+            nursery.start_soon(_deliver, to_server, life.server, self.to_server)
+            nursery.start_soon(_take, _received(life.server), answers.clone(), self.to_client)
+            async with answers:
+                await _take(said, requests, self.to_server)
             life.closed_ns = time.time_ns()
 
-    async def _pump(self, source: AsyncIterator[bytes], sink: trio.SocketStream, way: Way) -> None:
-        entrance, delayed = trio.open_memory_channel[tuple[float, bytes]](WAITING_PIECES)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_deliver, delayed, sink, way)
-            async with entrance:
-                async for data in source:
-                    await entrance.send((trio.current_time() + way.delay_seconds, data))
+    def _judged(self, request: Request) -> Reply | None:
+        return self.judge(request) if self.judge else None
+
+
+async def _take(source: AsyncIterator[bytes], entrance: trio.MemorySendChannel[_Piece], way: Way) -> None:
+    async with entrance:
+        async for data in source:
+            await entrance.send((trio.current_time() + way.delay_seconds, data))
 
 
 async def _received(stream: trio.SocketStream) -> AsyncIterator[bytes]:
@@ -195,7 +209,7 @@ async def _received(stream: trio.SocketStream) -> AsyncIterator[bytes]:
         yield bytes(data)
 
 
-async def _deliver(delayed: trio.MemoryReceiveChannel[tuple[float, bytes]], sink: trio.SocketStream, way: Way) -> None:
+async def _deliver(delayed: trio.MemoryReceiveChannel[_Piece], sink: trio.SocketStream, way: Way) -> None:
     async for due, data in delayed:
         await trio.sleep_until(due)
         await way.carry(data, sink)

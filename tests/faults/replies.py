@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -45,18 +45,20 @@ Judge = Callable[[Request], Reply | None]
 """Answers a request in the server's place, or lets it pass with none."""
 
 
-async def passed_on(client: trio.SocketStream, judge: Judge) -> AsyncIterator[bytes]:
+async def passed_on(
+    client: trio.SocketStream, judge: Judge, reply: Callable[[bytes], Awaitable[None]]
+) -> AsyncIterator[bytes]:
     """Yield the requests that no judge answered, as they came. They have a length, and wait for their answers."""
     held = b""
     async for data in client:
         held += data
         while (request := _whole(held)) is not None:
             size = len(request.head) + len(request.body)
-            reply = judge(request)
-            if reply is None:
+            answer = judge(request)
+            if answer is None:
                 yield held[:size]
             else:
-                await client.send_all(reply.encoded())
+                await reply(answer.encoded())
             held = held[size:]
 
 

@@ -74,20 +74,26 @@ def _lived(life: _Life, plan: Plan, home: Home, load: Load, directory: Path, tel
     random = Random(f"{plan.seed} {life.row.name} {life.number}")
     outcome = Outcome(life.row.name)
     held = situation(home, own, life.database, life.row.needs, random, short=plan.short, settings=plan.settings)
-    with held as around:
-        try:
-            for _ in range(life.times):
-                around.wait(0.2, 3)
-                life.row.act(around)
-                outcome.recoveries.append(_recovered(around))
-                outcome.times += 1
-        except AssertionError as error:
-            outcome.broken.append(f"{own.name}: {error}")
-        _finish(around, load, outcome)
+    try:
+        with held as around:
+            try:
+                _live_through(life, around, outcome)
+            finally:
+                _finish(around, load, outcome)
+    except Exception as error:  # noqa: BLE001  whatever it was, the row is broken, and the others go on
+        outcome.broken.append(f"{own.name}: {type(error).__name__}: {error}")
     for broken in outcome.broken:
         tell(broken)
     tell(f"{own.name}: {dict(outcome.counts)} {[round(seconds, 1) for seconds in outcome.recoveries]}")
     return outcome
+
+
+def _live_through(life: _Life, around: Situation, outcome: Outcome) -> None:
+    for _ in range(life.times):
+        around.wait(0.2, 3)
+        life.row.act(around)
+        outcome.recoveries.append(_recovered(around))
+        outcome.times += 1
 
 
 def _recovered(around: Situation) -> float:
@@ -103,7 +109,8 @@ def _finish(around: Situation, load: Load, outcome: Outcome) -> None:
     try:
         _recovered(around)
     except AssertionError as error:
-        outcome.broken.append(f"at the end: {error}")
+        outcome.broken.append(f"at the end of {outcome.name}: {error}")
+    quarantined = around.quarantined()
     outcome.peak_mebibytes = around.service.peak_mebibytes
     code = around.service.stop()
     if code != 0:
@@ -111,5 +118,5 @@ def _finish(around: Situation, load: Load, outcome: Outcome) -> None:
     stored = [row for row in around.database.rows() if row["home"] == "home"]
     truth = load.truth(min(row["time"] for row in stored))
     outcome.counts = count(
-        truth, stored, until_ns=until_ns, gaps=around.gaps, committed=around.committed, quarantined=around.quarantined()
+        truth, stored, until_ns=until_ns, gaps=around.gaps, committed=around.committed, quarantined=quarantined
     )

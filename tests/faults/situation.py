@@ -11,6 +11,8 @@ from pathlib import Path
 from random import Random
 from urllib.parse import urlsplit
 
+import httpx
+
 from tests.faults.clock import SteppedClock
 from tests.faults.committed import committed
 from tests.faults.crashing import CrashingIngestor
@@ -88,11 +90,21 @@ class Situation:
         self._hears_again(down_ns)
 
     def quarantined(self) -> set[Key]:
-        """Return the identities of what is in quarantine."""
-        return set()
+        """Return the identities of the events in quarantine."""
+        found: set[Key] = set()
+        after = 0
+        while page := self.service.get(f"/api/quarantine?limit=1000&after={after}"):
+            found |= {(one["entity_id"], one["record"].get("time_ns", 0)) for one in page}
+            after = page[-1]["id"]
+        return found
 
     def replay(self) -> None:
-        """Write again what is in quarantine, as the user does after a repair."""
+        """Write again what is in quarantine, as the user does after a repair, until nothing is left."""
+        wait_until(lambda: self._replayed() == set(), "the quarantine is replayed", CONNECTED_SECONDS)
+
+    def _replayed(self) -> set[Key]:
+        httpx.post(f"{self.service.url}/api/quarantine/replay", json={}, timeout=60)
+        return self.quarantined()
 
     def _hears_again(self, gap_from_ns: int) -> None:
         self.service.wait_connected(CONNECTED_SECONDS)
