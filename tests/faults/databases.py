@@ -84,6 +84,11 @@ class InfluxDB:
         names = {"TOKEN": self.token, "ORG": self.org, "BUCKET": self.bucket}
         return {"INFLUXDB_URL": url} | {f"INFLUXDB_{name}": value for name, value in names.items()}
 
+    def make_bucket(self) -> None:
+        """Make the bucket before the service does."""
+        organisation = self._json("GET", "/api/v2/orgs", params={"org": self.org})["orgs"][0]["id"]
+        self._json("POST", "/api/v2/buckets", json={"orgID": organisation, "name": self.bucket, "retentionRules": []})
+
     def write(self, lines: str) -> None:
         """Write lines of the harness's own."""
         parameters = {"org": self.org, "bucket": self.bucket}
@@ -115,6 +120,11 @@ class InfluxDB:
     def grant(self) -> None:
         """Let it be accepted again."""
         raise NotImplementedError
+
+    def _json(self, method: str, path: str, **request: Any) -> Any:
+        answer = self._client.request(method, path, **request)
+        answer.raise_for_status()
+        return answer.json()
 
     def _select(self, query: str) -> list[Row]:
         parameters = {"db": self.bucket, "q": query, "epoch": "ns", "chunked": "true", "chunk_size": CHUNK_ROWS}
@@ -152,11 +162,6 @@ class GivenInfluxDB(InfluxDB):
 
     def _set(self, status: str) -> None:
         self._json("PATCH", f"/api/v2/authorizations/{self._authorization}", json={"status": status})
-
-    def _json(self, method: str, path: str, **request: Any) -> Any:
-        answer = self._client.request(method, path, **request)
-        answer.raise_for_status()
-        return answer.json()
 
 
 class OwnInfluxDB(GivenInfluxDB):

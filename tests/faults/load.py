@@ -12,7 +12,7 @@ from tests.servers.simulated_home import SimHome
 from tests.servers.truth import Key, Row, expected
 
 Home: TypeAlias = RealHome | SimHome
-STEP_SECONDS = 2
+STEP_SECONDS = 10  # enough for every kind of change to have its turn
 BURST = 50
 COMPARED = ("state", "value", "attributes", "previous_state", "caused_by", "removed")
 
@@ -48,7 +48,7 @@ class Load:
     def _run(self) -> None:
         while not self._stopping.is_set():
             began = time.monotonic()
-            bursts = self._random.choice((0, 0, 1))
+            bursts = self._random.randrange(4)
             count = int(self._rate * STEP_SECONDS) + bursts * BURST
             self._home.run(count=count, rate=self._rate, burst=BURST * bursts, bursts=bursts, seed=self._seed())
             time.sleep(max(0.0, began + STEP_SECONDS - time.monotonic()))

@@ -42,7 +42,7 @@ STORE = (
     Row(name="store: 12 s slow", act=store.slow, repeats=4),
     Row(name="store: reset after it applied the write", act=store.reset_after_applying),
     Row(name="store: 400 for one bad point, then repaired", act=store.bad_point),
-    Row(name="store: 422 for points of another type", act=store.conflicting, repeats=1),
+    Row(name="store: 422 for points of another type", act=store.conflicting, repeats=1, needs=Needs(conflict=True)),
     Row(name="store: 401 in the middle, then repaired", act=store.refused_token, repeats=2),
     Row(name="store: 413", act=store.too_large),
     Row(name="store: its disk full", act=store.disk_full, repeats=2, needs=Needs(small_store=True)),

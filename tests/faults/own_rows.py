@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from tests.faults.committed import SPOOL, committed
+from tests.faults.committed import SPOOL, committed, in_spool
 from tests.faults.situation import IN_TRANSIT_SECONDS, Situation
+from tests.servers.processes import wait_until
 
 HOUR_SECONDS = 3600
 
@@ -96,35 +98,39 @@ def damaged(harm: Callable[[Path, Random], None]) -> Callable[[Situation], None]
         situation.wait(2, 10)
         before = situation.committed.copy()
         situation.kill()
+        held = in_spool(situation.data_dir)
         harm(situation.data_dir / SPOOL, situation.random)
         situation.committed = before | committed(situation.data_dir, situation.database)
+        harmed, set_aside = held != in_spool(situation.data_dir), _set_aside(situation)
         situation.start()
         situation.front.accept()
-        kept = [path for path in situation.data_dir.iterdir() if _set_aside(path)]
-        assert kept, "the damaged spool was not set aside"
+        if harmed:
+            wait_until(lambda: _set_aside(situation) > set_aside, "the damaged spool is set aside", 30)
 
     return act
 
 
 def truncate(spool: Path, random: Random) -> None:
-    """Cut it off anywhere behind its first page."""
-    _drop_the_log(spool)
+    """Cut it off anywhere."""
+    _checkpoint(spool)
     with spool.open("r+b") as file:
-        file.truncate(random.randint(100, max(101, spool.stat().st_size - 1)))
+        file.truncate(random.randrange(spool.stat().st_size))
 
 
 def corrupt(spool: Path, random: Random) -> None:
     """Overwrite a piece of it, the header or any other."""
-    _drop_the_log(spool)
+    _checkpoint(spool)
     with spool.open("r+b") as file:
         file.seek(random.choice((0, random.randrange(spool.stat().st_size))))
         file.write(random.randbytes(4096))
 
 
-def _drop_the_log(spool: Path) -> None:
-    for suffix in ("-wal", "-shm"):
-        spool.with_name(spool.name + suffix).unlink(missing_ok=True)
+def _checkpoint(spool: Path) -> None:
+    """Bring everything into the one file that is harmed."""
+    connection = sqlite3.connect(spool)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.close()
 
 
-def _set_aside(path: Path) -> bool:
-    return path.name.startswith("spool") and path.suffix == ".damaged"
+def _set_aside(situation: Situation) -> int:
+    return len(list(situation.data_dir.glob("spool.*.damaged")))

@@ -37,6 +37,7 @@ class Needs:
     small_store: bool = False
     small_data: bool = False
     clock: bool = False
+    conflict: bool = False
     settings: dict[str, str] = field(default_factory=dict)
 
 
@@ -117,6 +118,7 @@ def situation(
 ) -> Generator[Situation]:
     """Hold a service in full flow: it has connected, and its first event is stored."""
     with ExitStack() as stack:
+        directory.mkdir(parents=True)
         data_dir = directory / "data"
         disk = None
         if needs.small_data:
@@ -131,6 +133,9 @@ def situation(
                 disk = stack.enter_context(small_disk(directory / "store", DISK_MEBIBYTES))
             database = store = influxdb(directory / "store")
             stack.callback(store.close)
+            if needs.conflict:
+                store.make_bucket()
+                store.write('home_assistant_events,home=other removed="a text, where others have true"')
             front = _started(stack, Proxy(store.port, http=True))
             chosen |= store.settings(front.url)
         service = CrashingIngestor(directory / "run", **chosen, **(clock.environment if clock else {}))
