@@ -22,6 +22,8 @@ from tests.servers.home_assistant import RealHome
 from tests.servers.simulated_home import SimHome
 from tests.servers.simulated_weather import SimWeather
 
+DATABASES = {"both": ("influxdb", "embedded"), "influxdb": ("influxdb",), "embedded": ("embedded",)}
+
 
 def main() -> int:
     """Return the exit code."""
@@ -37,7 +39,7 @@ def main() -> int:
             server.start()
             stack.callback(server.stop)
         plan = Plan(
-            rows=rows, database=chosen.database, times=chosen.times, seed=chosen.seed, rate=chosen.rate,
+            rows=rows, databases=DATABASES[chosen.database], times=chosen.times, seed=chosen.seed, rate=chosen.rate,
             together=chosen.together, settings=weather.settings, short=chosen.short,
         )  # fmt: skip
         outcomes = run(plan, home, directory, _tell)
@@ -51,7 +53,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--times", type=int, default=20, help="how often each row is repeated")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     parser.add_argument("--home", choices=("real", "simulated"), default="real")
-    parser.add_argument("--database", choices=("influxdb", "embedded"), default="influxdb", help="where a row has both")
+    parser.add_argument("--database", choices=DATABASES, default="both")
     parser.add_argument("--rate", type=float, default=100, help="changes a second")
     parser.add_argument("--together", type=int, default=10, help="how many services at once")
     parser.add_argument("--short", action="store_true", help="outages of seconds")

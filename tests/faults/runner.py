@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +22,10 @@ STOPS_WITHIN_NS = 10 * 10**9
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is run, and how. `rate` is the home's changes a second."""
+    """What is run, and how: each row with each of the databases that it can happen with. `rate` is changes a second."""
 
     rows: Sequence[Row]
-    database: str
+    databases: Collection[str]
     times: int
     seed: int
     rate: float
@@ -43,16 +43,21 @@ class _Life:
     number: int
     times: int
 
+    @property
+    def name(self) -> str:
+        """The name of the row, and of the database where that is not the usual one."""
+        return self.row.name if self.database == self.row.databases[0] else f"{self.row.name} ({self.database})"
+
 
 def run(plan: Plan, home: Home, directory: Path, tell: Callable[[str], None]) -> list[Outcome]:
-    """Return the outcome of each row, in their order."""
+    """Return the outcome of each row with each database, in their order."""
     load = Load(home, plan.rate, plan.seed)
     load.start()
     try:
         with ThreadPoolExecutor(plan.together) as pool:
             lives = [life for row in plan.rows for life in _lives(row, plan)]
             lived = pool.map(lambda life: _lived(life, plan, home, load, directory, tell), lives)
-            outcomes = {row.name: Outcome(row.name) for row in plan.rows}
+            outcomes = {life.name: Outcome(life.name) for life in lives}
             for outcome in lived:
                 outcomes[outcome.name].add(outcome)
     finally:
@@ -61,18 +66,19 @@ def run(plan: Plan, home: Home, directory: Path, tell: Callable[[str], None]) ->
 
 
 def _lives(row: Row, plan: Plan) -> list[_Life]:
-    database = plan.database if plan.database in row.databases else row.databases[0]
     times, repeats = min(plan.times, row.most), min(row.repeats, plan.times)
     return [
         _Life(row=row, database=database, number=number, times=min(repeats, times - begun))
+        for database in row.databases
+        if database in plan.databases
         for number, begun in enumerate(range(0, times, repeats))
     ]
 
 
 def _lived(life: _Life, plan: Plan, home: Home, load: Load, directory: Path, tell: Callable[[str], None]) -> Outcome:
-    own = directory / f"{re.sub(r'[^a-z0-9]+', '-', life.row.name.lower())}-{life.number}"
-    random = Random(f"{plan.seed} {life.row.name} {life.number}")
-    outcome = Outcome(life.row.name)
+    own = directory / f"{re.sub(r'[^a-z0-9]+', '-', life.name.lower())}-{life.number}"
+    random = Random(f"{plan.seed} {life.name} {life.number}")
+    outcome = Outcome(life.name)
     held = situation(home, own, life.database, life.row.needs, random, short=plan.short, settings=plan.settings)
     try:
         with held as around:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,17 +43,35 @@ def _fill(descriptor: int, size: int) -> None:
             raise
 
 
+def why_not() -> str:
+    """Return why no file system can be mounted here; nothing if one can."""
+    if os.geteuid() != 0:
+        return "a small file system that fills up is mounted by root only"
+    with tempfile.TemporaryDirectory() as directory:
+        said = _mount(Path(directory), 1)
+        if not said:
+            _unmount(Path(directory))
+    return f"mounting a small file system is not permitted here: {said}" if said else ""
+
+
 @contextmanager
 def small_disk(path: Path, size_mebibytes: int) -> Generator[SmallDisk]:
     """Hold a file system at a path; skip the test where none may be mounted."""
-    if os.geteuid() != 0:
-        missing("a small file system that fills up is mounted by root only")
+    if reason := why_not():
+        missing(reason)
     path.mkdir(parents=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size_mebibytes * MEBIBYTE}", "tmpfs", str(path)]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    if mounted.returncode != 0:
-        missing(f"mounting a small file system is not permitted here: {mounted.stderr.strip()}")
+    _mount(path, size_mebibytes)
     try:
         yield SmallDisk(path)
     finally:
-        subprocess.run(["umount", str(path)], check=True)
+        _unmount(path)
+
+
+def _mount(path: Path, size_mebibytes: int) -> str:
+    """Mount it, and return what is said against it."""
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size_mebibytes * MEBIBYTE}", "tmpfs", str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stderr.strip()
+
+
+def _unmount(path: Path) -> None:
+    subprocess.run(["umount", str(path)], check=True)
