@@ -40,9 +40,10 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt
 	touch $@
 
-# The dashboard, from its code.
+# The dashboard and the page of metrics, from their code.
 dashboard: $(VENV)/.installed-dev
 	$(BIN)/python -m grafana
+	$(BIN)/python -m metrics
 
 # What compose.yaml wants: random secrets, and an empty file for your Home Assistant token.
 secrets:

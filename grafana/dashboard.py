@@ -68,6 +68,13 @@ def _glance() -> list[Any]:
             bad_from=10_000,
         ),
         number(
+            "Quarantined",
+            "ingestor_quarantine_records",
+            unit="short",
+            help_="Records that could not be stored: `ingestor quarantine list` tells why.",
+            bad_from=1,
+        ),
+        number(
             "Dropped",
             "sum(ingestor_records_dropped_total)",
             unit="short",
@@ -103,10 +110,25 @@ def _flow() -> list[Any]:
             help_="Grows while the database is away, drains afterwards.",
         ),
         graph(
-            "Dropped",
-            {"{{reason}}": f"sum by (reason) (rate(ingestor_records_dropped_total{RATE}))"},
+            "From a change to its commit and to its confirmed write",
+            {
+                "commit p50": _quantile(0.5, "ingestor_commit_age_seconds"),
+                "commit p99": _quantile(0.99, "ingestor_commit_age_seconds"),
+                "write p50": _quantile(0.5, "ingestor_write_age_seconds"),
+                "write p99": _quantile(0.99, "ingestor_write_age_seconds"),
+            },
+            unit="s",
+            help_="How long an event is at risk, and how long until it can be queried.",
+        ),
+        graph(
+            "Not stored",
+            {
+                "dropped, {{reason}}": f"sum by (reason) (rate(ingestor_records_dropped_total{RATE}))",
+                "quarantined, {{reason}}": f"sum by (reason) (rate(ingestor_records_quarantined_total{RATE}))",
+                "too old": f"rate(ingestor_records_expired_total{RATE})",
+            },
             unit="cps",
-            help_="Records that are gone for good.",
+            help_="Dropped is gone for good; quarantined waits for you; too old is what the database does not keep.",
         ),
         graph(
             "Traffic from Home Assistant",
@@ -120,6 +142,7 @@ def _flow() -> list[Any]:
 def _home() -> list[Any]:
     return [
         states("Connected", {"{{home}}": "ingestor_connected"}, help_="Connected and subscribed."),
+        states("Paused", {"{{home}}": "ingestor_home_paused"}, help_="Left alone while there is no room to capture."),
         graph(
             "Sessions that ended",
             {"{{code}}": f"sum by (code) (increase(ingestor_sessions_closed_total{RATE}))"},
@@ -142,14 +165,37 @@ def _home() -> list[Any]:
 
 
 def _remotes() -> list[Any]:
-    quantile = "histogram_quantile({}, sum by (le) (rate(ingestor_write_duration_seconds_bucket" + RATE + ")))"
     return [
         states("Database takes writes", {"{{store}}": "ingestor_store_up"}, help_="Down: events wait, none is lost."),
         graph(
             "Time of a write",
-            {"p50": quantile.format(0.5), "p99": quantile.format(0.99)},
+            {
+                "p50": _quantile(0.5, "ingestor_write_duration_seconds"),
+                "p99": _quantile(0.99, "ingestor_write_duration_seconds"),
+            },
             unit="s",
             help_="From handing a batch over to its confirmation, retries included.",
+        ),
+        graph(
+            "Spool",
+            {"pending": "ingestor_pending_bytes", "maximum": "ingestor_spool_maximum_bytes"},
+            unit="bytes",
+            help_="Size on the disk of what the database has not confirmed; at the maximum homes pause.",
+        ),
+        graph(
+            "Time of a commit",
+            {
+                "p50": _quantile(0.5, "ingestor_commit_duration_seconds"),
+                "p99": _quantile(0.99, "ingestor_commit_duration_seconds"),
+            },
+            unit="s",
+            help_="One fsync each; slow ones come from the disk.",
+        ),
+        graph(
+            "Commits that failed",
+            {"{{code}}": f"sum by (code) (increase(ingestor_commit_failures_total{RATE}))"},
+            unit="short",
+            help_="Each is tried again; what comes meanwhile is held in memory.",
         ),
         graph(
             "Writes that failed",
@@ -190,3 +236,7 @@ def _inside() -> list[Any]:
         graph("Memory", {"resident": "process_resident_memory_bytes"}, unit="bytes", help_="Resident set size."),
         graph("CPU", {"cores": f"rate(process_cpu_seconds_total{RATE})"}, unit="short", help_="Cores in use."),
     ]
+
+
+def _quantile(share: float, histogram: str) -> str:
+    return f"histogram_quantile({share}, sum by (le) (rate({histogram}_bucket{RATE})))"

@@ -6,7 +6,7 @@ import trio
 from trio_websocket import ConnectionClosed
 
 from ingestor.config import Settings
-from ingestor.errors import CredentialsRefused, IngestorError
+from ingestor.errors import CredentialsRefused, IngestorError, first
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.session import Phase, Session
 from ingestor.settings import LiveSettings
@@ -43,7 +43,7 @@ async def _home(settings: Settings) -> list[Finding]:
         with trio.fail_after(TIMEOUT_SECONDS):
             await _log_in(endpoint, session)
     except* (IngestorError, ConnectionClosed, trio.TooSlowError) as group:
-        failure = _first(group)
+        failure = first(group)
     match failure:
         case None:
             return [
@@ -92,9 +92,3 @@ async def _weather(settings: Settings) -> Finding:
         hint = "events are stored without weather until this is mended; see WEATHER_API_KEY and WEATHER_BASE_URL"
         return Finding(subject="weather", works=False, detail=str(error), hint=hint)
     return Finding(subject="weather", works=True, detail=f"{provider.name}: {seen.temperature} °C at {seen.location}")
-
-
-def _first(group: BaseException) -> BaseException:
-    while isinstance(group, BaseExceptionGroup):
-        group = group.exceptions[0]
-    return group

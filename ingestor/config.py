@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from ingestor.errors import ConfigError
 
@@ -18,7 +34,12 @@ MEBIBYTE = 1024 * 1024
 
 def _http_url(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        _ = parts.port, (parts.hostname or "").encode("idna")
+        well_formed = parts.scheme in {"http", "https"} and bool(parts.hostname) and not re.search(r"\s", text)
+    except ValueError:
+        well_formed = False
+    if not well_formed:
         raise ValueError("must be an address like http://homeassistant.local:8123")
     if parts.username or parts.password:
         raise ValueError("must not hold a user name or a password")
@@ -40,7 +61,27 @@ def _globs(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+def _is_file(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    return path
+
+
+def _was_readable(value: object) -> object:
+    if isinstance(value, _Unreadable):
+        raise ValueError(value.sentence)  # noqa: TRY004  pydantic makes a mistake with a name of a ValueError
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """Stands for a secret whose file can not be read, so that this is told beside every other mistake."""
+
+    sentence: str
+
+
 Url = Annotated[str, AfterValidator(_http_url)]
+Secret = Annotated[SecretStr, BeforeValidator(_was_readable)]
 Location = Annotated[str, AfterValidator(location)]
 Globs = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_globs)]
 
@@ -53,17 +94,17 @@ class Settings(BaseSettings):
     )
 
     ha_url: Url
-    ha_token: SecretStr
+    ha_token: Secret
     ha_token_file: Path | None = None
-    ha_ca_file: Path | None = None
+    ha_ca_file: Annotated[Path, AfterValidator(_is_file)] | None = None
     home_name: str = Field(default="home", pattern=r"^[A-Za-z0-9_-]{1,64}$")
-    influxdb_url: Url | None = None
-    influxdb_token: SecretStr | None = None
+    influxdb_token: Secret | None = None
     influxdb_org: str | None = None
+    influxdb_url: Url | None = None
     influxdb_bucket: str = Field(default="home_assistant", pattern=r"^[^_\"'].*$")
     retention_days: int = Field(default=0, ge=0, le=36_500, description="0 keeps everything for ever")
     weather_provider: Literal["openweathermap", "none"] = "openweathermap"
-    weather_api_key: SecretStr | None = None
+    weather_api_key: Secret | None = None
     weather_base_url: Url = "https://api.openweathermap.org"
     weather_location: Location | None = None
     weather_cache_minutes: float = Field(default=15, ge=1, le=1440)
@@ -78,7 +119,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8080, ge=0, le=65535)
-    api_token: SecretStr | None = None
+    api_token: Secret | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
 
@@ -87,21 +128,17 @@ class Settings(BaseSettings):
         if self.ha_token_file is not None:
             try:
                 return self.ha_token_file.read_text(encoding="utf-8").strip() or self.ha_token.get_secret_value()
-            except OSError:
+            except (OSError, UnicodeDecodeError):
                 pass  # being replaced: the token that we know will do until then
         return self.ha_token.get_secret_value()
 
-    @model_validator(mode="after")
-    def _influxdb_is_whole(self) -> Settings:
-        if self.influxdb_url and not (self.influxdb_token and self.influxdb_org):
-            raise ValueError("INFLUXDB_URL needs INFLUXDB_TOKEN and INFLUXDB_ORG beside it")
-        return self
-
-    @model_validator(mode="after")
-    def _ca_file_is_there(self) -> Settings:
-        if self.ha_ca_file and not self.ha_ca_file.is_file():
-            raise ValueError(f"HA_CA_FILE: there is no file {self.ha_ca_file}")
-        return self
+    @field_validator("influxdb_url")
+    @classmethod
+    def _influxdb_is_whole(cls, url: str | None, others: ValidationInfo) -> str | None:
+        missing = [name.upper() for name in ("influxdb_token", "influxdb_org") if others.data.get(name, "") is None]
+        if url and missing:
+            raise ValueError(f"needs {' and '.join(missing)} beside it")
+        return url
 
     @classmethod
     def settings_customise_sources(
@@ -113,27 +150,33 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  replaced by NAME_FILE
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order of precedence: arguments, environment, secret files named by the environment, `.env`."""
-        return init_settings, env_settings, _SecretFiles(settings_cls), dotenv_settings
+        named: dict[str, str | None] = {}
+        for source in (dotenv_settings, env_settings):
+            if isinstance(source, EnvSettingsSource):
+                named |= source.env_vars
+        files = _SecretFiles(settings_cls, named)
+        return init_settings, env_settings, files, dotenv_settings
 
 
 class _SecretFiles(PydanticBaseSettingsSource):
-    """Secrets from the files that `NAME_FILE` names, as Docker mounts them."""
+    """Secrets from the files that `NAME_FILE` names, as Docker mounts them; `named` are variables in lower case."""
+
+    def __init__(self, settings_cls: type[BaseSettings], named: Mapping[str, str | None]) -> None:
+        super().__init__(settings_cls)
+        self._named = named
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ANN401, ARG002
         return None, field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        """Return the secrets whose `NAME_FILE` is set; raise `ConfigError` naming the file that cannot be read."""
+        """Return the secrets whose `NAME_FILE` is set and whose file is not empty."""
         found: dict[str, Any] = {}
-        mistakes: list[str] = []
         for name in SECRETS:
-            if path := os.environ.get(f"{name.upper()}_FILE"):
+            if path := self._named.get(f"{name}_file"):
                 try:
                     found[name] = Path(path).read_text(encoding="utf-8").strip()
                 except (OSError, UnicodeDecodeError) as error:
-                    mistakes.append(f"{name.upper()}_FILE: cannot read {path} ({type(error).__name__})")
-        if mistakes:
-            raise ConfigError(mistakes)
+                    found[name] = _Unreadable(f"cannot read {name.upper()}_FILE, {path} ({type(error).__name__})")
         return {name: secret for name, secret in found.items() if secret}
 
 
@@ -143,6 +186,8 @@ def load(**overrides: Any) -> Settings:  # noqa: ANN401  what pydantic takes
         return Settings(**overrides)
     except ValidationError as error:
         raise ConfigError([_sentence(mistake) for mistake in error.errors(include_input=False)]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([f".env: cannot be read as text ({type(error).__name__})"]) from None
 
 
 def _sentence(mistake: Any) -> str:  # noqa: ANN401  pydantic's ErrorDetails

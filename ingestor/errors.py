@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+_E = TypeVar("_E", bound=BaseException)
+
+
+def first(group: BaseExceptionGroup[_E]) -> _E:
+    """Return the first error of a group, however deep it lies."""
+    error = group.exceptions[0]
+    return first(error) if isinstance(error, BaseExceptionGroup) else error
+
 
 class IngestorError(Exception):
     """Root of every error that the service raises on purpose; its text is a sentence that a user can act on."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import trio
 
 from ingestor.config import Settings
-from ingestor.errors import ConfigError
+from ingestor.errors import ConfigError, first
 from ingestor.tree import Service, build
 from metrics import facts
 from supervisors import IntensityExceeded
@@ -88,7 +88,7 @@ async def _supervised(service: Service, companions: tuple[Companion, ...]) -> Ex
     except* IntensityExceeded:
         outcome = Exit.GAVE_UP
     except* ConfigError as group:
-        raise _first(group) from None
+        raise first(group) from None
     unwritten = service.unwritten()
     if unwritten:
         detail = "not written when the service had to stop"
@@ -107,8 +107,3 @@ async def _obey(signals: object, service: Service, everything: trio.CancelScope)
         service.report(facts.ServiceStopping(cause=signal.Signals(number).name))
         service.root.stop()
         everything.deadline = trio.current_time() + SHUTDOWN_SECONDS
-
-
-def _first(group: BaseExceptionGroup[ConfigError]) -> ConfigError:
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error

@@ -37,7 +37,7 @@ class SettingsStore:
             retention_days=settings.retention_days,
             weather_cache_minutes=settings.weather_cache_minutes,
         )
-        self.current = msgspec.structs.replace(configured, **self._load())
+        self.current = self._load(configured)
 
     def listen(self, listener: Callable[[LiveSettings], None]) -> None:
         """Tell the listener of every change."""
@@ -53,13 +53,14 @@ class SettingsStore:
             listener(changed)
         return changed
 
-    def _load(self) -> dict[str, object]:
+    def _load(self, configured: LiveSettings) -> LiveSettings:
         try:
-            return self._database.run_now(_read)
+            stored = self._database.run_now(_read)
+            return msgspec.convert(msgspec.structs.asdict(configured) | stored, LiveSettings)
         except (Damaged, msgspec.MsgspecError) as error:
             aside = self._database.replace_now(lambda aside, _connection: aside)
             self._warn(f"{error}; it is now {aside.name}, and settings are those configured")
-            return {}
+            return configured
         except Unavailable as error:
             raise ConfigError([f"DATA_DIR: {error}"]) from None
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+import supervisors
 from metrics import facts
 
 HOUR_SECONDS = 3600
@@ -44,6 +45,7 @@ class StatusBoard:
         self.last_event_at: float | None = None
         self.newest_stored_at: float | None = None
         self.weather_summary = ""
+        self.restarts: dict[str, int] = {}
         self._minutes: deque[tuple[int, int]] = deque()
         self._today: tuple[int, int] = (0, 0)
 
@@ -90,6 +92,7 @@ class StatusBoard:
                 self.connected = False
                 self.home_problem = Problem(code=fact.code, detail=fact.detail)
             case facts.ConnectFailed():
+                self.connected = False
                 self.home_problem = Problem(code=fact.code, detail=fact.detail)
             case facts.RecordsSpooled():
                 self.pending = fact.pending_events
@@ -118,6 +121,9 @@ class StatusBoard:
                 self.weather_summary = fact.summary
             case facts.WeatherFailed():
                 self.weather_problem = Problem(code=fact.code, detail=fact.detail)
+            case supervisors.ChildRestarting():
+                actor = "/".join(fact.path)
+                self.restarts[actor] = self.restarts.get(actor, 0) + 1
 
     def _opened(self, fact: facts.SessionOpened) -> None:
         self.connected = True

@@ -47,7 +47,18 @@ from ingestor.weather.providers import OpenWeatherMap, Provider
 from metrics import facts
 from metrics.exporter import PrometheusReporter
 from metrics.log import LogReporter
-from supervisors import ChildSpec, Inbox, Outbox, Progress, Start, StopOrder, Strategy, Supervisor
+from supervisors import (
+    ChildSnapshot,
+    ChildSpec,
+    Inbox,
+    Outbox,
+    Progress,
+    Start,
+    StopOrder,
+    Strategy,
+    Supervisor,
+    SupervisorSnapshot,
+)
 
 LISTS_IN_A_CHANNEL = 2  # what waits behind them waits as one larger list
 COMMANDS_IN_A_CHANNEL = 16
@@ -186,6 +197,10 @@ class _Home:
             stop_order=StopOrder.START_ORDER,
         )
 
+    def children(self) -> tuple[ChildSnapshot | SupervisorSnapshot, ...]:
+        """Picture the actors of this home."""
+        return self.supervisor.snapshot().children
+
 
 @asynccontextmanager
 async def offline(settings: Settings) -> AsyncGenerator[Files]:
@@ -215,7 +230,10 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
     live.listen(lambda now: weather.configure(now.weather_location, now.weather_cache_minutes))
     storage = _Storage(settings, store, state, report, random)
     observations = storage.outbox()
-    poller = WeatherPoller(weather, make_provider(settings), observations, Breaker(), report)
+    provider = make_provider(settings)
+    if provider is None:
+        status.weather_problem = None  # what is off is not ill
+    poller = WeatherPoller(weather, provider, observations, Breaker(), report)
     home = _Home(settings, weather, storage, report, random)
     storage.entrance.close()
     ports = Ports(
@@ -226,7 +244,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         store=store,
         metrics=prometheus.render,
         quarantine=QuarantineDesk(quarantine=storage.files.quarantine, replay=storage.files.replay),
-        enriching=lambda: home.supervisor.snapshot().state == "running",
+        enriching=lambda: any(child.id == "subscription" and child.state == "up" for child in home.children()),
     )
     api = ApiServer(partial(application, ports), settings.api_host, settings.api_port)
     root = Supervisor(

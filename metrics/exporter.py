@@ -74,6 +74,7 @@ class PrometheusReporter:
                 self._gauge("ingestor_connected").labels(fact.home).set(0)
             case facts.ConnectFailed():
                 self._count("ingestor_connect_failures", home=fact.home, code=fact.code)
+                self._gauge("ingestor_connected").labels(fact.home).set(0)
             case facts.HomePaused():
                 self._gauge("ingestor_home_paused").labels(fact.home).set(1)
             case facts.HomeResumed():

@@ -48,6 +48,9 @@ _WORSE = (
 )
 _TEXT_CHARACTERS = 4000
 _SHORTEST_SECRET = 4
+_traceback = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # cut short, a secret among them passes redaction
+)
 
 
 def configure(
@@ -59,7 +62,7 @@ def configure(
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.dict_tracebacks if not console else structlog.processors.format_exc_info,
+        structlog.processors.format_exc_info if console else _traceback,
         _Redactor(secrets),
     ]
     renderer: Processor = structlog.dev.ConsoleRenderer(colors=False) if console else _json

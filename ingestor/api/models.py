@@ -39,12 +39,13 @@ class ConnectionStatus(BaseModel):
 
 
 class SystemHealth(BaseModel):
-    """The state of the whole; `problems` says in words what is unhealthy."""
+    """The state of the whole; `problems` says in words what is unhealthy, `restarts` which actors were repaired."""
 
     service_status: ServiceStatus
     event_stats: EventStats
     connection_status: ConnectionStatus
     problems: dict[str, str]
+    restarts: dict[str, int]
     last_updated: datetime
 
 

@@ -62,6 +62,7 @@ def health(status: StatusBoard, *, enriching: bool) -> SystemHealth:
             reconnect_count=max(0, status.sessions - 1),
         ),
         problems={part: problem.detail for part, problem in problems.items()},
+        restarts=status.restarts,
         last_updated=datetime.fromtimestamp(status.clock(), UTC),
     )
 

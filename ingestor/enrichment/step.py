@@ -135,7 +135,7 @@ class Enricher:
         return RawEvent(
             home=self._home,
             received_at_ns=received_at_ns,
-            text=text,
+            text=text.encode("utf-8", "replace").decode(),
             problem=problem,
             area=self.draft.registry.area(entity_id) if entity_id else None,
             persons_home=self.draft.presence.persons_home,

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import TypeVar
 
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
-from ingestor.errors import CredentialsRefused, IngestorError, RemoteProtocolError, Unavailable
+from ingestor.errors import CredentialsRefused, IngestorError, RemoteProtocolError, Unavailable, first
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.reconnect import Reconnect
 from ingestor.homeassistant.session import SYNCHRONISING, Phase, Session
@@ -21,7 +20,7 @@ from metrics import facts
 from supervisors import Outbox, Progress
 
 LOGIN_SECONDS = 30.0
-SILENCE_SECONDS = 10.0  # then a ping is sent; a second such silence means that the peer is dead: 20 s in all
+SILENCE_SECONDS = 9.0  # then a ping is sent; a second such silence means that the peer is dead: 27 s at the longest
 FAREWELL_SECONDS = 1.0
 TOKEN_POLL_SECONDS = 5.0
 HELD_BYTES = 32 * 1024 * 1024  # of frames that the subscription has not taken; beyond it the socket is not read
@@ -85,9 +84,9 @@ class Connection:
                 async with self._endpoint.open() as socket:
                     await self._live(socket, life)
         except* ConnectionClosed as group:
-            life.error = _closed(_first(group))
+            life.error = _closed(first(group))
         except* IngestorError as group:
-            life.error = _first(group)
+            life.error = first(group)
         if life.opening.cancelled_caught and not self._draining.is_set():
             sentence = f"{self._endpoint.url} did not finish the login in {LOGIN_SECONDS:g} s"
             life.error = Unavailable(sentence, code="login_timeout")
@@ -234,14 +233,6 @@ class _Life:
         self.live_since: float | None = None
         self.frames = 0
         self.error: IngestorError | None = None
-
-
-_E = TypeVar("_E", bound=BaseException)
-
-
-def _first(group: BaseExceptionGroup[_E]) -> _E:
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _closed(error: ConnectionClosed) -> IngestorError:

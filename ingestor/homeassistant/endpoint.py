@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import h11
 import trio
-from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError, WebSocketConnection, wrap_client_stream
+from trio_websocket import ConnectionRejected, HandshakeError, WebSocketConnection, wrap_client_stream
 
-from ingestor.errors import CredentialsRefused, RemoteProtocolError, Unavailable
+from ingestor.errors import CredentialsRefused, RemoteProtocolError, Unavailable, first
 
 MAXIMUM_MESSAGE_BYTES = 64 * 1024 * 1024  # a burst of 4,000 changes came as one frame of 4.3 MB
 RECEIVE_BUFFER_BYTES = 256 * 1024  # a third of the cost per event of the library's 4 KiB
@@ -50,6 +51,10 @@ class Endpoint:
                     with trio.move_on_after(CLOSE_SECONDS, shield=True):
                         await socket.aclose()
                     nursery.cancel_scope.cancel()
+        except* ConnectionRejected as group:  # the library's reader raises these, in a task of its own
+            raise self._rejected(group) from None
+        except* (HandshakeError, h11.ProtocolError):
+            raise RemoteProtocolError(f"what answers at {self.url} does not speak WebSocket") from None
         finally:
             await trio.aclose_forcefully(stream)
 
@@ -60,7 +65,7 @@ class Endpoint:
             if parts.scheme == "http":
                 return await trio.open_tcp_stream(host, port)
             stream = await trio.open_ssl_over_tcp_stream(
-                host, port, ssl_context=ssl.create_default_context(cafile=self.ca_file), https_compatible=True
+                host, port, ssl_context=self._tls_context(), https_compatible=True
             )
         except OSError as error:
             raise Unavailable(f"no connection to {self.url}: {error}", code="unreachable") from None
@@ -73,6 +78,12 @@ class Endpoint:
             raise
         return stream
 
+    def _tls_context(self) -> ssl.SSLContext:
+        try:
+            return ssl.create_default_context(cafile=self.ca_file)
+        except OSError:
+            raise Unavailable(f"HA_CA_FILE: {self.ca_file} can not be read as a certificate", code="tls") from None
+
     def _tls_sentence(self, cause: BaseException | None) -> str:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"the certificate of {self.url} is not trusted ({cause.verify_message}); set HA_CA_FILE to its CA"
@@ -82,21 +93,20 @@ class Endpoint:
         self, nursery: trio.Nursery, stream: trio.SocketStream | trio.SSLStream[trio.SocketStream]
     ) -> WebSocketConnection:
         parts = urlsplit(self.url)
-        try:
-            return await wrap_client_stream(
-                nursery,
-                stream,
-                parts.netloc,
-                f"{parts.path}/api/websocket",
-                message_queue_size=QUEUED_MESSAGES,
-                max_message_size=MAXIMUM_MESSAGE_BYTES,
-                receive_buffer_size=RECEIVE_BUFFER_BYTES,
+        return await wrap_client_stream(
+            nursery,
+            stream,
+            parts.netloc,
+            f"{parts.path}/api/websocket",
+            message_queue_size=QUEUED_MESSAGES,
+            max_message_size=MAXIMUM_MESSAGE_BYTES,
+            receive_buffer_size=RECEIVE_BUFFER_BYTES,
+        )
+
+    def _rejected(self, group: BaseExceptionGroup[ConnectionRejected]) -> CredentialsRefused | RemoteProtocolError:
+        status = first(group).status_code
+        if status in _FORBIDDEN:
+            return CredentialsRefused(
+                f"Home Assistant forbids this machine's address (HTTP {status}): see its ip_bans.yaml"
             )
-        except ConnectionRejected as error:
-            if error.status_code in _FORBIDDEN:
-                raise CredentialsRefused(
-                    f"Home Assistant forbids this machine's address (HTTP {error.status_code}): see its ip_bans.yaml"
-                ) from None
-            raise RemoteProtocolError(f"{self.url} answered HTTP {error.status_code}, no WebSocket") from None
-        except (HandshakeError, ConnectionClosed):
-            raise RemoteProtocolError(f"what answers at {self.url} does not speak WebSocket") from None
+        return RemoteProtocolError(f"{self.url} answered HTTP {status}, no WebSocket")

@@ -109,8 +109,10 @@ class Stream:
             self._ignore("unknown_message", f"event {event.event_type}")
 
     def _change(self, event: wire.Event, frame: Frame, place: int) -> None:
-        entity_id = str(event.data.entity_id)
+        entity_id = event.data.entity_id
         try:
+            if not isinstance(entity_id, str):
+                raise TypeError("a state change without an entity")  # noqa: TRY301  it is dropped like any bad event
             if not self._wanted(entity_id):
                 self._enricher.observe(entity_id, event.data.new_state.state if event.data.new_state else None)
                 self._skipped["filtered"] += 1
@@ -120,7 +122,7 @@ class Stream:
                 self._skipped["repeated"] += 1
         except Exception:  # noqa: BLE001  one bad event never stops the stream; it goes on raw, with the traceback
             text, problem = wire.part(frame.text, place), traceback.format_exc(limit=-3)
-            self._taken.records.append(self._enricher.raw(text, problem, frame.received_at_ns, entity_id))
+            self._taken.records.append(self._enricher.raw(text, problem, frame.received_at_ns, str(entity_id)))
 
     def _answer(self, message: wire.Message) -> None:
         name = self._draft_asked.pop(message.id or 0, None)

@@ -77,6 +77,8 @@ class Undecodable(Struct, frozen=True):
     is_event: bool
 
 
+_Unreadable = (msgspec.DecodeError, UnicodeError, RecursionError)  # the last: nested beyond any sense
+
 _object = msgspec.json.Decoder(Message)
 _array = msgspec.json.Decoder(list[Message])
 _parts = msgspec.json.Decoder(list[Raw])
@@ -86,12 +88,12 @@ def decode(frame: str) -> list[Message | Undecodable]:
     """Return the messages of a frame, in order. One bad message never costs its neighbours. Raises nothing."""
     try:
         return list(_array.decode(frame)) if frame.startswith("[") else [_object.decode(frame)]
-    except (msgspec.DecodeError, UnicodeError) as error:
+    except _Unreadable as error:
         if not frame.startswith("["):
             return [_undecodable(frame, error)]
     try:
         parts = _parts.decode(frame)
-    except (msgspec.DecodeError, UnicodeError) as error:
+    except _Unreadable as error:
         return [_undecodable(frame, error)]
     return [_decode_one(bytes(part)) for part in parts]
 
@@ -104,7 +106,7 @@ def part(frame: str, place: int) -> str:
 def _decode_one(part: bytes) -> Message | Undecodable:
     try:
         return _object.decode(part)
-    except (msgspec.DecodeError, UnicodeError) as error:
+    except _Unreadable as error:
         return _undecodable(part.decode(errors="replace"), error)
 
 

@@ -1,4 +1,4 @@
-"""When a batch is due, how long to wait for a store that failed, how a refused batch is taken apart. Pure."""
+"""How long to wait for a store that failed, and how a refused batch is taken apart. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,6 @@ from ingestor.messages import Point, Record
 FIRST_RETRY_SECONDS = 0.5
 MAXIMUM_RETRY_SECONDS = 30.0
 REFUSED_RETRY_SECONDS = 60.0
-
-
-def wait_seconds(pending: int, oldest_age: float, *, maximum_events: int, maximum_seconds: float) -> float:
-    """Return how long to wait for more before writing: 0 when a batch is due."""
-    return 0.0 if pending >= maximum_events else max(0.0, maximum_seconds - oldest_age)
 
 
 class Retry:

@@ -177,11 +177,12 @@ class InfluxDBStore:
         return found[0] if found else None
 
     def _make_bucket(self) -> None:
+        if self._find_bucket() is not None:  # only a token that nobody knows may not even ask
+            return
         try:
-            if self._find_bucket() is None:
-                self._client.buckets_api().create_bucket(
-                    bucket_name=self._bucket, org=self._org, description=OURS, retention_rules=self._rules()
-                )
+            self._client.buckets_api().create_bucket(
+                bucket_name=self._bucket, org=self._org, description=OURS, retention_rules=self._rules()
+            )
         except ApiException as error:
             if error.status not in _ACCOUNT_STATUS | {422}:  # 422: it was made in the meantime
                 raise

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import httpx
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 from pydantic import SecretStr
 
 from ingestor.errors import CredentialsRefused, RemoteProtocolError, Unavailable
@@ -40,7 +40,7 @@ class _Weather(Struct):
 
 
 class _Answer(Struct):
-    dt: int
+    dt: Annotated[int, Meta(ge=0, lt=2**32)]  # Unix seconds; no store holds a nonsense time in nanoseconds
     main: _Main
     weather: list[_Weather] = []
 

@@ -9,6 +9,8 @@ import pytest
 import metrics
 import supervisors
 from metrics import facts, log
+from metrics.__main__ import FILE as PAGE
+from metrics.__main__ import rendered
 from metrics.catalogue import CATALOGUE
 from metrics.exporter import PrometheusReporter
 
@@ -66,6 +68,10 @@ def test_facts_become_metrics() -> None:
 def test_every_metric_of_the_catalogue_is_exposed() -> None:
     text = PrometheusReporter(homes=("home",), store="sqlite").render()[0].decode()
     assert [metric.name for metric in CATALOGUE if f"# HELP {metric.name}" not in text] == []
+
+
+def test_the_page_of_metrics_is_what_the_catalogue_says() -> None:
+    assert PAGE.read_text() == rendered()
 
 
 def test_a_failing_report_harms_neither_the_others_nor_the_caller(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestor.errors import CredentialsRefused, Rejected, Unavailable
+from ingestor.messages import Point
+from ingestor.storage.batcher import (
+    FIRST_RETRY_SECONDS,
+    MAXIMUM_RETRY_SECONDS,
+    REFUSED_RETRY_SECONDS,
+    Retry,
+    bisect,
+)
+from tests.servers.records import event
+
+
+@given(st.integers(1, 200), st.sets(st.integers(0, 199)))
+def test_each_bad_point_is_found_and_each_good_one_is_written_once(count: int, bad: set[int]) -> None:
+    points: list[Point] = [event(number) for number in range(count)]
+    spoiled = {number for number in bad if number < count}
+    is_bad = {id(points[number]) for number in spoiled}
+    written: Counter[int] = Counter()
+    search = bisect(points)
+    try:
+        part = next(search)
+        while True:
+            wrong = [point for point in part if id(point) in is_bad]
+            if not wrong:
+                written.update(id(point) for point in part)
+            part = search.send(Rejected(f"{len(wrong)} are bad") if wrong else None)
+    except StopIteration as end:
+        found = end.value
+    assert [id(point) for point, _ in found] == [id(points[number]) for number in sorted(spoiled)]
+    assert written == Counter(id(point) for point in points if id(point) not in is_bad)
+
+
+def test_a_single_refused_point_is_not_written_again() -> None:
+    refusal = Rejected("no")
+    search = bisect([event(1)])
+    next(search)
+    with pytest.raises(StopIteration) as end:
+        search.send(refusal)
+    assert end.value.value == [(event(1), refusal)]
+
+
+def test_the_waits_for_a_store_double_with_jitter_and_start_anew_after_success() -> None:
+    retry = Retry(Random(3))
+    waits = [retry.after(Unavailable("away")) for _ in range(10)]
+    ceilings = [min(MAXIMUM_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2**n) for n in range(10)]
+    assert all(ceiling / 2 <= wait <= ceiling for wait, ceiling in zip(waits, ceilings, strict=True))
+    retry.succeeded()
+    assert retry.after(Unavailable("away")) <= FIRST_RETRY_SECONDS
+
+
+def test_the_store_s_own_wish_and_a_refused_token_are_respected() -> None:
+    retry = Retry(Random(3))
+    assert retry.after(Unavailable("busy", retry_after_seconds=77)) == 77
+    assert retry.after(CredentialsRefused("no")) == REFUSED_RETRY_SECONDS

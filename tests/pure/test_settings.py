@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import trio
+
+from ingestor.config import Settings, load
+from ingestor.errors import Unavailable
+from ingestor.settings import LiveSettings, SettingsStore
+from ingestor.storage.database import Database
+
+FILE = "state.sqlite3"
+
+CONFIGURED = LiveSettings(weather_location="52,5", retention_days=30, weather_cache_minutes=15)
+
+
+def settings(directory: Path) -> Settings:
+    given = {"ha_url": "http://home.local", "ha_token": "t", "weather_location": "52,5", "retention_days": 30}
+    return load(_env_file=None, data_dir=directory, **given)
+
+
+def opened(directory: Path) -> tuple[SettingsStore, list[str]]:
+    warned: list[str] = []
+    database = Database(directory / FILE, ("state.sql",), 1)
+    try:
+        return SettingsStore(settings(directory), database, warned.append), warned
+    finally:
+        database.close_now()
+
+
+def change(store: SettingsStore, changes: dict[str, object]) -> None:
+    trio.run(store.change, changes)
+
+
+def test_what_is_configured_holds_until_it_is_changed(tmp_path: Path) -> None:
+    store, warned = opened(tmp_path)
+    assert (store.current, warned) == (CONFIGURED, [])
+
+
+def test_changes_are_told_and_survive_a_restart(tmp_path: Path) -> None:
+    store, _ = opened(tmp_path)
+    heard: list[LiveSettings] = []
+    store.listen(heard.append)
+    change(store, {"retention_days": 90, "weather_location": None})
+    change(store, {"retention_days": 365})
+    again, warned = opened(tmp_path)
+    changed = LiveSettings(weather_location=None, retention_days=365, weather_cache_minutes=15)
+    assert store.current == again.current == heard[-1] == changed
+    assert (len(heard), warned) == (2, [])
+
+
+def spoil(path: Path) -> None:
+    path.write_bytes(b"this is no database" * 100)
+
+
+def put(path: Path, name: str, value: str) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
+
+
+@pytest.mark.parametrize("damage", ["bytes", "json", "type"])
+def test_a_damaged_file_is_set_aside_and_told(damage: str, tmp_path: Path) -> None:
+    store, _ = opened(tmp_path)
+    change(store, {"retention_days": 90})
+    if damage == "bytes":
+        spoil(tmp_path / FILE)
+    else:
+        put(tmp_path / FILE, "retention_days", {"json": "{", "type": '"many"'}[damage])
+    again, [warning] = opened(tmp_path)
+    [aside] = tmp_path.glob("state.*.damaged")
+    assert aside.name in warning
+    assert again.current == CONFIGURED
+    change(again, {"retention_days": 7})
+    assert opened(tmp_path)[0].current.retention_days == 7
+
+
+def test_a_setting_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    store, _ = opened(tmp_path)
+    change(store, {"retention_days": 90})
+    put(tmp_path / FILE, "moon_phase", '"full"')
+    again, warned = opened(tmp_path)
+    assert (again.current.retention_days, warned) == (90, [])
+
+
+def test_a_change_that_can_not_be_kept_raises_and_changes_nothing(tmp_path: Path) -> None:
+    store, _ = opened(tmp_path)
+    (tmp_path / FILE).unlink()
+    (tmp_path / FILE).mkdir()
+    heard: list[LiveSettings] = []
+    store.listen(heard.append)
+    with pytest.raises(Unavailable, match=r"state\.sqlite3"):
+        change(store, {"retention_days": 90})
+    assert (store.current, heard) == (CONFIGURED, [])

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import supervisors
+from ingestor.status import Problem, StatusBoard
+from metrics import facts
+
+MIDNIGHT = 1_795_478_400.0
+
+
+class Clock:
+    """A clock that is set by hand, in Unix seconds."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def received(events: int, newest_at: float = 0.0) -> facts.EventsReceived:
+    return facts.EventsReceived(home="home", events=events, newest_ns=int(newest_at * 1e9))
+
+
+def failed(code: str) -> facts.ConnectFailed:
+    return facts.ConnectFailed(home="home", code=code, detail=f"because of {code}", retry_seconds=1)
+
+
+def opened(session: int) -> facts.SessionOpened:
+    return facts.SessionOpened(home="home", session=session, version="2025.4.4")
+
+
+def test_events_are_counted_for_the_last_hour_and_the_day() -> None:
+    clock = Clock(MIDNIGHT - 3000)
+    board = StatusBoard(clock)
+    counted = []
+    for seconds, events in ((0, 5), (10, 7), (2990, 11), (700, 13), (86_400, 0)):
+        clock.now += seconds
+        board(received(events))
+        counted.append((board.events_last_hour, board.events_today))
+    assert counted == [(5, 5), (12, 12), (23, 11), (24, 24), (0, 0)]
+    clock.now += 86_400
+    assert (board.events_last_hour, board.events_today, board.received) == (0, 0, 36)
+
+
+def written(events: int, newest_ns: int | None) -> facts.BatchWritten:
+    return facts.BatchWritten(
+        store="s", records=2, events=events, newest_event_ns=newest_ns, duration_seconds=0, ages_seconds=()
+    )
+
+
+def test_the_newest_event_counts_not_the_last_that_came() -> None:
+    board = StatusBoard(Clock(1000.0))
+    for at in (500.0, 400.0):
+        board(received(1, at))
+        board(written(1, int(at * 1e9)))
+    board(written(0, None))
+    assert (board.last_event_at, board.newest_stored_at, board.lag_seconds, board.stored) == (500.0, 500.0, 500.0, 2)
+
+
+def test_a_start_is_unhealthy_until_both_ends_work() -> None:
+    board = StatusBoard(Clock(0.0))
+    assert set(board.problems) == {"websocket_client", "database"}
+    board(opened(1))
+    assert set(board.problems) == {"database"}
+    board(facts.StoreReady(store="sqlite"))
+    assert board.problems == {}
+    assert board.weather_problem == Problem(code="starting", detail="no observation yet")
+
+
+def test_the_connection_s_life_is_followed() -> None:
+    clock = Clock(100.0)
+    board = StatusBoard(clock)
+    seen = []
+    for fact in (
+        failed("unreachable"),
+        opened(1),
+        facts.SessionClosed(home="home", session=1, code="closed", detail="gone"),
+        failed("credentials_refused"),
+        opened(2),
+        failed("unreachable"),  # a crash of the actor has hidden the end of its session
+    ):
+        clock.now += 1
+        board(fact)
+        code = board.home_problem.code if board.home_problem else None
+        seen.append((board.connected, code, board.sessions, board.last_reconnect))
+    assert seen == [
+        (False, "unreachable", 0, None),
+        (True, None, 1, None),
+        (False, "closed", 1, None),
+        (False, "credentials_refused", 1, None),
+        (True, None, 2, 105.0),
+        (False, "unreachable", 2, 105.0),
+    ]
+
+
+def test_store_and_weather_fail_and_come_back() -> None:
+    board = StatusBoard(Clock(0.0))
+    board(facts.StoreFailed(store="s", code="locked", detail="in use", retry_seconds=1))
+    board(facts.WeatherFailed(provider="p", code="quota", detail="used up"))
+    problems = [(board.store_problem, board.weather_problem)]
+    board(facts.StoreReady(store="s"))
+    board(facts.WeatherUpdated(provider="p", observed_at=0, summary="7 °C"))
+    problems.append((board.store_problem, board.weather_problem))
+    assert problems[0] == (Problem(code="locked", detail="in use"), Problem(code="quota", detail="used up"))
+    assert problems[1] == (None, None)
+    assert board.weather_summary == "7 °C"
+
+
+def test_what_was_dropped_is_a_share_of_all_that_came() -> None:
+    board = StatusBoard(Clock(0.0))
+    assert board.error_rate_percent == 0
+    board(received(3))
+    board(facts.RecordsDropped(reason="rejected", records=1, detail=""))
+    board(facts.RecordsSpooled(pending_events=2, pending_bytes=9, maximum_bytes=99))
+    assert (board.error_rate_percent, board.dropped, board.pending) == (25.0, 1, 2)
+
+
+def test_restarts_are_counted_by_actor() -> None:
+    board = StatusBoard(Clock(0.0))
+    for name in ("writer", "spool", "writer"):
+        board(supervisors.ChildRestarting(path=("root", "storage", name), delay_seconds=0.1))
+    assert board.restarts == {"root/storage/writer": 2, "root/storage/spool": 1}

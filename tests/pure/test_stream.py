@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from msgspec import Raw
+
+from ingestor.enrichment.step import Enricher
+from ingestor.homeassistant.selection import selection
+from ingestor.homeassistant.session import SYNCHRONISING
+from ingestor.homeassistant.stream import Location, Stream, Taken
+from ingestor.messages import CommandSent, EntityRecord, Event, Frame, HomeMessage, RawEvent, SessionStarted
+from metrics import facts
+from tests.servers.changes import change, frame_of
+from tests.servers.samples import frame, received, state_changes
+
+REGISTRIES = {"floors": "floor", "areas": "area", "labels": "label", "devices": "device", "entities": "entity"}
+
+
+def stream(include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> Stream:
+    return Stream("home", Enricher("home", lambda: None), selection(include, exclude))
+
+
+def started(session: int = 1, **changed: Any) -> SessionStarted:
+    results = {name: received(f"config_{word}_registry_list")["result"] for name, word in REGISTRIES.items()}
+    results |= {"config": received("get_config")["result"], "states": received("get_states")["result"]} | changed
+    return SessionStarted(
+        session=session, at_ns=0, results={k: Raw(json.dumps(v).encode()) for k, v in results.items()}
+    )
+
+
+def text(content: str) -> Frame:
+    return Frame(session=1, received_at_ns=0, text=content)
+
+
+def told(taken: Taken) -> list[tuple[str, str]]:
+    """Return what was reported, in short."""
+    return [
+        (
+            type(fact).__name__,
+            getattr(fact, "code", "") or getattr(fact, "reason", "") or str(getattr(fact, "events", "")),
+        )
+        for fact in taken.reports
+    ]
+
+
+def states(taken: Taken) -> list[str | None]:
+    return [record.state for record in taken.records if isinstance(record, Event)]
+
+
+def test_every_sampled_change_becomes_an_event() -> None:
+    taken = stream().take([text(frame(name)) for name in state_changes()])
+    expected = [received(name)["event"]["data"]["new_state"] for name in state_changes()]
+    assert states(taken) == [new and new["state"] for new in expected]
+    assert told(taken) == [("EventsReceived", str(len(expected)))]
+
+
+def test_a_session_tells_where_the_home_is_and_what_its_entities_are() -> None:
+    one = stream()
+    taken = one.take([started()])
+    config = received("get_config")["result"]
+    assert taken.location == Location(config["latitude"], config["longitude"])
+    assert [type(record) for record in taken.records] == [EntityRecord] * 12
+    one.accept()
+    assert one.take([started(2)]).records == []
+
+
+def test_what_was_not_accepted_is_told_again() -> None:
+    one = stream()
+    messages: list[HomeMessage] = [started(), text(frame_of(change(1)))]
+    first = one.take(messages)
+    assert one.take(messages).records == first.records
+    one.accept()
+    assert told(one.take(messages)) == [("EventSkipped", "repeated")]
+
+
+BAD_EVENTS: dict[str, Any] = {
+    "no moment": {"new_state": {"entity_id": "a.b", "state": "1"}},
+    "a moment that is none": {"new_state": {"entity_id": "a.b", "state": "1", "last_updated": "yesterday"}},
+    "no time zone": {"new_state": {"entity_id": "a.b", "state": "1", "last_updated": "2026-01-01T00:00:00"}},
+    "a state that is a number": {"new_state": {"entity_id": "a.b", "state": 1, "last_updated": "2026-01-01T00:00:00Z"}},
+    "attributes that are a list": {
+        "new_state": {"entity_id": "a.b", "state": "1", "last_updated": "2026-01-01T00:00:00Z", "attributes": [1]}
+    },
+    "no entity": {"entity_id": None, "new_state": None},
+    "an entity that is a number": {"entity_id": 7, "new_state": None},
+    "a state that is text": {"new_state": "on"},
+}
+
+
+@pytest.mark.parametrize("name", BAD_EVENTS)
+def test_one_bad_event_never_costs_its_neighbours(name: str) -> None:
+    bad = copy.deepcopy(change(2))
+    bad["event"]["data"] |= BAD_EVENTS[name]
+    taken = stream().take([text(frame_of(change(1), bad, change(3)))])
+    assert states(taken) == ["1", "3"]
+    assert told(taken) == [("EventsReceived", "2")]
+    [raw] = [record for record in taken.records if isinstance(record, RawEvent)]
+    assert (json.loads(raw.text), bool(raw.problem)) == (bad, True)
+
+
+@pytest.mark.parametrize("garbage", ["", "{", "null", "[3]", "<html>", "\x00", "[" * 100_000, '{"type": 3}', "\udc80"])
+def test_garbage_between_frames_is_counted_and_survived(garbage: str) -> None:
+    taken = stream().take([text(frame_of(change(1))), text(garbage), text(frame_of(change(2)))])
+    assert states(taken) == ["1", "2"]
+    assert told(taken) == [("MessageIgnored", "malformed_frame"), ("EventsReceived", "2")]
+
+
+def test_messages_of_unknown_types_are_counted_and_pongs_are_not() -> None:
+    said = [{"type": "news", "id": 1}, {"type": "pong", "id": 2}, change(1)]
+    other = change(2)
+    other["event"]["event_type"] = "call_service"
+    taken = stream().take([text(frame_of(*said, other))])
+    assert told(taken) == [
+        ("MessageIgnored", "unknown_message"),
+        ("MessageIgnored", "unknown_message"),
+        ("EventsReceived", "1"),
+    ]
+
+
+def test_registry_events_name_the_answers_that_are_stale() -> None:
+    one = stream()
+    assert one.take([text(frame("event_area_registry_updated_create"))]).stale == {"areas", "entities"}
+    assert one.take([text(frame("event_entity_registry_updated_update"))]).stale == {"entities"}
+    restarted = {"type": "event", "event": {"event_type": "core_config_updated", "time_fired": "2026-01-01T00:00:00Z"}}
+    assert one.take([text(json.dumps(restarted))]).stale == set(SYNCHRONISING)
+    assert one.take([]).stale == set()
+
+
+def test_a_fresh_answer_is_learned_by_the_id_of_its_command() -> None:
+    one = stream()
+    one.take([started()])
+    one.accept()
+    entity = received("config_entity_registry_list")["result"][9] | {"labels": [], "modified_at": 1_795_500_000.0}
+    answer = {"type": "result", "id": 40, "success": True, "result": [entity]}
+    taken = one.take([CommandSent(session=1, id=40, command="entities"), text(json.dumps(answer))])
+    assert [(r.entity_id, r.labels) for r in taken.records if isinstance(r, EntityRecord)] == [
+        ("sensor.lg_temp_f_0000", ())
+    ]
+
+
+def test_an_answer_of_an_older_session_is_not_taken_for_a_new_one() -> None:
+    one = stream()
+    answer = {"type": "result", "id": 40, "success": True, "result": received("config_entity_registry_list")["result"]}
+    messages: list[HomeMessage] = [CommandSent(session=1, id=40, command="entities"), started(2, entities=[])]
+    assert one.take([*messages, text(json.dumps(answer))]).records == []
+
+
+def test_answers_that_fail_or_can_not_be_read_leave_what_was_known() -> None:
+    one = stream()
+    one.take([started()])
+    one.accept()
+    failed = {"type": "result", "id": 41, "success": False, "error": {"code": "unauthorized", "message": "no"}}
+    strange = {"type": "result", "id": 42, "success": True, "result": {"not": "a list"}}
+    asked = [CommandSent(session=1, id=number, command="entities") for number in (41, 42)]
+    taken = one.take([*asked, text(json.dumps([failed, strange]))])
+    assert (taken.records, told(taken)) == ([], [("MessageIgnored", "command_failed")] * 2)
+    broken = one.take([started(3, config={"latitude": "north"}, states=[{"no": "id"}], areas=None)])
+    assert (broken.location, told(broken)) == (None, [("MessageIgnored", "command_failed")] * 3)
+
+
+def test_what_the_user_excludes_is_skipped_and_counted_but_persons_still_count() -> None:
+    one = stream(include=("sensor.*",), exclude=("*.attic",))
+    messages = (change(1, "home", entity_id="person.a"), change(2), change(3, entity_id="sensor.cellar"))
+    taken = one.take([text(frame_of(*messages))])
+    assert [record.persons_home for record in taken.records if isinstance(record, Event)] == [1]
+    assert told(taken) == [("EventsReceived", "1"), ("EventSkipped", "filtered")]
+
+
+def test_long_details_are_cut() -> None:
+    taken = stream().take([text("x" * 10_000_000)])
+    assert [len(fact.detail) for fact in taken.reports if isinstance(fact, facts.MessageIgnored)] == [500]

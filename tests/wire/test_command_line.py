@@ -1,0 +1,186 @@
+"""The command line as a user meets it: processes, their words and their exit codes."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ingestor.config import SECRETS, Settings
+from tests.servers.influxdb2.server import ORG, ROOT, influxdb2
+from tests.servers.ingestor import ROOT as SOURCES
+from tests.servers.ingestor import Ingestor
+from tests.servers.processes import free_port, wait_until
+from tests.servers.simulated_home import SimHome
+from tests.servers.truth import compare, expected
+
+
+@pytest.fixture(scope="module")
+def home() -> Generator[SimHome]:
+    started = SimHome()
+    started.start()
+    yield started
+    started.stop()
+
+
+def command(directory: Path, name: str, **settings: str) -> tuple[int, str]:
+    """Run a command to its end; return its exit code and everything that it said."""
+    clean = dict.fromkeys([*(n.upper() for n in Settings.model_fields), *(f"{n.upper()}_FILE" for n in SECRETS)], "")
+    environment = clean | {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(SOURCES), "COLUMNS": "300", **settings}
+    ran = subprocess.run(
+        [sys.executable, "-m", "ingestor", name],
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=40,
+        check=False,
+    )
+    return ran.returncode, ran.stdout + ran.stderr
+
+
+def table(said: str) -> dict[str, tuple[bool, str]]:
+    """Return the findings of `check` by what was tried."""
+    rows = [re.split(r"\s{2,}", line.strip()) for line in said.splitlines() if re.match(r"\s*(ok|FAILS)\b", line)]
+    return {row[1]: (row[0] == "ok", " | ".join(row[2:])) for row in rows}
+
+
+@pytest.mark.parametrize("name", ["run", "check"])
+def test_a_wrong_configuration_is_told_whole_and_ends_with_2(name: str, tmp_path: Path) -> None:
+    assert command(tmp_path, name) == (2, "ingestor: HA_URL: is not set\ningestor: HA_TOKEN: is not set\n")
+    wrong = {"HA_URL": "home.local", "HA_TOKEN_FILE": "/nowhere", "API_PORT": "x", "LOG_LEVEL": "y"}
+    code, said = command(tmp_path, name, **wrong)
+    assert code == 2
+    assert [line.split(": ")[1] for line in said.splitlines()] == ["HA_URL", "HA_TOKEN", "API_PORT", "LOG_LEVEL"]
+
+
+def test_a_port_that_is_taken_is_told_and_ends_with_2(home: SimHome, tmp_path: Path) -> None:
+    with closing(socket.socket()) as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        told = command(tmp_path, "run", HA_URL=home.url, HA_TOKEN=home.token, API_PORT=str(port))
+    sentence = f"API_HOST, API_PORT: can not listen on 127.0.0.1:{port}: another program uses it: set another API_PORT"
+    assert told == (2, f"ingestor: {sentence}\n")
+
+
+def test_a_database_of_a_newer_version_is_told_and_ends_with_2(home: SimHome, tmp_path: Path) -> None:
+    import sqlite3  # noqa: PLC0415  only here
+
+    with closing(sqlite3.connect(tmp_path / "events.sqlite3")) as newer:
+        newer.execute("PRAGMA user_version = 99")
+    settings = {"HA_URL": home.url, "HA_TOKEN": home.token, "DATA_DIR": str(tmp_path), "API_PORT": "0"}
+    code, said = command(tmp_path, "run", **settings)
+    assert (code, "Traceback" in said) == (2, False)
+    assert said.splitlines()[-1].startswith(f"ingestor: {tmp_path / 'events.sqlite3'} was written by a newer version")
+
+
+def test_a_second_run_on_the_same_data_is_refused(home: SimHome, tmp_path: Path) -> None:
+    service = Ingestor(tmp_path / "data", HA_URL=home.url, HA_TOKEN=home.token)
+    service.start()
+    try:
+        service.wait_connected()
+        settings = {"HA_URL": home.url, "HA_TOKEN": home.token, "DATA_DIR": str(service.directory), "API_PORT": "0"}
+        told = command(tmp_path, "run", **settings)
+        assert told == (2, f"ingestor: DATA_DIR: another run of the ingestor uses {service.directory}\n")
+        assert service.get("/health")["status"] == "healthy"
+    finally:
+        assert service.stop() == 0
+
+
+def test_a_wrong_token_is_one_sentence_and_unhealthy(home: SimHome, tmp_path: Path) -> None:
+    service = Ingestor(tmp_path / "data", HA_URL=home.url, HA_TOKEN="a-token-that-nobody-knows")  # noqa: S106  as it says
+    service.start()
+    try:
+        sentence = "Home Assistant refused HA_TOKEN: Invalid access token or password"
+        service.wait_for("it says why", problems__websocket_client=sentence)
+        assert service.get("/health")["status"] == "unhealthy"
+    finally:
+        assert service.stop() == 0
+    assert service.log.count("ConnectFailed") == 1
+    assert '"retry_seconds":900' in service.log
+    assert "Traceback" not in service.log
+
+
+def test_check_tells_in_one_table_what_works(home: SimHome, tmp_path: Path) -> None:
+    code, said = command(tmp_path, "check", HA_URL=home.url, HA_TOKEN=home.token, DATA_DIR=str(tmp_path / "data"))
+    found = table(said)
+    assert (code, list(found)) == (0, ["Home Assistant", "token", "database", "weather"])
+    assert all(works for works, _ in found.values())
+
+
+def test_check_gives_a_hint_for_each_failure(home: SimHome, tmp_path: Path) -> None:
+    dead = f"http://127.0.0.1:{free_port()}"
+    weather = {"WEATHER_API_KEY": "s3cret-weather", "WEATHER_BASE_URL": dead}
+    code, said = command(tmp_path, "check", HA_URL=home.url, HA_TOKEN="s3cret-token", DATA_DIR="/proc/no", **weather)  # noqa: S106  as it says
+    found = table(said)
+    assert (code, {name: works for name, (works, _) in found.items()}) == (
+        1,
+        {"Home Assistant": True, "token": False, "database": False, "weather": False},
+    )
+    assert "long-lived access token" in found["token"][1]
+    assert "DATA_DIR" in found["database"][1]
+    assert "s3cret" not in said
+    code, said = command(tmp_path, "check", HA_URL=dead, HA_TOKEN="t")  # noqa: S106  as it says
+    assert (code, table(said)["Home Assistant"][0], table(said)["token"][1].split(" | ")[0]) == (1, False, "not tried")
+
+
+def test_check_tries_influxdb_and_its_bucket(home: SimHome, tmp_path: Path) -> None:
+    with influxdb2() as double:
+        double.make_bucket("events")
+        settings = {"INFLUXDB_URL": double.url, "INFLUXDB_ORG": ORG, "INFLUXDB_BUCKET": "events"}
+        settings |= {"HA_URL": home.url, "HA_TOKEN": home.token}
+        results = [command(tmp_path, "check", INFLUXDB_TOKEN=token, **settings) for token in (ROOT, "nobody-s-token")]
+    found = [(code, table(said)["database"][0], table(said)["bucket"][0]) for code, said in results]
+    assert found == [(0, True, True), (1, True, False)]
+
+
+def test_a_home_that_is_away_is_tried_again_and_nothing_breaks(tmp_path: Path) -> None:
+    away = SimHome()
+    away.server.port = free_port()
+    service = Ingestor(tmp_path / "data", HA_URL=away.url, HA_TOKEN=away.token)
+    service.start()
+    try:
+        wait_until(lambda: service.log.count("ConnectFailed") >= 3, "it tries again", 15)
+        assert service.get("/health")["status"] == "unhealthy"
+        away.start()
+        service.wait_for("it connects by itself", connection_status__connected=True, problems={})
+    finally:
+        code = service.stop()
+        away.stop()
+    assert (code, "Traceback" in service.log) == (0, False)
+
+
+def test_a_signal_in_full_flow_stores_everything_received(tmp_path: Path) -> None:
+    flowing = SimHome()
+    flowing.start()
+    service = Ingestor(tmp_path / "data", HA_URL=flowing.url, HA_TOKEN=flowing.token)
+    service.start()
+    try:
+        service.wait_connected()
+        flowing.run(count=4000, rate=4000)
+        code = service.stop(signal.SIGTERM)
+        truth = expected(flowing.truth())
+    finally:
+        flowing.stop()
+    found = compare(truth, service.query("SELECT * FROM home_assistant_events"))
+    assert (code, found["missing"], found["extra"], found["doubled"], found["different"]) == (0, 0, 0, 0, 0)
+
+
+def test_what_the_database_never_took_waits_in_the_spool(home: SimHome, tmp_path: Path) -> None:
+    away = {"INFLUXDB_URL": "http://127.0.0.1:9", "INFLUXDB_TOKEN": "t", "INFLUXDB_ORG": "o"}
+    service = Ingestor(tmp_path / "data", HA_URL=home.url, HA_TOKEN=home.token, **away)
+    service.start()
+    service.wait_connected()
+    home.run(count=50, rate=1000)
+    assert service.stop() == 0
+    with closing(sqlite3.connect(tmp_path / "data" / "spool.sqlite3")) as connection:
+        assert connection.execute("SELECT sum(events) FROM batches").fetchone() == (50,)

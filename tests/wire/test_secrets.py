@@ -1,0 +1,61 @@
+"""No secret in a log, an error, a repr or an answer, whatever fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from ingestor.config import load
+from ingestor.homeassistant.endpoint import Endpoint
+from ingestor.settings import SettingsStore
+from ingestor.storage.database import Database
+from ingestor.storage.influxdb import InfluxDBStore
+from ingestor.tree import make_provider
+from metrics import facts
+from tests.actors.crashes import crash
+from tests.actors.trees import running
+from tests.servers.influxdb2.server import influxdb2
+
+SECRETS = {
+    "ha_token": "s3cret-token-of-home-assistant." + "x1" * 80,
+    "influxdb_token": "s3cret-token-of-influxdb",
+    "weather_api_key": "s3cret-key-of-the-weather",
+    "api_token": "s3cret-token-of-the-api",
+}
+PATHS = ("/health", "/metrics", "/api/health", "/api/stats", "/api/config", "/api/events/recent", "/openapi.json")
+
+
+async def test_a_service_in_which_everything_fails_tells_no_secret(tmp_path: Path) -> None:
+    known = {"authorization": f"Bearer {SECRETS['api_token']}"}
+    with influxdb2() as double:
+        refusing = {"influxdb_url": double.url, "influxdb_org": "home", "weather_base_url": double.url}
+        refusing |= {"weather_location": "52,5", "log_level": "debug"}
+        async with running(tmp_path, **refusing, **SECRETS) as tree:
+            await tree.heard.wait(facts.ConnectFailed, seconds=5)
+            await tree.heard.wait(facts.StoreFailed, seconds=5)
+            await tree.heard.wait(facts.WeatherFailed, seconds=5)
+            for actor in ("root/home:home/connection", "root/weather"):
+                await crash(actor)
+                await tree.until(lambda actor=actor: actor in tree.restarts())  # type: ignore[misc]  # bound by default
+            answers = [await tree.request("GET", path, headers=given) for given in ({}, known) for path in PATHS]
+            told = [answer.text for answer in answers] + [repr(fact) for fact in tree.heard.facts]
+            log = tree.log.getvalue()
+    assert "Traceback" in log or '"exception"' in log
+    assert "s3cret" not in log
+    assert [text for text in told if "s3cret" in text] == []
+
+
+def test_nothing_that_holds_a_secret_shows_it(tmp_path: Path) -> None:
+    settings = load(_env_file=None, ha_url="http://home.local", data_dir=tmp_path, **SECRETS)
+    state = Database(tmp_path / "state.sqlite3", ("state.sql",), 1)
+    holders = [
+        settings,
+        Endpoint(home="home", url=settings.ha_url, token=settings.current_token),
+        InfluxDBStore(url="http://db", token=SecretStr("s3cret"), org="o", bucket="b", retention_days=0),
+        make_provider(settings),
+        SettingsStore(settings, state, lambda _: None),
+        state,
+    ]
+    state.close_now()
+    assert [type(holder) for holder in holders if "s3cret" in f"{holder!r} {holder}"] == []
