@@ -22,7 +22,7 @@ RETRY_AFTER = "3"
 class Row:
     """One fault. `repeats` times in a row one service lives through it; `databases` are those it can happen with.
 
-    `most` bounds how often a very long one is repeated.
+    `most` bounds how often a very long one is repeated; `alone` it runs after all others, for it loads the home itself.
     """
 
     name: str
@@ -30,6 +30,8 @@ class Row:
     databases: tuple[str, ...] = INFLUXDB
     repeats: int = 5
     most: int = 10**6
+    alone: bool = False
+    recovers_within_seconds: float = 180
     needs: Needs = field(default_factory=Needs)
 
 
@@ -46,6 +48,15 @@ STORE = (
     Row(name="store: 401 in the middle, then repaired", act=store.refused_token, repeats=2),
     Row(name="store: 413", act=store.too_large),
     Row(name="store: its disk full", act=store.disk_full, repeats=2, needs=Needs(small_store=True)),
+    Row(
+        name="store: a backlog of a million",
+        act=store.backlog,
+        repeats=1,
+        most=1,
+        alone=True,
+        recovers_within_seconds=900,
+        needs=Needs(settings={"SPOOL_MAX_BYTES": str(2**31)}),
+    ),
 )
 CRASHES = tuple(
     Row(name=f"us: crash of {actor}{words}", act=own.crash(actor, store_away=away), databases=databases)

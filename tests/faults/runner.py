@@ -16,9 +16,6 @@ from tests.faults.outcome import Outcome, count
 from tests.faults.situation import Situation, situation
 from tests.servers.processes import wait_until
 
-RECOVERY_SECONDS = 180
-STOPS_WITHIN_NS = 10 * 10**9
-
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -54,12 +51,13 @@ def run(plan: Plan, home: Home, directory: Path, tell: Callable[[str], None]) ->
     load = Load(home, plan.rate, plan.seed)
     load.start()
     try:
-        with ThreadPoolExecutor(plan.together) as pool:
-            lives = [life for row in plan.rows for life in _lives(row, plan)]
-            lived = pool.map(lambda life: _lived(life, plan, home, load, directory, tell), lives)
-            outcomes = {life.name: Outcome(life.name) for life in lives}
-            for outcome in lived:
-                outcomes[outcome.name].add(outcome)
+        lives = [life for row in plan.rows for life in _lives(row, plan)]
+        outcomes = {life.name: Outcome(life.name) for life in lives}
+        for alone in (False, True):
+            with ThreadPoolExecutor(1 if alone else plan.together) as pool:
+                turn = [life for life in lives if life.row.alone == alone]
+                for outcome in pool.map(lambda life: _lived(life, plan, home, load, directory, tell), turn):
+                    outcomes[outcome.name].add(outcome)
     finally:
         load.stop()
     return list(outcomes.values())
@@ -85,7 +83,7 @@ def _lived(life: _Life, plan: Plan, home: Home, load: Load, directory: Path, tel
             try:
                 _live_through(life, around, outcome)
             finally:
-                _finish(around, load, outcome)
+                _finish(life, around, load, outcome)
     except Exception as error:  # noqa: BLE001  whatever it was, the row is broken, and the others go on
         outcome.broken.append(f"{own.name}: {type(error).__name__}: {error}")
     for broken in outcome.broken:
@@ -98,22 +96,22 @@ def _live_through(life: _Life, around: Situation, outcome: Outcome) -> None:
     for _ in range(life.times):
         around.wait(0.2, 3)
         life.row.act(around)
-        outcome.recoveries.append(_recovered(around))
+        outcome.recoveries.append(_recovered(life, around))
         outcome.times += 1
 
 
-def _recovered(around: Situation) -> float:
+def _recovered(life: _Life, around: Situation) -> float:
     """Return how long it takes until something newer than now is stored: the spool keeps the order."""
     ended_ns = time.time_ns()
-    wait_until(lambda: around.database.newest_ns() > ended_ns, "all is stored", RECOVERY_SECONDS)
+    wait_until(lambda: around.database.newest_ns() > ended_ns, "all is stored", life.row.recovers_within_seconds)
     return (time.time_ns() - ended_ns) / 1e9
 
 
-def _finish(around: Situation, load: Load, outcome: Outcome) -> None:
+def _finish(life: _Life, around: Situation, load: Load, outcome: Outcome) -> None:
     """Stop the service once all until now is stored, and count."""
     until_ns = time.time_ns()
     try:
-        _recovered(around)
+        _recovered(life, around)
     except AssertionError as error:
         outcome.broken.append(f"at the end of {outcome.name}: {error}")
     quarantined = around.quarantined()

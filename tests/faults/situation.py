@@ -51,6 +51,7 @@ class Situation:
 
     random: Random
     short: bool
+    home: Home
     service: CrashingIngestor
     link: Proxy
     database: Database
@@ -144,7 +145,7 @@ def situation(
         service.wait_connected(CONNECTED_SECONDS)
         wait_until(lambda: database.newest_ns() > 0, "the first event is stored", CONNECTED_SECONDS)
         yield Situation(
-            random=random, short=short, service=service, link=link, database=database, data_dir=data_dir,
+            random=random, short=short, home=home, service=service, link=link, database=database, data_dir=data_dir,
             store=store, front=front, disk=disk, clock=clock,
         )  # fmt: skip
 

@@ -14,6 +14,9 @@ from tests.servers.processes import wait_until
 
 OUTAGE_SECONDS = 120
 LARGEST_BODY_BYTES = 8192
+BACKLOG = 1_000_000
+BACKLOG_OF_THE_DOUBLE = 20_000  # which is no database for a million
+BACKLOG_RATE = 4000
 
 
 def _between(situation: Situation) -> tuple[InfluxDB, Proxy]:
@@ -37,6 +40,17 @@ def refusing(situation: Situation) -> None:
     _, front = _between(situation)
     front.refuse()
     situation.wait(5, 20)
+    front.accept()
+
+
+def backlog(situation: Situation) -> None:
+    """Refuse until a million changes wait."""
+    store, front = _between(situation)
+    front.refuse()
+    count = 2000 if situation.short else BACKLOG_OF_THE_DOUBLE if isinstance(store, DoubledInfluxDB) else BACKLOG
+    rate = 1000 if situation.short else BACKLOG_RATE
+    seed, patience_seconds = situation.random.randrange(2**31), 60 + 3 * count / rate
+    situation.home.run(count=count, rate=rate, seed=seed, wait_seconds=patience_seconds)
     front.accept()
 
 

@@ -47,9 +47,11 @@ class SimHome:
         self.stop()
         self.start()
 
-    def run(self, *, count: int, rate: float, burst: int = 0, bursts: int = 0, seed: int = 0) -> None:
+    def run(
+        self, *, count: int, rate: float, burst: int = 0, bursts: int = 0, seed: int = 0, wait_seconds: float = 0
+    ) -> None:
         """Make changes, of which `bursts` times `burst` in one turn of the loop; return when they are made."""
-        del seed
+        del seed, wait_seconds
 
         async def make() -> None:
             steady = count - burst * bursts
