@@ -65,6 +65,7 @@ CRASHES = tuple(
 )
 OURSELVES = (
     Row(name="us: SIGTERM in full flow", act=own.terminated, databases=BOTH),
+    Row(name="us: SIGTERM, store away", act=own.terminated_while_the_store_is_away),
     Row(name="us: disk full at the spool", act=own.disk_full, databases=BOTH, needs=Needs(small_data=True)),
     Row(name="us: clock steps by an hour", act=own.clock_steps, databases=BOTH, needs=Needs(clock=True)),
     Row(name="us: kill -9", act=own.killed, databases=BOTH),

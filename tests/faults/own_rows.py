@@ -48,6 +48,15 @@ def terminated(situation: Situation) -> None:
     situation.start()
 
 
+def terminated_while_the_store_is_away(situation: Situation) -> None:
+    """Let a backlog wait in the spool, and end the service in order; nobody calls that a failure."""
+    assert situation.front
+    situation.front.refuse()
+    situation.wait(2, 10)
+    terminated(situation)
+    situation.front.accept()
+
+
 def killed(situation: Situation) -> None:
     """Kill the service, and start it again."""
     situation.kill()
