@@ -16,6 +16,8 @@ from tests.faults.outcome import Outcome, count
 from tests.faults.situation import Situation, situation
 from tests.servers.processes import wait_until
 
+POLL_SECONDS = 0.25
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -103,7 +105,9 @@ def _live_through(life: _Life, around: Situation, outcome: Outcome) -> None:
 def _recovered(life: _Life, around: Situation) -> float:
     """Return how long it takes until something newer than now is stored: the spool keeps the order."""
     ended_ns = time.time_ns()
-    wait_until(lambda: around.database.newest_ns() > ended_ns, "all is stored", life.row.recovers_within_seconds)
+    wait_until(
+        lambda: around.database.newest_ns() > ended_ns, "all is stored", life.row.recovers_within_seconds, POLL_SECONDS
+    )
     return (time.time_ns() - ended_ns) / 1e9
 
 
