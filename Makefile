@@ -3,8 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_SECONDS ?= 0
+FAULTS ?=
+TIMES ?= 20
+SEED ?= $(shell date +%s)
+HA ?= real
+DATABASE ?= both
 
-.PHONY: install demo test lint dashboard diagram coverage-supervisors soak-supervisors bench-supervisors secrets clean
+.PHONY: install demo test faults lint dashboard diagram
+.PHONY: coverage-supervisors soak-supervisors bench-supervisors secrets clean
 
 install: $(VENV)/.installed
 demo: install
@@ -12,6 +18,10 @@ demo: install
 
 test: lint coverage-supervisors
 	$(BIN)/python -m pytest --ignore=tests/supervisors
+
+# What has been received is stored, whatever fails: make faults FAULTS="us: crash" TIMES=20 SEED=1 HA=simulated DATABASE=embedded
+faults: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.faults --rows "$(FAULTS)" --times $(TIMES) --seed $(SEED) --home $(HA) --database $(DATABASE)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -72,7 +72,7 @@ def compare(truth: dict[Key, Row], stored: Iterable[Row]) -> dict[str, int]:
         for key, row in by_key.items()
         if key in truth
         for name in truth[key]
-        if not _same(name, truth[key][name], row.get(name))
+        if not same(name, truth[key][name], row.get(name))
     ]
     found = {
         "changes": len(truth),
@@ -121,7 +121,8 @@ def _caused_by(_id: str, parent_id: str | None, user_id: str | None) -> str:
     return "user" if user_id else "automation" if parent_id else "device"
 
 
-def _same(name: str, true: Any, stored: Any) -> bool:
+def same(name: str, true: Any, stored: Any) -> bool:
+    """Return whether a stored value is the true one; numbers may differ by rounding."""
     if name == "attributes":
         return bool(true == (json.loads(stored) if stored is not None else None))
     if isinstance(true, float) and isinstance(stored, (int, float)):
