@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from tests.faults.committed import in_quarantine
 from tests.faults.load import Home, Load
 from tests.faults.matrix import Row
 from tests.faults.outcome import Outcome, count
@@ -87,9 +88,9 @@ def _lived(life: _Life, plan: Plan, home: Home, load: Load, directory: Path, tel
             finally:
                 _finish(life, around, load, outcome)
     except Exception as error:  # noqa: BLE001  whatever it was, the row is broken, and the others go on
-        outcome.broken.append(f"{own.name}: {type(error).__name__}: {error}")
-    for broken in outcome.broken:
-        tell(broken)
+        outcome.broken.append(f"{type(error).__name__}: {error}")
+    for sentence in outcome.broken + outcome.examples:
+        tell(f"{own.name}: {sentence}")
     tell(f"{own.name}: {dict(outcome.counts)} {[round(seconds, 1) for seconds in outcome.recoveries]}")
     return outcome
 
@@ -117,14 +118,18 @@ def _finish(life: _Life, around: Situation, load: Load, outcome: Outcome) -> Non
     try:
         _recovered(life, around)
     except AssertionError as error:
-        outcome.broken.append(f"at the end of {outcome.name}: {error}")
-    quarantined = around.quarantined()
+        outcome.broken.append(f"at the end: {error}")
     outcome.peak_mebibytes = around.service.peak_mebibytes
     code = around.service.stop()
     if code != 0:
         outcome.broken.append(f"exit code {code}")
     stored = [row for row in around.database.rows() if row["home"] == "home"]
     truth = load.truth(min(row["time"] for row in stored))
-    outcome.counts = count(
-        truth, stored, until_ns=until_ns, gaps=around.gaps, committed=around.committed, quarantined=quarantined
+    outcome.counts, outcome.examples = count(
+        truth,
+        stored,
+        until_ns=until_ns,
+        gaps=around.gaps,
+        committed=around.committed,
+        quarantined=in_quarantine(around.data_dir),
     )
