@@ -47,7 +47,7 @@ STORE = (
     Row(name="store: 422 for points of another type", act=store.conflicting, repeats=1, needs=Needs(conflict=True)),
     Row(name="store: 401 in the middle, then repaired", act=store.refused_token, repeats=2),
     Row(name="store: 413", act=store.too_large),
-    Row(name="store: its disk full", act=store.disk_full, repeats=2, needs=Needs(small_store=True)),
+    Row(name="store: its disk full", act=store.disk_full, repeats=1, needs=Needs(small_store=True)),
     Row(
         name="store: a backlog of a million",
         act=store.backlog,
