@@ -85,8 +85,9 @@ def _lived(life: _Life, plan: Plan, home: Home, load: Load, directory: Path, tel
         with held as around:
             try:
                 _live_through(life, around, outcome)
-            finally:
-                _finish(life, around, load, outcome)
+            except AssertionError as error:
+                outcome.broken.append(str(error))
+            _finish(life, around, load, outcome)
     except Exception as error:  # noqa: BLE001  whatever it was, the row is broken, and the others go on
         outcome.broken.append(f"{type(error).__name__}: {error}")
     for sentence in outcome.broken + outcome.examples:
@@ -115,13 +116,15 @@ def _recovered(life: _Life, around: Situation) -> float:
 def _finish(life: _Life, around: Situation, load: Load, outcome: Outcome) -> None:
     """Stop the service once all until now is stored, and count."""
     until_ns = time.time_ns()
+    if around.service.exit_code is not None:
+        around.service.start()
     try:
         _recovered(life, around)
     except AssertionError as error:
         outcome.broken.append(f"at the end: {error}")
     outcome.peak_mebibytes = around.service.peak_mebibytes
     code = around.service.stop()
-    if code != 0:
+    if code not in life.row.exit_codes:
         outcome.broken.append(f"exit code {code}")
     stored = [row for row in around.database.rows() if row["home"] == "home"]
     truth = load.truth(min(row["time"] for row in stored))
