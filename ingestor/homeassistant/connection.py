@@ -21,7 +21,7 @@ from supervisors import Outbox, Progress
 
 LOGIN_SECONDS = 30.0
 SILENCE_SECONDS = 9.0  # then a ping is sent; a second such silence means that the peer is dead: 27 s at the longest
-FAREWELL_SECONDS = 1.0
+FAREWELL_SECONDS = 2.0  # for what is on its way, and the pong behind it
 TOKEN_POLL_SECONDS = 5.0
 HELD_BYTES = 32 * 1024 * 1024  # of frames that the subscription has not taken; beyond it the socket is not read
 TOO_BIG = 1009  # the close code of RFC 6455 for an oversized message
