@@ -65,13 +65,15 @@ class Connection:
         self._taken = trio.Event()
         self._held_bytes = 0
         self._held_frames = 0
+        self._life: _Life | None = None
         task_status.started()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._forward)
             nursery.start_soon(self._give_up_opening)
             while not self._draining.is_set():
                 await self._wait_for_room()
-                await self._wait(await self._connect())
+                if not self._draining.is_set():
+                    await self._wait(await self._connect())
             nursery.cancel_scope.cancel()
         await self._outbox.flush()
         await self._outbox.aclose()
@@ -182,7 +184,7 @@ class Connection:
 
     async def _give_up_opening(self) -> None:
         await self._draining.wait()
-        if self._life.live_since is None:
+        if self._life is not None and self._life.live_since is None:
             self._life.opening.cancel()
 
     def _put(self, message: HomeMessage) -> None:

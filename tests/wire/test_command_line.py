@@ -16,6 +16,7 @@ import pytest
 
 from ingestor.config import SECRETS, Settings
 from tests.servers.influxdb2.server import ORG, ROOT, influxdb2
+from tests.servers.influxdb2.storage import Answer
 from tests.servers.ingestor import ROOT as SOURCES
 from tests.servers.ingestor import Ingestor
 from tests.servers.processes import free_port, wait_until
@@ -184,3 +185,35 @@ def test_what_the_database_never_took_waits_in_the_spool(home: SimHome, tmp_path
     assert service.stop() == 0
     with closing(sqlite3.connect(tmp_path / "data" / "spool.sqlite3")) as connection:
         assert connection.execute("SELECT sum(events) FROM batches").fetchone() == (50,)
+
+
+def test_a_full_spool_pauses_the_home_until_the_database_is_back(home: SimHome, tmp_path: Path) -> None:
+    with influxdb2() as double:
+        double.fault = lambda _: Answer(503, "unavailable", "later")
+        influxdb = {"INFLUXDB_URL": double.url, "INFLUXDB_TOKEN": ROOT, "INFLUXDB_ORG": ORG}
+        service = Ingestor(
+            tmp_path / "data", HA_URL=home.url, HA_TOKEN=home.token, SPOOL_MAX_BYTES=str(2**20), **influxdb
+        )
+        service.start()
+        service.wait_connected()
+        while not home_is_left_alone(service):
+            home.run(count=4000, rate=8000)
+        assert "SPOOL_MAX_BYTES" in service.get("/health")["problems"]["websocket_client"]
+        double.fault = None
+        service.wait_for("the home is back", seconds=60, connection_status__connected=True)
+        home.run(count=100, rate=1000)
+        wait_until(lambda: exposed(service, "ingestor_pending_events") == 0, "everything is written")
+        received = exposed(service, 'ingestor_events_received_total{home="home"}')
+        assert service.stop() == 0
+        [bucket] = double.buckets.values()
+        assert sum(measurement == "home_assistant_events" for measurement, _, _ in bucket.points) == received > 4000
+
+
+def exposed(service: Ingestor, sample: str) -> float:
+    [line] = [line for line in service.text("/metrics").splitlines() if line.startswith(f"{sample} ")]
+    return float(line.split()[-1])
+
+
+def home_is_left_alone(service: Ingestor) -> bool:
+    said = service.get("/health")["problems"].get("websocket_client", "")
+    return str(said).startswith("paused")
