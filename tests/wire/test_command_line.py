@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from ingestor.config import SECRETS, Settings
+from tests.servers.influxdb2.parser import parse
 from tests.servers.influxdb2.server import ORG, ROOT, influxdb2
 from tests.servers.influxdb2.storage import Answer
 from tests.servers.ingestor import ROOT as SOURCES
@@ -32,12 +34,12 @@ def home() -> Generator[SimHome]:
     started.stop()
 
 
-def command(directory: Path, name: str, **settings: str) -> tuple[int, str]:
+def command(directory: Path, *words: str, **settings: str) -> tuple[int, str]:
     """Run a command to its end; return its exit code and everything that it said."""
     clean = dict.fromkeys([*(n.upper() for n in Settings.model_fields), *(f"{n.upper()}_FILE" for n in SECRETS)], "")
     environment = clean | {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(SOURCES), "COLUMNS": "300", **settings}
     ran = subprocess.run(
-        [sys.executable, "-m", "ingestor", name],
+        [sys.executable, "-m", "ingestor", *words],
         cwd=directory,
         env=environment,
         capture_output=True,
@@ -217,3 +219,31 @@ def exposed(service: Ingestor, sample: str) -> float:
 def home_is_left_alone(service: Ingestor) -> bool:
     said = service.get("/health")["problems"].get("websocket_client", "")
     return str(said).startswith("paused")
+
+
+def test_what_the_database_refuses_is_listed_shown_replayed_and_dropped(home: SimHome, tmp_path: Path) -> None:
+    with influxdb2() as double:
+        bucket = double.make_bucket("home_assistant")
+        bucket.write(parse('home_assistant_events value="another program writes text here"', "ns"))
+        influxdb = {"INFLUXDB_URL": double.url, "INFLUXDB_TOKEN": ROOT, "INFLUXDB_ORG": ORG}
+        settings = {"HA_URL": home.url, "HA_TOKEN": home.token, "DATA_DIR": str(tmp_path / "data"), **influxdb}
+        service = Ingestor(tmp_path / "data", **settings)
+        service.start()
+        service.wait_connected()
+        home.run(count=60, rate=1000)
+        wait_until(lambda: exposed(service, "ingestor_quarantine_records") > 10, "numbers are refused")
+        wait_until(lambda: exposed(service, "ingestor_pending_events") == 0, "the others are stored")
+        _, listed = command(tmp_path, "quarantine", "list", **settings)
+        assert "field_conflict" in listed
+        code, shown = command(tmp_path, "quarantine", "show", "1", **settings)
+        assert (code, "does another program write it?" in json.loads(shown)["message"]) == (0, True)
+        assert command(tmp_path, "quarantine", "drop", "1", **settings) == (0, "dropped: 1\n")
+        bucket.points.clear()
+        bucket._kinds.clear()
+        code, said = command(tmp_path, "quarantine", "replay", "all", **settings)
+        replayed = int(said.removeprefix("replayed: "))
+        wait_until(lambda: len(bucket.points) == replayed > 10, "what was replayed is stored")
+        assert service.stop() == 0
+        assert command(tmp_path, "quarantine", "list", **settings) == (0, "the quarantine is empty\n")
+        code, said = command(tmp_path, "quarantine", "drop", "x", **settings)
+        assert (code, said) == (2, "ingestor: give ids as numbers, or `all`\n")
