@@ -36,8 +36,11 @@ class Salvaged(Struct, frozen=True, kw_only=True):
         return len(self.ids)
 
 
-def salvage(aside: Path, into: sqlite3.Connection) -> Salvaged:
-    """Copy every batch that is whole, and every watermark that can be read, into the new file."""
+def salvage(aside: Path, into: sqlite3.Connection, *, last_id: int) -> Salvaged:
+    """Copy every batch that is whole, and every watermark that can be read, into the new file.
+
+    Its next batch comes behind `last_id`: an id that is under way to the store is never given twice.
+    """
     saved: set[int] = set()
     heads: dict[int, int] = {}
     _lengthen(aside)
@@ -49,6 +52,8 @@ def salvage(aside: Path, into: sqlite3.Connection) -> Salvaged:
                 if _is_whole(row):
                     into.execute("INSERT INTO batches VALUES (?, ?, ?, ?, ?)", row)
                     saved.add(id_)
+        into.execute("DELETE FROM sqlite_sequence WHERE name = 'batches'")
+        into.execute("INSERT INTO sqlite_sequence VALUES ('batches', ?)", (max(last_id, *heads, 0),))
         for table, columns in (("captured", 5), ("watermarks", 4)):
             marks = ", ".join("?" * columns)
             rows = list(_readable(damaged, f"SELECT * FROM {table}"))

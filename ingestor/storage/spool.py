@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -159,7 +160,8 @@ class Spool:
 
     async def _salvage(self, damage: Damaged) -> None:
         known = bool(self._sizes)
-        found = await self._database.replace(salvage)
+        last_id = max(self._done, self._sizes[-1].id if self._sizes else 0)
+        found = await self._database.replace(partial(salvage, last_id=last_id))
         self._watermarks.forget()
         self._report(facts.SpoolDamaged(detail=f"{damage}; set aside as {found.aside.name}", batches=found.batches))
         lost = [size for size in self._sizes if size.id not in found.ids]

@@ -212,6 +212,19 @@ async def test_a_spool_that_is_damaged_while_it_is_used_counts_what_is_lost(tmp_
     ]
 
 
+async def test_a_lost_batch_s_id_is_not_given_again_while_the_writer_has_it(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        for number in range(3):
+            await spool.commit([event(number)])
+        spool._database.run_now(lambda c: c.execute("UPDATE batches SET body = x'00' WHERE id = 3"))
+        under_way = await spool.due(EVERYTHING, 0)
+        assert under_way == Batch(ids=(1, 2, 3), records=(event(0), event(1)))
+        await spool.commit([event(9)])
+        assert await spool.due(EVERYTHING, under_way.ids[-1]) == Batch(ids=(4,), records=(event(9),))
+        spool.acknowledge(under_way.ids)
+        assert await pending(spool) == [event(9)]
+
+
 def test_anyone_can_see_what_is_pending(tmp_path: Path) -> None:
     async def fill() -> None:
         async with opened(tmp_path) as spool:
