@@ -19,13 +19,14 @@ from ingestor.config import Settings
 from ingestor.enrichment.again import again
 from ingestor.enrichment.step import Enricher
 from ingestor.errors import ConfigError
+from ingestor.homeassistant.chain import Chain
 from ingestor.homeassistant.connection import Connection
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.reconnect import Reconnect
 from ingestor.homeassistant.selection import selection
 from ingestor.homeassistant.stream import Location, Stream
 from ingestor.homeassistant.subscription import Subscription
-from ingestor.messages import HomeMessage, Record
+from ingestor.messages import HomeMessage, Kept
 from ingestor.settings import LiveSettings, SettingsStore
 from ingestor.status import StatusBoard
 from ingestor.storage.batcher import Retry
@@ -136,7 +137,7 @@ class _Storage:
     """
 
     def __init__(self, settings: Settings, store: Store, state: Database, report: facts.Report, random: Random) -> None:
-        self.entrance, self._exit = trio.open_memory_channel[list[Record]](LISTS_IN_A_CHANNEL)
+        self.entrance, self._exit = trio.open_memory_channel[list[Kept]](LISTS_IN_A_CHANNEL)
         self.intake = Intake(Inbox(self._exit))
         embedded = store if isinstance(store, SQLiteStore) else None
         self.files = files = Files.of(settings, state, embedded, self.intake.valve, report)
@@ -150,7 +151,7 @@ class _Storage:
             "storage", stages, strategy=Strategy.REST_FOR_ONE, stop_order=StopOrder.START_ORDER
         )
 
-    def outbox(self) -> Outbox[Record]:
+    def outbox(self) -> Outbox[Kept]:
         """Return one more way in; the storage ends when all of them are closed."""
         return Outbox(self.entrance.clone())
 
@@ -183,8 +184,8 @@ class _Home:
         self.outbox = storage.outbox()
         connection = Connection(endpoint, Outbox(frames), asked, Reconnect(random), intake.valve, report)
         observation = (lambda: weather.current) if settings.weather_on_events else (lambda: None)
-        enricher = Enricher(name, observation, intake.last_series, with_attributes=settings.attributes == "json")
-        stream = Stream(name, enricher, selection(settings.include, settings.exclude))
+        enricher = Enricher(name, observation, intake.last_mark, with_attributes=settings.attributes == "json")
+        stream = Stream(name, enricher, selection(settings.include, settings.exclude), Chain(name, intake.marks))
         on_location = partial(_place_weather, weather)
         subscription = Subscription(stream, Inbox(received), self.outbox, commands, report, on_location)
         self.supervisor = Supervisor(

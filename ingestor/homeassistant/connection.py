@@ -54,6 +54,7 @@ class Connection:
         self._clock_ns = clock_ns
         self._draining = trio.Event()
         self._number = 0
+        self._away = "service_down", "the service did not run"  # why there is no session, as the ledger will say
 
     def drain(self) -> None:
         """Take in what Home Assistant has sent until now, then close the socket and end the stream."""
@@ -96,6 +97,8 @@ class Connection:
         error = life.error
         detail = str(error) if error else "; ".join(self._valve.reasons.values()) or "closed by us"
         home = self._endpoint.home
+        if life.streaming:
+            self._away = error.code if error else "paused", detail
         if life.live_since is not None:
             code = error.code if error else "shutdown" if self._draining.is_set() else "paused"
             self._report(facts.SessionClosed(home=home, session=self._number, code=code, detail=detail))
@@ -146,7 +149,13 @@ class Connection:
             life.streaming = True
             self._number += 1
             results = life.session.results
-            self._put(SessionStarted(session=self._number, at_ns=self._clock_ns(), results=results))
+            cause, detail = self._away
+            self._away = "crash", "the actor of the connection crashed"
+            self._put(
+                SessionStarted(
+                    session=self._number, at_ns=self._clock_ns(), results=results, cause=cause, detail=detail
+                )
+            )
 
     async def _ask(self, socket: WebSocketConnection, life: _Life) -> None:
         async for names in self._commands:
@@ -154,7 +163,7 @@ class Connection:
                 await self._send_command(name, socket, life)
 
     async def _send_command(self, name: str, socket: WebSocketConnection, life: _Life) -> None:
-        number, frame = life.session.command(SYNCHRONISING[name])
+        number, frame = life.session.command(SYNCHRONISING.get(name, "get_config"))  # the latter is a fence
         self._put(CommandSent(session=self._number, id=number, command=name))
         await socket.send_message(frame)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import trio
 
 from ingestor.homeassistant.stream import Location, Stream
-from ingestor.messages import HomeMessage, Record
+from ingestor.messages import HomeMessage, Kept
 from metrics import facts
 from supervisors import Inbox, Outbox, Progress
 
@@ -23,7 +23,7 @@ class Subscription:
         self,
         stream: Stream,
         inbox: Inbox[list[HomeMessage]],
-        outbox: Outbox[Record],
+        outbox: Outbox[Kept],
         commands: trio.MemorySendChannel[list[str]],
         report: facts.Report,
         on_location: Callable[[Location], None],
@@ -53,7 +53,7 @@ class Subscription:
     def _work(self, messages: list[HomeMessage]) -> None:
         """Take, hand over and commit, with no await between: either all of it happened, or none."""
         taken = self._stream.take(messages)
-        self._outbox.extend(taken.records)
+        self._outbox.extend([*taken.notes, *taken.records])  # one list is one transaction
         self._stream.accept()
         self._inbox.commit()
         self.progress.report()

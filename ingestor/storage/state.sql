@@ -1,6 +1,6 @@
 -- What the ingestor must remember beside the events: changed settings, and what could not be stored.
-CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE quarantine (
+CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS quarantine (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at_ns INTEGER NOT NULL,  -- when it was set aside
     home TEXT, entity_id TEXT, time_ns INTEGER,  -- of the event, where it could be read

@@ -7,17 +7,8 @@ import zlib
 from collections.abc import Iterable
 
 import msgspec
-from msgspec import Struct
 
-from ingestor.messages import Event, Record, Series
-
-
-class Watermark(Struct, frozen=True, kw_only=True):
-    """An entity's last captured event: its time (see `Event.time_ns`), its tags, and whether it was a removal."""
-
-    at_ns: int
-    removed: bool
-    series: Series
+from ingestor.messages import Event, Record, Series, Watermark
 
 
 class Watermarks:

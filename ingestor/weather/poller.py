@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 
 from ingestor.errors import IngestorError
-from ingestor.messages import Record, WeatherObservation
+from ingestor.messages import Kept, WeatherObservation
 from ingestor.weather.breaker import Breaker, BreakerState
 from ingestor.weather.providers import Provider
 from metrics import facts
@@ -58,7 +58,7 @@ class WeatherPoller:
         self,
         weather: Weather,
         provider: Provider | None,
-        outbox: Outbox[Record],
+        outbox: Outbox[Kept],
         breaker: Breaker,
         report: facts.Report,
     ) -> None:
