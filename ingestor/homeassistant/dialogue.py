@@ -17,7 +17,7 @@ class Dialogue:
         self._greeted = False
         self._last_id = 0
 
-    def log_in(self, message: wire.Message) -> str | None:
+    def log_in(self, message: wire.Reply) -> str | None:
         """Return the frame to answer a message of the login with; none when we are in.
 
         Raises `CredentialsRefused` when Home Assistant refuses the token, `RemoteProtocolError` when what speaks there

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import trio
 
+from ingestor.homeassistant.fence import Fence
 from ingestor.homeassistant.stream import Location, Stream
 from ingestor.messages import HomeMessage, Kept
 from metrics import facts
@@ -16,7 +17,7 @@ class Subscription:
     """Works a home's messages off. The stream, the inbox and the outbox outlive a run: a crash repeats what was held.
 
     `commands` takes the names of answers that became stale, for the connection to ask for; `on_location` hears where
-    the home is.
+    the home is, `fence` what a refill waits for.
     """
 
     def __init__(
@@ -27,6 +28,7 @@ class Subscription:
         commands: trio.MemorySendChannel[list[str]],
         report: facts.Report,
         on_location: Callable[[Location], None],
+        fence: Fence | None = None,
     ) -> None:
         self.progress = Progress()
         self._stream = stream
@@ -35,6 +37,7 @@ class Subscription:
         self._commands = commands
         self._report = report
         self._on_location = on_location
+        self._fence = fence
         self._stale: set[str] = set()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -59,6 +62,8 @@ class Subscription:
         self.progress.report()
         for fact in taken.reports:
             self._report(fact)
+        if self._fence:
+            self._fence.tell(taken.passed, taken.notes)
         if taken.location:
             self._on_location(taken.location)
         self._stale |= taken.stale

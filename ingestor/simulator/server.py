@@ -43,7 +43,7 @@ class SimulatedServer:
     @property
     def clients(self) -> int:
         """How many clients have subscribed."""
-        return sum(bool(client.session.subscriptions) for client in self._clients)
+        return sum("state_changed" in client.session.subscriptions.values() for client in self._clients)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until `stop` or cancelled; once started again it takes the same port."""

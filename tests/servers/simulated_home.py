@@ -20,7 +20,7 @@ class SimHome:
     token = TOKEN
 
     def __init__(self, **options: Any) -> None:
-        self.server = SimulatedServer(SimulatedHome(**options), token=TOKEN, remember=True)
+        self.server = SimulatedServer(SimulatedHome(zones=1, recorded=500_000, **options), token=TOKEN, remember=True)
         self._started = threading.Event()
         self._thread: threading.Thread | None = None
 
