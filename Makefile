@@ -3,15 +3,25 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_SECONDS ?= 0
+FAULTS ?=
+TIMES ?= 20
+SEED ?= $(shell date +%s)
+HA ?= real
+DATABASE ?= both
 
-.PHONY: install demo test lint dashboard secrets clean
+.PHONY: install demo test faults lint dashboard diagram
+.PHONY: coverage-supervisors soak-supervisors bench-supervisors secrets clean
 
 install: $(VENV)/.installed
 demo: install
 	DEMO_SECONDS=$(DEMO_SECONDS) $(BIN)/ingestor demo
 
-test: lint
-	$(BIN)/python -m pytest
+test: lint coverage-supervisors
+	$(BIN)/python -m pytest --ignore=tests/supervisors
+
+# What has been received is stored, whatever fails: make faults FAULTS="us: crash" TIMES=20 SEED=1 HA=simulated DATABASE=embedded
+faults: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.faults --rows "$(FAULTS)" --times $(TIMES) --seed $(SEED) --home $(HA) --database $(DATABASE)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -35,6 +45,20 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 dashboard: $(VENV)/.installed-dev
 	$(BIN)/python -m grafana
 	$(BIN)/python -m metrics
+
+# The tree in docs/supervisors.md, from its specs.
+diagram: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.documentation.supervisors_tree
+
+# Its own tests cover every branch of the package.
+coverage-supervisors: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest tests/supervisors --cov=supervisors --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
+
+soak-supervisors: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.supervisors.soak 100000
+
+bench-supervisors: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.bench.supervision
 
 # What compose.yaml wants: random secrets, and an empty file for your Home Assistant token.
 secrets:

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ingestor import config, service
-from ingestor.check import check
 from ingestor.commands import quarantine
+from ingestor.commands.check import check
 from ingestor.config import SECRETS, Settings
 from ingestor.errors import ConfigError
 from ingestor.service import Exit
@@ -66,7 +66,7 @@ def _check(settings: Settings) -> Exit:
 
 
 def _demo() -> Exit:
-    from ingestor.demo import demo  # noqa: PLC0415  the simulated home is no part of a run
+    from ingestor.commands.demo import demo  # noqa: PLC0415  the simulated home is no part of a run
 
     seconds = float(os.environ.get("DEMO_SECONDS") or 0)
     return trio.run(demo, seconds or float("inf"), _configure_log)

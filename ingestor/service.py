@@ -105,5 +105,5 @@ async def _obey(signals: object, service: Service, everything: trio.CancelScope)
             return
         first = False
         service.report(facts.ServiceStopping(cause=signal.Signals(number).name))
-        service.root.stop()
+        service.stop()
         everything.deadline = trio.current_time() + SHUTDOWN_SECONDS

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import trio
 
@@ -30,7 +30,7 @@ from ingestor.homeassistant.refill import Refill, Refilling
 from ingestor.homeassistant.selection import selection
 from ingestor.homeassistant.stream import Location, Stream
 from ingestor.homeassistant.subscription import Subscription
-from ingestor.messages import HomeMessage, Kept
+from ingestor.messages import Frame, HomeMessage, Kept
 from ingestor.settings import LiveSettings, SettingsStore
 from ingestor.status import StatusBoard
 from ingestor.storage.batcher import Retry
@@ -58,6 +58,7 @@ from supervisors import (
     Inbox,
     Outbox,
     Progress,
+    Restart,
     Start,
     StopOrder,
     Strategy,
@@ -70,6 +71,8 @@ COMMANDS_IN_A_CHANNEL = 16
 STATE_FILE = "state.sqlite3"
 STATE_FORMAT = 1
 FATAL = (ConfigError,)
+
+T = TypeVar("T")
 
 
 class _Closable(Protocol):
@@ -87,10 +90,6 @@ class _Actor(Protocol):
         """Live."""
 
 
-def _until_the_stream_ends() -> None:
-    """Let a stage finish by itself: what ends it is the end of the channel before it."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """The whole, ready to run."""
@@ -103,6 +102,12 @@ class Service:
     report: facts.Report
     unwritten: Callable[[], int]
     files: tuple[_Closable, ...]
+    leaving: trio.Event
+
+    def stop(self) -> None:
+        """Begin the drain."""
+        self.leaving.set()
+        self.root.stop()
 
     async def aclose(self) -> None:
         """Close every file and connection; to be called when nothing runs any more."""
@@ -149,19 +154,29 @@ class _Storage:
     With the embedded database that is the spool, and the writer only empties one that an InfluxDB left behind.
     """
 
-    def __init__(self, settings: Settings, store: Store, state: Database, report: facts.Report, random: Random) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        state: Database,
+        leaving: trio.Event,
+        report: facts.Report,
+        random: Random,
+    ) -> None:
         self.entrance, self._exit = trio.open_memory_channel[list[Kept]](LISTS_IN_A_CHANNEL)
+        self._ways_in: list[Outbox[Kept]] = []
+        self._leaving = leaving
         self.intake = Intake(Inbox(self._exit))
         embedded = store if isinstance(store, SQLiteStore) else None
         self.files = files = Files.of(settings, state, embedded, self.intake.valve, report)
         self.ledger = Ledger(state, report)
         self.keeper = LedgerKeeper(files.notebook, self.ledger, self.intake, report)
         committer = Committer(self.intake, files.journal, CommitLimits(seconds=settings.commit_seconds), report)
-        stages = [_stage("spool", committer, 3.0, _until_the_stream_ends)]
+        stages = [_piped("spool", committer, 3.0, self._end_the_stream)]
         if embedded is None or files.spool.exists:
             limits = BatchLimits(maximum_events=settings.batch_max_events, maximum_seconds=settings.batch_max_seconds)
             writer = Writer(files.spool, store, files.delivery, self.intake, limits, Retry(random), report)
-            stages.append(_stage("writer", writer, 5.0, _until_the_stream_ends))
+            stages.append(_piped("writer", writer, 5.0, self._end_the_intake))
         self.supervisor = Supervisor(
             "storage", stages, strategy=Strategy.REST_FOR_ONE, stop_order=StopOrder.START_ORDER
         )
@@ -173,16 +188,23 @@ class _Storage:
 
     def outbox(self) -> Outbox[Kept]:
         """Return one more way in; the storage ends when all of them are closed."""
-        return Outbox(self.entrance.clone())
+        self._ways_in.append(Outbox(self.entrance.clone()))
+        return self._ways_in[-1]
 
     def unwritten(self) -> int:
         """Return how many records were not captured; to be asked when nothing runs any more."""
-        waiting = sum(map(len, self.intake.inbox.held))
-        while True:
-            try:
-                waiting += len(self._exit.receive_nowait())
-            except (trio.WouldBlock, trio.EndOfChannel):
-                return waiting
+        lists = [*self.intake.inbox.held, *_left(self._exit)]
+        return sum(map(len, lists)) + sum(map(len, self._ways_in))
+
+    def _end_the_stream(self) -> None:
+        """Close what a stage that was down at the end could not close; all who send have ended by now."""
+        if self._leaving.is_set():
+            for way in self._ways_in:
+                way.close()
+
+    def _end_the_intake(self) -> None:
+        if self._leaving.is_set():
+            self.intake.ended.set()
 
 
 class _Home:
@@ -193,22 +215,23 @@ class _Home:
         settings: Settings,
         weather: Weather,
         storage: _Storage,
+        leaving: trio.Event,
         report: facts.Report,
         random: Random,
     ) -> None:
         name = settings.home_name
-        frames, received = trio.open_memory_channel[list[HomeMessage]](LISTS_IN_A_CHANNEL)
+        frames, self._received = trio.open_memory_channel[list[HomeMessage]](LISTS_IN_A_CHANNEL)
+        self._frames, self._inbox, self._leaving = Outbox(frames), Inbox(self._received), leaving
         commands, asked = trio.open_memory_channel[list[str]](COMMANDS_IN_A_CHANNEL)
         endpoint = Endpoint(home=name, url=settings.ha_url, token=settings.current_token, ca_file=settings.ha_ca_file)
         intake = storage.intake
-        self.outbox = storage.outbox()
-        connection = Connection(endpoint, Outbox(frames), asked, Reconnect(random), intake.valve, report)
+        connection = Connection(endpoint, self._frames, asked, Reconnect(random), intake.valve, report)
         observation = (lambda: weather.current) if settings.weather_on_events else (lambda: None)
         enricher = Enricher(name, observation, intake.last_mark, with_attributes=settings.attributes == "json")
         stream = Stream(name, enricher, selection(settings.include, settings.exclude), Chain(name, intake.marks))
         on_location = partial(_place_weather, weather)
         fence = Fence(commands.clone())
-        subscription = Subscription(stream, Inbox(received), self.outbox, commands, report, on_location, fence)
+        subscription = Subscription(stream, self._inbox, storage.outbox(), commands, report, on_location, fence)
         refilling = Refilling(
             endpoint=endpoint,
             ledger=storage.ledger,
@@ -225,7 +248,7 @@ class _Home:
             f"home:{name}",
             [
                 _stage("connection", connection, 3.0, connection.drain),
-                _stage("subscription", subscription, 3.0, _until_the_stream_ends),
+                _piped("subscription", subscription, 3.0, self._end_the_stream),
                 _stage("refill", refill, 1.0, None),
             ],
             strategy=Strategy.REST_FOR_ONE,
@@ -235,6 +258,16 @@ class _Home:
     def children(self) -> tuple[ChildSnapshot | SupervisorSnapshot, ...]:
         """Picture the actors of this home."""
         return self.supervisor.snapshot().children
+
+    def undecoded(self) -> int:
+        """Return how many state changes were received and not decoded; to be asked when nothing runs any more."""
+        waiting = [message for messages in (*self._inbox.held, *_left(self._received)) for message in messages]
+        texts = [message.text for message in (*waiting, *self._frames.items) if isinstance(message, Frame)]
+        return sum(text.count('"state_changed"') for text in texts)
+
+    def _end_the_stream(self) -> None:
+        if self._leaving.is_set():
+            self._frames.close()
 
 
 @asynccontextmanager
@@ -263,13 +296,14 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
     store = make_store(settings, live.current)
     weather = Weather(live.current.weather_location, live.current.weather_cache_minutes)
     live.listen(lambda now: weather.configure(now.weather_location, now.weather_cache_minutes))
-    storage = _Storage(settings, store, state, report, random)
+    leaving = trio.Event()
+    storage = _Storage(settings, store, state, leaving, report, random)
     observations = storage.outbox()
     provider = make_provider(settings)
     if provider is None:
         status.weather_problem = None  # what is off is not ill
     poller = WeatherPoller(weather, provider, observations, Breaker(), report)
-    home = _Home(settings, weather, storage, report, random)
+    home = _Home(settings, weather, storage, leaving, report, random)
     storage.entrance.close()
     ports = Ports(
         settings=settings,
@@ -279,6 +313,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         store=store,
         metrics=prometheus.render,
         quarantine=QuarantineDesk(quarantine=storage.files.quarantine, replay=storage.files.replay),
+        ledger=storage.ledger,
         enriching=lambda: any(child.id == "subscription" and child.state == "up" for child in home.children()),
     )
     api = ApiServer(partial(application, ports), settings.api_host, settings.api_port)
@@ -300,7 +335,8 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         status=status,
         weather=weather,
         report=report,
-        unwritten=lambda: storage.unwritten() + len(observations) + len(home.outbox),
+        unwritten=lambda: storage.unwritten() + home.undecoded(),
+        leaving=leaving,
         files=(store, storage.files.spool, storage.files.state),
     )
 
@@ -340,6 +376,19 @@ def _stage(id_: str, actor: _Actor, shutdown_timeout_seconds: float, drain: Call
         fatal=FATAL,
         progress=actor.progress,
     )
+
+
+def _piped(id_: str, actor: _Actor, shutdown_timeout_seconds: float, drain: Callable[[], None]) -> ChildSpec:
+    """Return the spec of a stage that ends by itself with its stream, and whose inbox repeats what it held."""
+    spec = _stage(id_, actor, shutdown_timeout_seconds, drain)
+    return replace(spec, restart=Restart.TRANSIENT, drain_to_restart=False)
+
+
+def _left(channel: trio.MemoryReceiveChannel[T]) -> Iterator[T]:
+    """Yield what still lies in a channel that nobody uses any more."""
+    with suppress(trio.WouldBlock, trio.EndOfChannel):
+        while True:
+            yield channel.receive_nowait()
 
 
 def _place_weather(weather: Weather, found: Location) -> None:

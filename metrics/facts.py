@@ -80,18 +80,20 @@ class LinksChecked(Struct, frozen=True, kw_only=True):
 
 
 class GapsNoted(Struct, frozen=True, kw_only=True):
-    """The ledger took a gap in, or more of one; `cause` as in the ledger."""
+    """The ledger took in gaps with this cause, or more of those it had: `new` were not there before."""
 
     home: str
     cause: str
+    new: int
     entities: int
 
 
-class EventsRefilled(Struct, frozen=True, kw_only=True):
-    """Changes that were missed came out of Home Assistant's recorder and are captured."""
+class IntervalsSettled(Struct, frozen=True, kw_only=True):
+    """The recorder was asked: `refilled` changes were captured, `listed` times of an entity are incomplete for good."""
 
     home: str
-    events: int
+    refilled: int
+    listed: int
 
 
 class GapSettled(Struct, frozen=True, kw_only=True):
@@ -278,7 +280,7 @@ ServiceEvent: TypeAlias = (
     | ConnectFailed
     | LinksChecked
     | GapsNoted
-    | EventsRefilled
+    | IntervalsSettled
     | GapSettled
     | GapsHeld
     | RefillFailed

@@ -3,6 +3,7 @@
 Nothing in here knows what it supervises. Start with `Supervisor` and `ChildSpec`.
 """
 
+from supervisors.child import StartTimeout
 from supervisors.events import (
     ChildFailed,
     ChildRestarting,
@@ -16,9 +17,10 @@ from supervisors.events import (
     SupervisorStateChanged,
 )
 from supervisors.inbox import Inbox, Outbox
-from supervisors.machine import IntensityExceeded, StartTimeout
-from supervisors.snapshot import ChildSnapshot, SupervisorSnapshot, render
-from supervisors.specs import Backoff, ChildSpec, Intensity, Progress, Restart, SpecError, Start, StopOrder, Strategy
+from supervisors.machine import IntensityExceeded
+from supervisors.progress import Progress
+from supervisors.snapshot import ChildSnapshot, SupervisorSnapshot, outline, render
+from supervisors.specs import Backoff, ChildSpec, Intensity, Restart, SpecError, Start, StopOrder, Strategy
 from supervisors.supervisor import Supervisor
 
 __all__ = [
@@ -48,5 +50,6 @@ __all__ = [
     "SupervisorGaveUp",
     "SupervisorSnapshot",
     "SupervisorStateChanged",
+    "outline",
     "render",
 ]

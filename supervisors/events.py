@@ -24,7 +24,7 @@ class ChildStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildFailed:
-    """A child crashed, or did not start in time."""
+    """A child crashed, did not start in time, or its drain raised."""
 
     path: Path
     error: BaseException

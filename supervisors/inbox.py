@@ -2,12 +2,15 @@
 
 A stage peeks at the inbox, works without an await, appends to the outbox and commits, and only then flushes:
 
-    batch = await inbox.peek()
-    outbox.extend(work(batch))
-    inbox.commit()
-    await outbox.flush()
+    await outbox.flush()  # what a predecessor left
+    while True:
+        batch = await inbox.peek()
+        outbox.extend(work(batch))
+        inbox.commit()
+        await outbox.flush()
 
-A crash before `commit` repeats the work; one after it repeats only the flush.
+A crash before `commit` repeats the work; one after it repeats only the flush. Trio sends and receives either wholly or,
+when cancelled, not at all; so nothing is lost, nothing doubled, and the order kept. One stage at a time owns an end.
 """
 
 from __future__ import annotations
@@ -64,6 +67,11 @@ class Outbox(Generic[T]):
         """Return how many items wait to be sent."""
         return len(self._items)
 
+    @property
+    def items(self) -> list[T]:
+        """What waits to be sent."""
+        return list(self._items)
+
     def append(self, item: T) -> None:
         """Hold an item for the next flush."""
         self._items.append(item)
@@ -75,10 +83,21 @@ class Outbox(Generic[T]):
     async def flush(self) -> None:
         """Send everything that is held, as one list; after a cancellation it is still held, or it was sent."""
         async with self._sending:
+            items = list(self._items)
+            if not items:
+                return
+            await self._channel.send(items)
+            del self._items[: len(items)]
+
+    def close(self) -> None:
+        """Close the channel's end in place of a stage that will not; send what it left, where there is room."""
+        try:
             if self._items:
-                items = list(self._items)
-                await self._channel.send(items)
-                del self._items[: len(items)]
+                self._channel.send_nowait(list(self._items))
+                self._items.clear()
+        except (trio.WouldBlock, trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # it stays held, and its owner can tell
+        self._channel.close()
 
     async def aclose(self) -> None:
         """Close the channel's end: its receiver sees the end of the stream."""

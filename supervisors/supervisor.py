@@ -3,39 +3,54 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from random import Random
 
 import trio
 
 from supervisors import events
-from supervisors.machine import (
-    STUCK_SECONDS,
+from supervisors.actions import (
     Action,
     CancelChild,
     DrainChild,
-    Machine,
+    Report,
     ReportFailed,
+    ReportGaveUp,
+    ReportRestarting,
+    ReportStarted,
+    ReportState,
     ReportStopped,
     ReportStuck,
-    RestartPlanned,
     StartChild,
 )
+from supervisors.announcer import Announcer
+from supervisors.child import Child
+from supervisors.life import Life
+from supervisors.machine import STUCK_SECONDS, Machine
+from supervisors.mailbox import Mailbox
 from supervisors.snapshot import ChildSnapshot, SupervisorSnapshot
-from supervisors.specs import ChildSpec, Intensity, Restart, SpecError, StopOrder, Strategy, check
+from supervisors.specs import (
+    Backoff,
+    ChildSpec,
+    Intensity,
+    Restart,
+    Rules,
+    SpecError,
+    StopOrder,
+    Strategy,
+    check,
+    check_all,
+)
 
 _log = logging.getLogger(__name__)
-
-Input = Callable[[float], list[Action]]
-"""What the mailbox brings: something that happened, to be told to the machine with the time."""
 
 
 class Supervisor:
     """Keeps its children running, as their specs and its strategy say.
 
-    `run` may itself be a child of another supervisor: see `as_child`. It returns after an orderly stop. It raises the
-    fatal exception of a child unwrapped, or `IntensityExceeded`. When `run` is cancelled, so are all children at once.
+    `run` may itself be a child of another supervisor: see `as_child`. An observer hears of everything below, up to the
+    next supervisor with an observer of its own. Raises `SpecError` for what can not work, before anything starts.
     """
 
     def __init__(
@@ -51,22 +66,18 @@ class Supervisor:
     ) -> None:
         self.id = id
         self.path: events.Path = (id,)
-        self.observer_failures = 0
+        self.rules = Rules(strategy=strategy, intensity=intensity or Intensity(), stop_order=stop_order)
         self._specs = list(children)
-        self._strategy = strategy
-        self._intensity = intensity or Intensity()
-        self._stop_order = stop_order
         self._observer = observer
+        self._announcer = Announcer(observer)
         self._random = rng or Random()  # noqa: S311  jitter
-        self._mourned: set[type[BaseException]] = set()
         self._state = "stopped"
+        self._running_since = 0.0
         self._stop_wanted = False
-        self._machine = Machine(id, strategy, self._intensity, stop_order, self._random)
-        if len({spec.id for spec in children}) != len(children):
-            raise SpecError(f"{id}: two children share an id")
-        for spec in children:
-            check(spec, self._intensity)
-        self._adopt((), observer)
+        check_all(id, self._specs, self.rules.intensity)
+        self._machine = self._fresh_machine()
+        self._mailbox = Mailbox()
+        self._adopt(self._specs)
 
     def as_child(
         self,
@@ -74,9 +85,14 @@ class Supervisor:
         restart: Restart = Restart.PERMANENT,
         start_timeout_seconds: float = 60.0,
         shutdown_timeout_seconds: float = 30.0,
-        fatal: tuple[type[Exception], ...] = (),
+        fatal: tuple[type[Exception], ...] | None = None,
+        backoff: Backoff | None = None,
     ) -> ChildSpec:
-        """Return the spec that puts this supervisor under another."""
+        """Return the spec that puts this supervisor under another.
+
+        What is fatal to one of its children is fatal to the parent too, unless `fatal` says otherwise.
+        """
+        inherited = tuple(kind for spec in self._specs for kind in spec.fatal)
         return ChildSpec(
             id=self.id,
             start=self.run,
@@ -84,193 +100,193 @@ class Supervisor:
             start_timeout_seconds=start_timeout_seconds,
             shutdown_timeout_seconds=shutdown_timeout_seconds,
             drain=self.stop,
-            fatal=fatal,
+            fatal=inherited if fatal is None else fatal,
+            backoff=backoff or Backoff(),
             supervisor=self,
         )
 
     def stop(self) -> None:
-        """Ask for an orderly stop; `run` returns once every child has ended. More than once does no harm."""
+        """Ask for an orderly stop; `run` returns once every child has ended. More than once does no harm.
+
+        Before `run` it makes the next `run` return at once, with nothing started.
+        """
         self._stop_wanted = True
-        if self._state in {"starting", "running"}:
-            self._mail.send_nowait(self._begin_stop)
+        if self._state != "stopped":
+            self._machine.stop()
+            self._mailbox.wake()
 
     def add_child(self, spec: ChildSpec) -> None:
-        """Start one more child under one_for_one; it appears in `children` with the next turn of the supervisor.
+        """Start one more child, under one_for_one; it belongs to the next runs too, unless it is temporary.
 
-        A temporary one lives in this run only.
+        Raises `SpecError` when it can not work, when its id is taken (by a removed child that has not ended yet, too),
+        and for a temporary child while nothing runs.
         """
-        if self._strategy is not Strategy.ONE_FOR_ONE:
-            raise SpecError(f"{self.id}: children come and go only under one_for_one")
-        if spec.id in self.children():
+        self._must_be_one_for_one()
+        if spec.id in self._machine.children:
             raise SpecError(f"{self.id}: there is a child {spec.id} already")
-        check(spec, self._intensity)
-        self._adopt_child(spec)
+        if spec.restart is Restart.TEMPORARY and self._state == "stopped":
+            raise SpecError(f"{self.id}: {spec.id} is temporary, and nothing runs that it could join")
+        check(spec, self.rules.intensity)
+        self._adopt([spec])
         if spec.restart is not Restart.TEMPORARY:
             self._specs.append(spec)
-        if self._state in {"starting", "running"}:
-            self._mail.send_nowait(lambda now: self._machine.add(spec, now))
+        self._machine.add(spec)
+        self._mailbox.wake()
 
     def remove_child(self, id: str) -> None:  # noqa: A002  the word of the specs
-        """Stop a child and forget it."""
-        if id not in self.children():
+        """Stop a child and forget it, under one_for_one; it is among `children` until it has ended."""
+        self._must_be_one_for_one()
+        if id not in self._machine.children:
             raise SpecError(f"{self.id}: there is no child {id}")
         self._specs = [spec for spec in self._specs if spec.id != id]
-        if self._state in {"starting", "running"}:
-            self._mail.send_nowait(lambda now: self._machine.remove(id, now) if id in self._machine.children else [])
+        self._machine.remove(id)
+        self._mailbox.wake()
 
     def children(self) -> list[str]:
         """Return the ids of the children in the order of their start."""
-        return list(self._machine.children) if self._machine.children else [spec.id for spec in self._specs]
+        return list(self._machine.children)
+
+    def specs(self) -> list[ChildSpec]:
+        """Return the specs of the children in the order of their start."""
+        return [child.spec for child in self._machine.children.values()]
 
     def snapshot(self) -> SupervisorSnapshot:
         """Return the tree below, as it is now. To be called inside `trio.run`."""
         now = trio.current_time()
-        known = self._machine.children
         return SupervisorSnapshot(
             id=self.id,
             state=self._state,
-            strategy=self._strategy.value,
-            restarts=sum(child.restarts for child in known.values()),
+            strategy=self.rules.strategy.value,
+            restarts=0,
+            uptime_seconds=now - self._running_since if self._state == "running" else None,
+            last_error=None,
             observer_failures=self.observer_failures,
-            children=tuple(
-                child.spec.supervisor.snapshot() if child.spec.supervisor else ChildSnapshot.of(child, now)
-                for child in known.values()
-            ),
+            children=tuple(_picture(child, now) for child in self._machine.children.values()),
         )
 
+    @property
+    def observer_failures(self) -> int:
+        """How often the observer raised, also on events of other supervisors that it observes."""
+        return self._announcer.failures
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Start the children in order, call `started()` when each is ready, and supervise until stopped."""
-        self._machine = Machine(self.id, self._strategy, self._intensity, self._stop_order, self._random)
-        self._mail, mailbox = trio.open_memory_channel[Input](math.inf)
-        self._scopes: dict[str, trio.CancelScope] = {}
-        self._set_state("starting")
-        announced = False
+        """Start the children in order, call `started()` when each is ready, and supervise until stopped.
+
+        Returns after an orderly stop; if that came first, without having called `started()`. Raises the fatal exception
+        of a child unwrapped, or `IntensityExceeded`, when every child has ended; what is no `Exception` comes through
+        as Trio's nurseries bring it. When it is cancelled, so are all children at once; what they raise then is
+        reported to the observer. May be called again after it ended. Raises `RuntimeError` when called before that,
+        and when a child raises a `trio.Cancelled` that it kept from elsewhere: Trio then cancels its siblings too.
+        """
+        self._begin()
+        ended = False
         try:
             async with trio.open_nursery() as self._nursery:
-                for spec in self._specs:
-                    self._act(self._machine.add(spec, trio.current_time()))
-                if self._stop_wanted:
-                    self._act(self._begin_stop(trio.current_time()))
-                while not self._machine.ended:
-                    if self._machine.ready and not announced and not self._machine.stopping:
-                        announced = True
-                        self._set_state("running")
-                        task_status.started()
-                    await self._turn(mailbox)
+                while not (ended := self._turn(task_status)):
+                    await self._mailbox.wait(self._machine.next_deadline())
         finally:
-            self._stop_wanted = False
-            self._set_state("stopped")
+            self._end()
         if self._machine.error is not None:
             raise self._machine.error
+        if not ended:
+            raise RuntimeError(f"a child of {'/'.join(self.path)} raised a Cancelled that belongs to no scope of it")
 
-    async def _turn(self, mailbox: trio.MemoryReceiveChannel[Input]) -> None:
-        with trio.CancelScope(deadline=self._machine.next_deadline(trio.current_time())) as waiting:
-            happened = await mailbox.receive()
-        now = trio.current_time()
-        if waiting.cancelled_caught:
-            self._act(self._machine.tick(max(now, waiting.deadline)))
-        else:
-            self._act(happened(now))
-        if self._machine.stopping:
-            if self._state != "stopping" and self._machine.error is not None:
-                self._tell_giving_up()
-            self._set_state("stopping")
+    def _begin(self) -> None:
+        if self._state != "stopped":
+            raise RuntimeError(f"{'/'.join(self.path)} runs already")
+        self._machine, self._mailbox = self._fresh_machine(), Mailbox()
+        self._lives: dict[str, Life] = {}
+        if self._stop_wanted:
+            self._machine.stop()
+        self._set_state("starting")
 
-    def _begin_stop(self, now: float) -> list[Action]:
-        return self._machine.stop(now)
+    def _turn(self, task_status: trio.TaskStatus[None]) -> bool:
+        """Do all that there is to do now; return whether that was the last of it."""
+        before = self._state
+        for action in self._machine.step(self._mailbox.take(), trio.current_time()):
+            self._carry_out(action)
+        if before == "starting" and self._state == "running":
+            self._running_since = trio.current_time()
+            task_status.started()
+        return self._machine.ended
 
-    def _act(self, actions: list[Action]) -> None:
-        for action in actions:
-            path = (*self.path, action.id)
-            match action:
-                case StartChild():
-                    self._start(self._machine.children[action.id].spec)
-                case DrainChild():
-                    self._drain(self._machine.children[action.id].spec)
-                case CancelChild():
-                    self._scopes[action.id].cancel()
-                case RestartPlanned():
-                    self._tell(events.ChildRestarting(path=path, delay_seconds=action.delay_seconds))
-                case ReportFailed():
-                    self._tell(events.ChildFailed(path=path, error=action.error))
-                case ReportStopped():
-                    self._tell(events.ChildStopped(path=path))
-                case ReportStuck():
-                    _log.error("%s was cancelled %g s ago and has not ended", "/".join(path), STUCK_SECONDS)
-                    self._tell(events.ChildStuck(path=path, waited_seconds=STUCK_SECONDS))
+    def _end(self) -> None:
+        """Account for every child, also when the run was cancelled and nobody took the mail."""
+        self._machine.stop()
+        for action in self._machine.step(self._mailbox.take(), trio.current_time()):
+            self._carry_out(action)
+        self._stop_wanted = False
+        self._set_state("stopped")
+
+    def _carry_out(self, action: Action) -> None:
+        match action:
+            case StartChild(id_):
+                self._start(self._machine.children[id_].spec)
+            case DrainChild(id_, drain):
+                self._drain(id_, drain)
+            case CancelChild(id_):
+                self._lives[id_].cancel()
+            case ReportState(state):
+                self._set_state(state)
+            case ReportGaveUp(history):
+                self._announcer.tell(events.SupervisorGaveUp(path=self.path, history=history))
+            case report:
+                self._report(report, (*self.path, report.id))
+
+    def _report(self, report: Report, path: events.Path) -> None:
+        tell = self._announcer.tell
+        match report:
+            case ReportStarted():
+                tell(events.ChildStarted(path=path))
+            case ReportFailed(_, error):
+                tell(events.ChildFailed(path=path, error=error))
+            case ReportRestarting(_, delay):
+                tell(events.ChildRestarting(path=path, delay_seconds=delay))
+            case ReportStopped(id_):
+                del self._lives[id_]
+                tell(events.ChildStopped(path=path))
+            case ReportStuck():  # pragma: no branch  there is no other, says mypy
+                _log.error("%s was cancelled %g s ago and has not ended", "/".join(path), STUCK_SECONDS)
+                tell(events.ChildStuck(path=path, waited_seconds=STUCK_SECONDS))
 
     def _start(self, spec: ChildSpec) -> None:
-        self._tell(events.ChildStarting(path=(*self.path, spec.id)))
-        self._scopes[spec.id] = trio.CancelScope()
-        self._nursery.start_soon(self._live, spec, self._scopes[spec.id], name="/".join((*self.path, spec.id)))
+        self._announcer.tell(events.ChildStarting(path=(*self.path, spec.id)))
+        if spec.supervisor is not None:
+            spec.supervisor._stop_wanted = False  # noqa: SLF001  that stop was meant for its predecessor
+        life = self._lives[spec.id] = Life(spec, self._mailbox)
+        self._nursery.start_soon(life.run, name="/".join((*self.path, spec.id)))
 
-    def _drain(self, spec: ChildSpec) -> None:
+    def _drain(self, id_: str, drain: Callable[[], None]) -> None:
         try:
-            if spec.drain is not None:
-                spec.drain()
+            drain()
         except Exception as error:  # noqa: BLE001  whatever it was, the child is cancelled instead
-            self._tell(events.ChildFailed(path=(*self.path, spec.id), error=error))
-            self._scopes[spec.id].cancel()
-
-    async def _live(self, spec: ChildSpec, scope: trio.CancelScope) -> None:
-        error: BaseException | None = None
-        try:
-            with scope:
-                await spec.start(task_status=_Ready(self, spec.id))
-        except* Exception as group:  # noqa: BLE001  to decide on any crash is what a supervisor is for
-            error = _unwrapped(group)
-        finally:
-            self._mail.send_nowait(lambda now: self._machine.exited(spec.id, error, now))
-
-    def _ready(self, id_: str, now: float) -> list[Action]:
-        self._tell(events.ChildStarted(path=(*self.path, id_)))
-        return self._machine.started(id_, now)
-
-    def _tell_giving_up(self) -> None:
-        self._tell(events.SupervisorGaveUp(path=self.path, history=tuple(self._machine.history)))
+            self._announcer.tell(events.ChildFailed(path=(*self.path, id_), error=error))
+            self._machine.hasten(id_)
 
     def _set_state(self, state: str) -> None:
-        if state != self._state:
-            self._state = state
-            self._tell(events.SupervisorStateChanged(path=self.path, state=state))
+        self._state = state
+        self._announcer.tell(events.SupervisorStateChanged(path=self.path, state=state))
 
-    def _tell(self, event: events.SupervisorEvent) -> None:
-        if self._observer is None:
-            return
-        try:
-            self._observer(event)
-        except Exception as error:  # noqa: BLE001  an observer's failure is its own
-            self.observer_failures += 1
-            if type(error) not in self._mourned:
-                self._mourned.add(type(error))
-                _log.exception("the observer of %s failed", "/".join(self.path))
+    def _fresh_machine(self) -> Machine:
+        return Machine(self.id, self._specs, self.rules, self._random)
 
-    def _adopt(self, parent: events.Path, observer: events.Observer | None) -> None:
-        self.path = (*parent, self.id)
-        self._observer = self._observer or observer
-        for spec in self._specs:
-            self._adopt_child(spec)
+    def _must_be_one_for_one(self) -> None:
+        if self.rules.strategy is not Strategy.ONE_FOR_ONE:
+            raise SpecError(f"{self.id}: children come and go only under one_for_one")
 
-    def _adopt_child(self, spec: ChildSpec) -> None:
-        if spec.supervisor is not None:
-            spec.supervisor._adopt(self.path, self._observer)  # noqa: SLF001  of its own kind
+    def _adopt(self, specs: Sequence[ChildSpec]) -> None:
+        """Give the supervisors among the children, and theirs, their path and the observer."""
+        for spec in specs:
+            child = spec.supervisor
+            if child is not None:
+                child.path = (*self.path, child.id)
+                if child._observer is None:  # noqa: SLF001  of its own kind
+                    child._announcer = self._announcer  # noqa: SLF001  the same
+                child._adopt(child.specs())  # noqa: SLF001  the same
 
 
-class _Ready:
-    """The `task_status` of a child: its call goes into the mailbox."""
-
-    def __init__(self, supervisor: Supervisor, id_: str) -> None:
-        self._supervisor = supervisor
-        self._id = id_
-
-    def started(self, value: object = None) -> None:
-        """Say that the child is ready to take work."""
-        del value
-        supervisor, id_ = self._supervisor, self._id
-        supervisor._mail.send_nowait(lambda now: supervisor._ready(id_, now))  # noqa: SLF001  its own half
-
-
-def _unwrapped(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
+def _picture(child: Child, now: float) -> ChildSnapshot | SupervisorSnapshot:
+    below = child.spec.supervisor
+    if below is None:
+        return ChildSnapshot.of(child, now)
+    return replace(below.snapshot(), restarts=child.restarts, last_error=child.last_error)

@@ -90,11 +90,8 @@ class Ledger:
 
     async def record(self, notes: Sequence[Note]) -> None:
         """Take notes in; the same note again changes nothing."""
-        await self._change(lambda connection: _record(connection, notes))
-        for note in notes:
-            if isinstance(note, GapFound):
-                fact = facts.GapsNoted(home=note.home, cause=note.cause, entities=len(note.intervals))
-                self._report(fact)
+        for fact in await self._change(lambda connection: _record(connection, notes)):
+            self._report(fact)
 
     async def open_gaps(self, home: str) -> list[OpenGap]:
         """Return the gaps that can be filled, the oldest first: those whose end is known."""
@@ -156,19 +153,22 @@ class Ledger:
         return result
 
 
-def _record(connection: sqlite3.Connection, notes: Sequence[Note]) -> None:
+def _record(connection: sqlite3.Connection, notes: Sequence[Note]) -> list[facts.GapsNoted]:
+    noted: list[facts.GapsNoted] = []
     for note in notes:
         match note:
             case GapFound():
-                _record_gap(connection, note)
+                noted.append(_record_gap(connection, note))
             case EntityReturned():
                 connection.execute(
                     "UPDATE intervals SET returned_us = ? WHERE gap = ? AND entity_id = ? AND until_us IS NULL",
                     (note.at_us, note.gap, note.entity_id),
                 )
+    return noted
 
 
-def _record_gap(connection: sqlite3.Connection, note: GapFound) -> None:
+def _record_gap(connection: sqlite3.Connection, note: GapFound) -> facts.GapsNoted:
+    [known] = connection.execute("SELECT count(*) FROM gaps WHERE gap = ?", (note.gap,)).fetchone()
     state = "since" if note.cause == _FIRST_START else "open"
     anchors = msgspec.json.encode(note.anchors).decode()
     values = (note.gap, note.home, note.cause, note.detail, note.from_us, note.found_ns, note.whole)
@@ -180,6 +180,7 @@ def _record_gap(connection: sqlite3.Connection, note: GapFound) -> None:
         row = (note.gap, note.home, one.entity_id, one.after_us, one.until_us, body)
         added += connection.execute(_ADD_INTERVAL, row).rowcount
     connection.execute("UPDATE gaps SET entities = entities + ? WHERE gap = ?", (added, note.gap))
+    return facts.GapsNoted(home=note.home, cause=note.cause, new=1 - known, entities=added)
 
 
 def _open(connection: sqlite3.Connection, home: str) -> list[OpenGap]:

@@ -24,7 +24,7 @@ class _Tags(Struct):
 _decoder = msgspec.json.Decoder(_Tags)
 
 
-class Described(Struct, frozen=True):
+class Described(Struct, frozen=True, gc=False):
     """A series with what it was made of, so that the same attributes need no second look."""
 
     series: Series

@@ -109,7 +109,8 @@ class Refill:
             await self._fill_group(group, recorder)
             closed, listed = group.verdicts()
             await self._with.ledger.close(gap.gap, closed=closed, listed=listed, refilled=group.refilled)
-            self._report(facts.EventsRefilled(home=self._with.endpoint.home, events=group.refilled))
+            home = self._with.endpoint.home
+            self._report(facts.IntervalsSettled(home=home, refilled=group.refilled, listed=len(listed)))
 
     async def _fill_group(self, group: Group, recorder: Recorder) -> None:
         chunks = Chunks(group.start_us, group.end_us, lambda: self._clock_ns() // 1000)

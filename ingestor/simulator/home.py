@@ -93,8 +93,8 @@ class SimulatedHome:
         self._changes = 0
         self._last_us = 0
         self._turns = self._next_turn()
-        for number in range(zones):
-            self._fire(f"zone.sim_{number}", ("0", {"friendly_name": f"Simulated zone {number}"}))
+        zone = {"friendly_name": "Simulated zone"}
+        self.born = [self._fire(f"zone.sim_{number}", ("0", zone)) for number in range(zones)]
 
     def change(self) -> Json:
         """Return the next state change, as the `event` of a message, and keep the new state."""

@@ -27,7 +27,7 @@ class SimulatedServer:
     ) -> None:
         self.home = home
         self.mute = False
-        self.truth: list[Json] = []
+        self.truth: list[Json] = list(home.born)
         self.port = 0
         self._token = token
         self._remember = remember

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
-from ingestor.errors import IngestorError, Rejected
+from ingestor.errors import IngestorError, Rejected, Unavailable
 from ingestor.messages import EntityRecord, Event, Note, Point, Series, Watermark, WeatherObservation
 from ingestor.storage import notes as notebook
 from ingestor.storage.database import Database, transaction
@@ -102,13 +103,16 @@ class SQLiteStore:
         self._expired_at = -EXPIRY_SECONDS
 
     async def check(self) -> list[Finding]:
-        """Try to open the file and to begin a write."""
+        """Try to open the file and to begin a write; a file that is not there yet is not made."""
+        path = self._database.path
         try:
+            if not path.exists():
+                return [_not_yet(path)]
             await self._database.run(_try)
         except IngestorError as error:
             hint = "DATA_DIR must be a directory that this user may write to, with room on its disk"
             return [Finding(subject="database", works=False, detail=str(error), hint=hint)]
-        return [Finding(subject="database", works=True, detail=f"embedded, {self._database.path}")]
+        return [Finding(subject="database", works=True, detail=f"embedded, {path}")]
 
     async def aclose(self) -> None:
         """Close the file."""
@@ -166,6 +170,16 @@ def _recent(connection: sqlite3.Connection, limit: int, entity_id: str | None, b
     cursor = connection.execute(query, (*given.values(), limit))
     names = [column[0] for column in cursor.description]
     return [_event(dict(zip(names, row, strict=True))) for row in cursor]
+
+
+def _not_yet(path: Path) -> Finding:
+    parent = next(one for one in path.absolute().parents if one.exists())
+    try:
+        with TemporaryFile(dir=parent):
+            pass
+    except OSError as error:
+        raise Unavailable(f"{path} can not be made in {parent}: {error.strerror}", code="can_not_open") from None
+    return Finding(subject="database", works=True, detail=f"embedded, {path}; made with the first run")
 
 
 def _try(connection: sqlite3.Connection) -> None:

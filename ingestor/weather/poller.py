@@ -116,8 +116,10 @@ class WeatherPoller:
             fresh = self._asked[1] + self._weather.cache_seconds - now
             if fresh > 0:
                 return fresh
+        before = self._breaker.state
         if not self._breaker.allows(now):
             return self._breaker.wait_seconds(now)
+        self._tell_breaker(before)
         before = self._breaker.state
         try:
             observation = await provider.observe(location)
@@ -142,7 +144,7 @@ class WeatherPoller:
 
     def _tell_breaker(self, before: BreakerState) -> None:
         state = self._breaker.state
-        if state is not before or state is BreakerState.OPEN:
+        if state is not before:
             self._report(facts.BreakerChanged(state=state.value))
 
 

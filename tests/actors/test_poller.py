@@ -103,7 +103,7 @@ async def test_while_the_provider_fails_the_last_value_serves_and_the_breaker_sp
         assert station.weather.current != before
     assert station.minutes(began) == [0, 15, 15.5, 16, 17, 19, 23, 31, 46]
     states = [changed.state for changed in station.heard.of(facts.BreakerChanged)]
-    assert states == ["open"] * 4 + ["closed"]
+    assert states == ["open", "half_open"] * 4 + ["closed"]
     assert len(station.heard.of(facts.WeatherFailed)) == 6
 
 

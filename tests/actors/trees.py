@@ -95,13 +95,13 @@ async def running(data_dir: Path, **settings: Any) -> AsyncGenerator[Tree]:
             try:
                 yield Tree(service, server, heard, data_dir, log)
             finally:
-                service.root.stop()
+                service.stop()
                 with trio.move_on_after(15, shield=True):
                     while service.root.snapshot().state != "stopped":  # noqa: ASYNC110  the same
                         await trio.sleep(0.01)
                 service.api.close()
                 with trio.CancelScope(shield=True):
-                    await service.store.aclose()
+                    await service.aclose()
                 nursery.cancel_scope.cancel()
 
 

@@ -51,10 +51,15 @@ _CLIENT = "http://127.0.0.1/"
 
 
 class RealHome:
-    """One running Home Assistant. `start` after `stop` or `kill` keeps its port, its data and its token."""
+    """One running Home Assistant. `start` after `stop` or `kill` keeps its port, its data and its token.
 
-    def __init__(self, directory: Path) -> None:
+    `more` is added to its configuration.
+    """
+
+    def __init__(self, directory: Path, *, more: str = "", environment: dict[str, str] | None = None) -> None:
         self.directory = directory
+        self._more = more
+        self._environment = environment
         self.port = free_port()
         self.token = ""
         self._hass = installed()
@@ -77,7 +82,7 @@ class RealHome:
         """Start its process, without waiting."""
         (self.directory / "truth_ready").unlink(missing_ok=True)
         command = [str(self._hass.parent / "python"), str(self._hass), "-c", str(self.directory), "--skip-pip"]
-        self._process = Process(command, self.directory)
+        self._process = Process(command, self.directory, self._environment)
 
     def stop(self) -> None:
         """Stop it in order."""
@@ -113,6 +118,12 @@ class RealHome:
         wait_until(lambda: flushed.exists() and flushed.read_text() == mark, "the truth is written")
         return [json.loads(line) for line in (self.directory / "truth.jsonl").read_text().splitlines()]
 
+    def news(self) -> list[dict[str, Any]]:
+        """Return what the bus said since the last call, and forget it."""
+        told = self.truth()
+        (self.directory / "truth.jsonl").unlink()
+        return told
+
     def _runs(self) -> bool:
         assert self._process
         if self._process.exit_code is not None:
@@ -127,7 +138,7 @@ class RealHome:
         return {"Authorization": f"Bearer {self.token}"}
 
     def _configure(self) -> None:
-        (self.directory / "configuration.yaml").write_text(CONFIGURATION.format(port=self.port))
+        (self.directory / "configuration.yaml").write_text(CONFIGURATION.format(port=self.port) + self._more)
         shutil.copytree(COMPONENTS, self.directory / "custom_components", dirs_exist_ok=True)
 
 

@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 class Ingestor:
     """One `ingestor run`. Its port is free to choose, its data directory is given."""
 
+    module = "ingestor"
+
     def __init__(self, directory: Path, **settings: str) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
@@ -40,6 +42,12 @@ class Ingestor:
         return self._process.exit_code
 
     @property
+    def peak_mebibytes(self) -> int:
+        """The most memory that it has held so far."""
+        [found] = re.findall(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
+        return int(found) // 1024
+
+    @property
     def log(self) -> str:
         """What it logged so far."""
         return (self.directory / "process.log").read_text()
@@ -55,15 +63,15 @@ class Ingestor:
         (self.directory / "process.log").unlink(missing_ok=True)
         for name in [name for name in os.environ if name.startswith(("HA_", "INFLUXDB_", "WEATHER_"))]:
             self._environment.setdefault(name, "")
-        self._process = Process([sys.executable, "-m", "ingestor", command], self.directory, self._environment)
+        self._process = Process([sys.executable, "-m", self.module, command], self.directory, self._environment)
 
     def wait_for(self, what: str, seconds: float = 30, **expected: Any) -> None:
         """Wait until parts of `/api/health` are as expected, by their dotted names."""
         wait_until(lambda: all(_part(self.get("/api/health"), k) == v for k, v in expected.items()), what, seconds)
 
-    def wait_connected(self) -> None:
+    def wait_connected(self, seconds: float = 30) -> None:
         """Wait until it is connected and subscribed."""
-        self.wait_for("the service is connected", connection_status__connected=True)
+        self.wait_for("the service is connected", seconds, connection_status__connected=True)
 
     def get(self, path: str) -> Any:
         """Ask its API; none while it does not answer."""

@@ -46,13 +46,13 @@ def missing(what: str) -> None:
     pytest.skip(what)
 
 
-def wait_until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
+def wait_until(true: Callable[[], bool], what: str, seconds: float = 60, every_seconds: float = 0.05) -> None:
     """Wait until something is true, or fail saying what never was."""
     deadline = time.monotonic() + seconds
     while not true():
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:g} s: {what}")
-        time.sleep(0.05)
+        time.sleep(every_seconds)
 
 
 class Process:

@@ -7,7 +7,7 @@ from typing import Any
 
 import trio
 
-from ingestor.simulator.home import SimulatedHome
+from ingestor.simulator.home import Json, SimulatedHome
 from ingestor.simulator.server import SimulatedServer
 from tests.servers.truth import Row
 
@@ -47,9 +47,11 @@ class SimHome:
         self.stop()
         self.start()
 
-    def run(self, *, count: int, rate: float, burst: int = 0, bursts: int = 0, seed: int = 0) -> None:
+    def run(
+        self, *, count: int, rate: float, burst: int = 0, bursts: int = 0, seed: int = 0, wait_seconds: float = 0
+    ) -> None:
         """Make changes, of which `bursts` times `burst` in one turn of the loop; return when they are made."""
-        del seed
+        del seed, wait_seconds
 
         async def make() -> None:
             steady = count - burst * bursts
@@ -62,17 +64,30 @@ class SimHome:
 
     def truth(self) -> list[Row]:
         """Return everything that the bus said, in order, as our component for the real one tells it."""
+        return self._told(list(self.server.truth))
+
+    def news(self) -> list[Row]:
+        """Return what the bus said since the last call, and forget it."""
+        heard = trio.from_thread.run_sync(self._taken, trio_token=self._token)
+        return self._told(heard)
+
+    def _taken(self) -> list[Json]:
+        heard, self.server.truth = self.server.truth, []
+        return heard
+
+    def _told(self, heard: list[Json]) -> list[Row]:
         areas = {area["area_id"]: area["name"] for area in self.server.home.registry("area")}
         devices = {device["id"]: device["area_id"] for device in self.server.home.registry("device")}
         entities = {e["entity_id"]: areas.get(e["area_id"] or devices.get(e["device_id"]))
                     for e in self.server.home.registry("entity")}  # fmt: skip
         persons: dict[str, str] = {}
         told = []
-        for event in list(self.server.truth):
+        for event in heard:
             data, context = event["data"], event["context"]
             new, old, entity_id = data["new_state"], data["old_state"], data["entity_id"]
             if entity_id.startswith("person."):
                 persons[entity_id] = new["state"] if new else ""
+            at_home = sum(state == "home" for state in persons.values())
             told.append(
                 {
                     "entity_id": entity_id,
@@ -80,7 +95,9 @@ class SimHome:
                     "old": [old["state"], old["last_updated"]] if old else None,
                     "time_fired": event["time_fired"],
                     "area": entities[entity_id],
-                    "persons_home": sum(state == "home" for state in persons.values()),
+                    "persons_home": None
+                    if event in self.server.home.born
+                    else sum(map("home".__eq__, persons.values())),
                     "context": [context["id"], context["parent_id"], context["user_id"]],
                 }
             )

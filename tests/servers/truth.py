@@ -63,6 +63,22 @@ def expected(heard: Iterable[Row], home: str = "home") -> dict[Key, Row]:
     return rows
 
 
+def since_start(heard: Iterable[Row], stored: list[Row]) -> tuple[dict[Key, Row], list[Row]]:
+    """Return what must be there since the first live event, and what is.
+
+    What is older came with the snapshot of the first start: states whose changes nobody saw, known by what they lack.
+    """
+    first = min(row["time"] for row in stored if row["persons_home"] is not None)
+    truth = {key: row for key, row in expected(heard).items() if key[1] >= first}
+    return truth, [row for row in stored if row["time"] >= first]
+
+
+def refilled(truth: dict[Key, Row], stored: Iterable[Row]) -> dict[Key, Row]:
+    """Return the truth without what the recorder can not tell of the rows that it gave: who caused a change."""
+    untold = [(row["entity_id"], row["time"]) for row in stored if row["caused_by"] is None]
+    return truth | {key: truth[key] | {"caused_by": None} for key in untold if key in truth}
+
+
 def compare(truth: dict[Key, Row], stored: Iterable[Row]) -> dict[str, int]:
     """Return, and print, how many rows are missing, extra, doubled or different."""
     keys = Counter((row["entity_id"], row["time"]) for row in stored)
@@ -72,7 +88,7 @@ def compare(truth: dict[Key, Row], stored: Iterable[Row]) -> dict[str, int]:
         for key, row in by_key.items()
         if key in truth
         for name in truth[key]
-        if not _same(name, truth[key][name], row.get(name))
+        if not same(name, truth[key][name], row.get(name))
     ]
     found = {
         "changes": len(truth),
@@ -121,7 +137,8 @@ def _caused_by(_id: str, parent_id: str | None, user_id: str | None) -> str:
     return "user" if user_id else "automation" if parent_id else "device"
 
 
-def _same(name: str, true: Any, stored: Any) -> bool:
+def same(name: str, true: Any, stored: Any) -> bool:
+    """Return whether a stored value is the true one; numbers may differ by rounding."""
     if name == "attributes":
         return bool(true == (json.loads(stored) if stored is not None else None))
     if isinstance(true, float) and isinstance(stored, (int, float)):

@@ -1,6 +1,7 @@
 """A test double of InfluxDB 2.7.12's HTTP API, on loopback: buckets, writes, InfluxQL's simple reads; no Flux.
 
 A test replays recorded answers of the real server against it. `fault` stands before a write and may answer instead.
+While `disk_full` is set it answers 500 to writes, and goes on with that until it is started again, as the real one.
 """
 
 from __future__ import annotations
@@ -8,11 +9,12 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import socket
 import threading
 import time
 import zlib
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -36,23 +38,34 @@ class InfluxDB2:
         self.retry_after: str | None = None
         self.tokens = {ROOT: {"read", "write", "own"}, WRITER: {"write"}, READER: {"read"}}
         self.clock_ns = clock_ns
+        self.disk_full = False
+        self.port = 0
+        self.sockets: set[socket.socket] = set()
         self._lock = threading.Lock()
-        handler = type("Handler", (_Handler,), {"double": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
+        self.start()
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Listen, at the same port as before."""
+        self._refusing = False
+        handler = type("Handler", (_Handler,), {"double": self})
+        self._server = _Server(("127.0.0.1", self.port), handler)
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening."""
+        """Stop listening, and close every connection; what was written is kept."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        for connection in list(self.sockets):
+            with suppress(OSError):  # it ended by itself
+                connection.shutdown(socket.SHUT_RDWR)
 
     def make_bucket(self, name: str, every_seconds: int = 0, description: str | None = None) -> Bucket:
         """Make a bucket, or answer why not."""
@@ -75,6 +88,11 @@ class InfluxDB2:
         if path == "/api/v2/write":
             if self.fault is not None and (failure := self.fault(self)) is not None:
                 raise failure
+            self._refusing = self._refusing or self.disk_full
+            if self._refusing:
+                raise Answer(
+                    500, "internal error", "unexpected error writing points to database: no space left on device"
+                )
             with self._lock:
                 return self._write(method, query, token, body)
         with self._lock:
@@ -184,10 +202,25 @@ def _shown(bucket: Bucket) -> dict[str, Any]:
     return {"id": bucket.id, "orgID": ORG_ID, "type": "user", "name": bucket.name, "retentionRules": [rule]} | described
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_about: object) -> None:
+        """Say nothing of a client that is gone."""
+
+
 class _Handler(BaseHTTPRequestHandler):
     double: InfluxDB2
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        super().setup()
+        self.double.sockets.add(self.connection)
+
+    def finish(self) -> None:
+        self.double.sockets.discard(self.connection)
+        super().finish()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the standard library's name
         """Say nothing."""

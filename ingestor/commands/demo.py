@@ -10,7 +10,8 @@ from typing import Literal
 
 import trio
 
-from ingestor import config, live, service
+from ingestor import config, service
+from ingestor.commands import live
 from ingestor.config import Settings
 from ingestor.service import Exit
 from ingestor.simulator.home import SimulatedHome
@@ -56,7 +57,7 @@ async def _show(running: Service) -> None:
 
 async def _stop_after(seconds: float, running: Service) -> None:
     await trio.sleep(seconds)
-    running.root.stop()
+    running.stop()
 
 
 def picture(running: Service) -> live.Picture:

@@ -1,0 +1,31 @@
+"""A wall clock that is stepped while a process runs, by Debian's faketime; its monotonic clock stays true."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.servers.processes import missing, program
+
+
+class SteppedClock:
+    """The wall clock of the processes that are started with its `environment`."""
+
+    def __init__(self, file: Path) -> None:
+        program("faketime", "faketime")
+        found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+        if not found:
+            missing("faketime is installed, but its library is not in /usr/lib")
+        self._file = file
+        self.environment = {
+            "LD_PRELOAD": str(found[0]),
+            "FAKETIME_TIMESTAMP_FILE": str(file),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
+        self.step(0)
+
+    def step(self, seconds: int) -> None:
+        """Set it so many seconds before or after the true time."""
+        written = self._file.with_suffix(".new")
+        written.write_text(f"{seconds:+d}")
+        written.replace(self._file)

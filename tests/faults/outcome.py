@@ -1,0 +1,89 @@
+"""What became of the changes while a fault came and went: counted, and shown as a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from tests.faults.load import COMPARED
+from tests.servers.truth import Key, Row, same
+
+COUNTS = ("made", "stored", "missed", "quarantined", "lost", "doubled", "invented")
+"""The columns; another one appears as soon as an outcome counts it here."""
+MUST_BE_ZERO = ("lost", "doubled", "invented")
+
+
+@dataclass
+class Outcome:
+    """The counts of one row, over all its repetitions. `broken` are the repetitions that did not go as they should."""
+
+    name: str
+    times: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    recoveries: list[float] = field(default_factory=list)
+    peak_mebibytes: int = 0
+    broken: list[str] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the promise was kept."""
+        return not self.broken and not any(self.counts[name] for name in MUST_BE_ZERO)
+
+    def add(self, other: Outcome) -> None:
+        """Add the outcome of another repetition of the same row."""
+        self.times += other.times
+        self.counts += other.counts
+        self.recoveries += other.recoveries
+        self.peak_mebibytes = max(self.peak_mebibytes, other.peak_mebibytes)
+        self.broken += other.broken
+
+
+def count(
+    truth: dict[Key, Row],
+    stored: Iterable[Row],
+    *,
+    until_ns: int,
+    gaps: Iterable[tuple[int, int]],
+    committed: set[Key],
+    quarantined: set[Key],
+) -> Counter[str]:
+    """Count what was made until a moment: lost is what was neither stored nor accounted for, outside of all gaps.
+
+    A gap is when the service could not hear the home, and misses what is made; what was committed is never missed.
+    """
+    rows = list(stored)
+    keys = Counter((row["entity_id"], row["time"]) for row in rows)
+    made = {key for key in truth if key[1] <= until_ns}
+    absent = (made | committed) - keys.keys() - quarantined
+    missed = {key for key in absent - committed if any(low <= key[1] <= high for low, high in gaps)}
+    found = Counter(
+        made=len(made),
+        stored=len(made & keys.keys()),
+        missed=len(missed),
+        quarantined=len(quarantined - keys.keys()),
+        lost=len(absent) - len(missed),
+        doubled=keys.total() - len(keys),
+        invented=sum(not _true(row, truth.get((row["entity_id"], row["time"]))) for row in rows),
+    )
+    return Counter({name: number for name, number in found.items() if number})
+
+
+def table(outcomes: Iterable[Outcome]) -> str:
+    """Return the outcomes as a table in Markdown."""
+    columns = ["fault", "times", *COUNTS, "recovered (median, most)", "peak MB"]
+    lines = [columns, [":--", *["--:"] * (len(columns) - 1)], *map(_cells, outcomes)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cells(outcome: Outcome) -> list[str]:
+    numbers = [f"{outcome.counts[name]:,}" for name in COUNTS]
+    took = f"{median(outcome.recoveries):.1f} s, {max(outcome.recoveries):.1f} s" if outcome.recoveries else "-"
+    name = outcome.name if outcome.holds else f"**{outcome.name}**"
+    return [name, str(outcome.times), *numbers, took, str(outcome.peak_mebibytes)]
+
+
+def _true(row: dict[str, Any], true: Row | None) -> bool:
+    return true is not None and all(same(name, true[name], row.get(name)) for name in COMPARED)

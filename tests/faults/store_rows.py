@@ -1,0 +1,162 @@
+"""The faults of the store: an InfluxDB that is away, slow, refuses or is full. Each brings one and takes it away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx
+
+from tests.faults.databases import DoubledInfluxDB, InfluxDB
+from tests.faults.proxy import Proxy
+from tests.faults.replies import Judge, Reply, Request
+from tests.faults.situation import Situation
+from tests.servers.processes import wait_until
+
+OUTAGE_SECONDS = 120
+LARGEST_BODY_BYTES = 8192
+BACKLOG = 1_000_000
+BACKLOG_OF_THE_DOUBLE = 20_000  # which is no database for a million
+BACKLOG_RATE = 4000
+
+
+def _between(situation: Situation) -> tuple[InfluxDB, Proxy]:
+    assert situation.store
+    assert situation.front
+    return situation.store, situation.front
+
+
+def stopped(situation: Situation) -> None:
+    """Stop the database for two minutes."""
+    store, front = _between(situation)
+    front.refuse()
+    store.stop()
+    situation.wait(OUTAGE_SECONDS, OUTAGE_SECONDS)
+    store.start()
+    front.accept()
+
+
+def refusing(situation: Situation) -> None:
+    """Refuse connections."""
+    _, front = _between(situation)
+    front.refuse()
+    situation.wait(5, 20)
+    front.accept()
+
+
+def backlog(situation: Situation) -> None:
+    """Refuse until a million changes wait."""
+    store, front = _between(situation)
+    front.refuse()
+    count = 2000 if situation.short else BACKLOG_OF_THE_DOUBLE if isinstance(store, DoubledInfluxDB) else BACKLOG
+    rate = 1000 if situation.short else BACKLOG_RATE
+    seed, patience_seconds = situation.random.randrange(2**31), 60 + 3 * count / rate
+    situation.home.run(count=count, rate=rate, seed=seed, wait_seconds=patience_seconds)
+    front.accept()
+
+
+def answering(status: int, **headers: str) -> Callable[[Situation], None]:
+    """Answer every request so."""
+    reply = Reply(status, "not now", {name.replace("_", "-"): value for name, value in headers.items()})
+
+    def act(situation: Situation) -> None:
+        _judged(situation, lambda _request: reply)
+
+    return act
+
+
+def _judged(situation: Situation, judge: Judge) -> None:
+    _, front = _between(situation)
+    front.judge = judge
+    situation.wait(5, 20)
+    front.clear()
+
+
+def hanging(situation: Situation) -> None:
+    """Take requests and give no answer, or take nothing."""
+    _, front = _between(situation)
+    way = situation.random.choice((front.to_client, front.to_server))
+    way.stopped = True
+    situation.wait(20, 60)
+    front.clear()
+
+
+def slow(situation: Situation) -> None:
+    """Take 12 s for each answer."""
+    _, front = _between(situation)
+    front.to_client.delay_seconds = 2 if situation.short else 12
+    situation.wait(15, 40)
+    front.clear()
+
+
+def reset_after_applying(situation: Situation) -> None:
+    """Apply each write, and reset the connection instead of answering."""
+    _, front = _between(situation)
+    front.to_client.resets = True
+    situation.wait(2, 10)
+    front.clear()
+
+
+def bad_point(situation: Situation) -> None:
+    """Refuse every batch with a point of one entity; then take them, and replay what is in quarantine."""
+    store, _ = _between(situation)
+    entity_id = situation.random.choice([row["entity_id"] for row in store.rows()[-100:]])
+    mark = f",entity_id={entity_id},".encode()
+    reply = Reply(400, f"unable to parse 'home_assistant_events,entity_id={entity_id}': invalid number")
+
+    def judge(request: Request) -> Reply | None:
+        return reply if request.writes and mark in request.body else None
+
+    _judged(situation, judge)
+    situation.replay()
+
+
+def too_large(situation: Situation) -> None:
+    """Refuse what is larger than a few events, as a proxy with a limit does."""
+    _judged(situation, lambda request: Reply(413) if len(request.body) > LARGEST_BODY_BYTES else None)
+
+
+def refused_token(situation: Situation) -> None:
+    """Refuse the token, then take it again."""
+    store, _ = _between(situation)
+    store.revoke()
+    situation.wait(5, 20)
+    store.grant()
+
+
+def conflicting(situation: Situation) -> None:
+    """Refuse the points that have a field which the database holds with another type; that is so from the start."""
+    situation.wait(10, 30)
+
+
+def disk_full(situation: Situation) -> None:
+    """Fill the database's disk; free it once it refuses; it goes on refusing until it is started again."""
+    store, _ = _between(situation)
+    _fill(situation, store)
+    wait_until(lambda: _refuses(store), "the database refuses", 30)
+    situation.wait(2, 10)
+    _free(situation, store)
+    situation.wait(1, 3)
+    store.stop()
+    store.start()
+
+
+def _fill(situation: Situation, store: InfluxDB) -> None:
+    if isinstance(store, DoubledInfluxDB):
+        store.double.disk_full = True
+    elif situation.disk:
+        situation.disk.fill()
+
+
+def _free(situation: Situation, store: InfluxDB) -> None:
+    if isinstance(store, DoubledInfluxDB):
+        store.double.disk_full = False
+    elif situation.disk:
+        situation.disk.free()
+
+
+def _refuses(store: InfluxDB) -> bool:
+    try:
+        store.write("harness v=1")
+    except httpx.HTTPStatusError:
+        return True
+    return False
