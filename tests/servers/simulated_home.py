@@ -94,10 +94,8 @@ class SimHome:
                     "new": [new["state"], new["attributes"], new["last_updated"]] if new else None,
                     "old": [old["state"], old["last_updated"]] if old else None,
                     "time_fired": event["time_fired"],
-                    "area": entities[entity_id],
-                    "persons_home": None
-                    if event in self.server.home.born
-                    else sum(map("home".__eq__, persons.values())),
+                    "area": entities.get(entity_id),
+                    "persons_home": at_home if event not in self.server.home.born else None,
                     "context": [context["id"], context["parent_id"], context["user_id"]],
                 }
             )
