@@ -106,6 +106,10 @@ class SimulatedHome:
                 continue
             return self._fire(entity_id, None if state == "removed" else (state, self._attributes(number, turn)))
 
+    def put(self, entity_id: str, state: str | None, attributes: Json) -> Json:
+        """Give an entity a state, or remove it; return that change."""
+        return self._fire(entity_id, None if state is None else (state, attributes))
+
     def registry(self, name: str) -> list[Json]:
         """Return a registry: `floor`, `area`, `label`, `device` or `entity`."""
         stamps = {"created_at": _MODIFIED_AT, "modified_at": _MODIFIED_AT}

@@ -61,12 +61,15 @@ class SimulatedServer:
     def make_changes(self, count: int) -> None:
         """Make changes in one turn of the loop, and queue them for every client."""
         for _ in range(count):
-            event = self.home.change()
-            if self._remember:
-                self.truth.append(event)
-            for client in self._clients:
-                for message in client.session.event_messages(event):
-                    client.put(message)
+            self.publish(self.home.change())
+
+    def publish(self, event: Json) -> None:
+        """Queue a change of the home for every client."""
+        if self._remember:
+            self.truth.append(event)
+        for client in self._clients:
+            for message in client.session.event_messages(event):
+                client.put(message)
 
     async def change_at(self, rate: float, *, burst: int = 1, count: float = math.inf) -> None:
         """Make changes at a rate a second, `burst` at once, until `count` were made."""
@@ -104,7 +107,9 @@ class _Client:
         self._closing = False
 
     def put(self, message: Json) -> None:
-        """Queue a message; too many, and the socket closes with none of them delivered."""
+        """Queue a message; too many, and the socket closes with none of them delivered, nor any after them."""
+        if self._closing:
+            return
         self._pending.append(msgspec.json.encode(message))
         if len(self._pending) > MAXIMUM_PENDING:
             self._pending.clear()

@@ -62,6 +62,19 @@ class SimHome:
 
         trio.from_thread.run(make, trio_token=self._token)
 
+    def call(self, domain: str, service: str) -> None:
+        """Call a service: those of the recorder that switch it off and on."""
+        assert (domain, service) in {("recorder", "disable"), ("recorder", "enable")}
+        self.server.home.recorder.recording = service == "enable"
+
+    def put(self, entity_id: str, state: str | None, **attributes: Any) -> None:
+        """Give an entity a state; none removes it."""
+
+        def change() -> None:
+            self.server.publish(self.server.home.put(entity_id, state, attributes))
+
+        trio.from_thread.run_sync(change, trio_token=self._token)
+
     def truth(self) -> list[Row]:
         """Return everything that the bus said, in order, as our component for the real one tells it."""
         return self._told(list(self.server.truth))
