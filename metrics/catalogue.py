@@ -46,6 +46,7 @@ _GAP_CAUSES = (
     "service_down",
     "crash",
     "closed",
+    "closed_by_home",
     "home_restart",
     "ping_timeout",
     "oversized_frame",

@@ -23,7 +23,7 @@ ANCHORS = 20
 FIRST_START = "first_start"
 BROKEN_LINK = "broken_link"
 HOME_RESTART = "home_restart"
-_CLOSED = "closed"
+_CLOSED = ("closed", "closed_by_home")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNSEEN = _EPOCH.replace(year=1)  # a link to nothing that was looked up
 
@@ -159,7 +159,7 @@ class Chain:
         proofs = [at for e, at in links.items()
                   if at and at <= opening.since and e in snapshot and snapshot[e].last_updated == at]  # fmt: skip
         intact = wire.microseconds(min(proofs)) if proofs else None
-        restarted = intact is None and opening.gap.cause == _CLOSED
+        restarted = intact is None and opening.gap.cause in _CLOSED
         cause = HOME_RESTART if restarted else opening.gap.cause
         return replace(opening.gap, cause=cause, found_ns=now_ns, whole=True, intact_since_us=intact)
 

@@ -24,6 +24,7 @@ SILENCE_SECONDS = 9.0  # then a ping is sent; a second such silence means that t
 FAREWELL_SECONDS = 1.0
 TOKEN_POLL_SECONDS = 5.0
 HELD_BYTES = 32 * 1024 * 1024  # of frames that the subscription has not taken; beyond it the socket is not read
+NORMAL = 1000
 TOO_BIG = 1009  # the close code of RFC 6455 for an oversized message
 
 
@@ -86,6 +87,7 @@ class Connection:
                     await self._live(socket, life)
         except* ConnectionClosed as group:
             life.error = _closed(first(group))
+            life.closed_by_home = _is_by_home(first(group))
         except* IngestorError as group:
             life.error = first(group)
         if life.opening.cancelled_caught and not self._draining.is_set():
@@ -98,7 +100,7 @@ class Connection:
         detail = str(error) if error else "; ".join(self._valve.reasons.values()) or "closed by us"
         home = self._endpoint.home
         if life.streaming:
-            self._away = error.code if error else "paused", detail
+            self._away = "closed_by_home" if life.closed_by_home else error.code if error else "paused", detail
         if life.live_since is not None:
             code = error.code if error else "shutdown" if self._draining.is_set() else "paused"
             self._report(facts.SessionClosed(home=home, session=self._number, code=code, detail=detail))
@@ -242,6 +244,12 @@ class _Life:
         self.live_since: float | None = None
         self.frames = 0
         self.error: IngestorError | None = None
+        self.closed_by_home = False
+
+
+def _is_by_home(error: ConnectionClosed) -> bool:
+    """Return whether Home Assistant closed the socket: at a restart, or because we were too slow for a burst."""
+    return error.reason is not None and error.reason.code == NORMAL
 
 
 def _closed(error: ConnectionClosed) -> IngestorError:

@@ -86,6 +86,7 @@ class SimulatedHome:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.recorder = SimulatedRecorder(clock, recorded)
+        self.running = True
         self.states: dict[str, Json] = {}
         self.ids = [f"{_kind(n).domain}.sim_{_kind(n).name}_{n // len(KINDS)}" for n in range(entities)]
         self._random = Random(seed)  # noqa: S311  a simulation
@@ -133,7 +134,7 @@ class SimulatedHome:
             "latitude": 52.0,
             "longitude": 5.0,
             "time_zone": "Europe/Amsterdam",
-            "state": "RUNNING",
+            "state": "RUNNING" if self.running else "STARTING",
             "version": VERSION,
         }
 

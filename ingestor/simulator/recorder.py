@@ -20,10 +20,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class SimulatedRecorder:
-    """Keeps the newest rows of every entity. `recording` may be switched off, as its service does."""
+    """Keeps the newest rows of every entity. `recording` may be switched off, as its service does.
+
+    `refusal` is the error code with which every question is answered, while there is one.
+    """
 
     def __init__(self, clock: Callable[[], float], kept: int = KEPT_ROWS) -> None:
         self.recording = True
+        self.refusal: str | None = None
         self._clock = clock
         self._rows: deque[tuple[int, str, Json]] = deque(maxlen=kept)
         self._committed_us = 0

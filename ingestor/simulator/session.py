@@ -78,6 +78,8 @@ class ServerSession:
 
     def _command(self, number: int, message: Json) -> Json:  # noqa: C901, PLR0911  one answer per command
         match message["type"]:
+            case kind if kind.startswith(("history/", "recorder/")) and self._home.recorder.refusal:
+                return _error(number, self._home.recorder.refusal, "The recorder refuses.")
             case "ping":
                 return {"id": number, "type": "pong"}
             case "supported_features":
@@ -91,7 +93,7 @@ class ServerSession:
                 self.subscriptions[number] = message.get("event_type", "")
                 return _result(number, None)
             case "history/stream":
-                self.subscriptions[number] = "history"
+                self.subscriptions[number] = "history"  # of an entity that never changes
                 return _result(number, None)
             case "history/history_during_period":
                 return _result(number, self._home.recorder.history(message))

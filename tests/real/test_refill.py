@@ -109,7 +109,7 @@ def test_a_burst_for_which_home_assistant_cuts_us_off_is_refilled_whole(home: Ho
     [gap] = gaps(service)
     found = judge(home, service)
     assert {name: found[name] for name in NOTHING_WRONG} == NOTHING_WRONG
-    assert (gap["cause"], gap["state"]) == ("closed", "filled")
+    assert (gap["cause"], gap["state"]) == ("closed_by_home", "filled")
     assert gap["refilled"] >= 4000
 
 
@@ -202,7 +202,7 @@ def test_a_restart_of_home_assistant_loses_nothing_and_its_tail_is_called_unprov
     assert (found["missing"], found["extra"], found["doubled"]) == (0, 0, 0)
     restarted = isinstance(home, RealHome)
     assert gap["state"] == ("tail_unproven" if restarted else "filled")
-    assert gap["cause"] == ("home_restart" if restarted else "closed")
+    assert gap["cause"] == ("home_restart" if restarted else "closed_by_home")
 
 
 @pytest.mark.skipif("TEST_INFLUXDB_URL" not in os.environ, reason="needs a real InfluxDB 2: set TEST_INFLUXDB_URL")
