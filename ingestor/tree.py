@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -30,7 +30,7 @@ from ingestor.homeassistant.refill import Refill, Refilling
 from ingestor.homeassistant.selection import selection
 from ingestor.homeassistant.stream import Location, Stream
 from ingestor.homeassistant.subscription import Subscription
-from ingestor.messages import Frame, HomeMessage, Kept
+from ingestor.messages import Event, Frame, HomeMessage, Kept
 from ingestor.settings import LiveSettings, SettingsStore
 from ingestor.status import StatusBoard
 from ingestor.storage.batcher import Retry
@@ -181,6 +181,11 @@ class _Storage:
             "storage", stages, strategy=Strategy.REST_FOR_ONE, stop_order=StopOrder.START_ORDER
         )
 
+    async def commit_refilled(self, events: Sequence[Event]) -> None:
+        """Capture events that were missed."""
+        await self.files.journal.commit(events, live=False)
+        self.intake.refilled(events)
+
     def has_room(self) -> bool:
         """Return whether more may come than the live events."""
         spool = self.files.spool
@@ -235,7 +240,7 @@ class _Home:
         refilling = Refilling(
             endpoint=endpoint,
             ledger=storage.ledger,
-            journal=storage.files.journal,
+            commit=storage.commit_refilled,
             fence=fence,
             take_notes=storage.keeper.take,
             room=storage.has_room,

@@ -86,10 +86,10 @@ class Enricher:
 
     def last(self, entity_id: str) -> Watermark | None:
         """Return the entity's last captured event, of this process or of an earlier one."""
-        known = self._known(entity_id)
-        if known is None:
-            return self._last_mark(self._home, entity_id)
-        at_ns = known.at_us * 1000 + len(known.contexts) - 1
+        known, mark = self._known(entity_id), self._last_mark(self._home, entity_id)
+        at_ns = known.at_us * 1000 + len(known.contexts) - 1 if known else 0
+        if known is None or (mark is not None and mark.removed and mark.at_ns > at_ns):
+            return mark  # the latter is a removal that was refilled
         return Watermark(at_ns=at_ns, removed=False, series=known.described.series)
 
     def has_seen(self, entity_id: str, change: wire.Event) -> bool:

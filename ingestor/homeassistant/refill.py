@@ -22,7 +22,6 @@ from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.fence import Fence
 from ingestor.homeassistant.recorder import Recorder, Refused, opened
 from ingestor.messages import Event, WeatherObservation
-from ingestor.storage.journal import Journal
 from metrics import facts
 from supervisors import Progress
 
@@ -45,7 +44,7 @@ class Refilling:
 
     endpoint: Endpoint
     ledger: Ledger
-    journal: Journal
+    commit: Callable[[Sequence[Event]], Awaitable[None]]
     fence: Fence
     take_notes: Callable[[], Awaitable[None]]
     room: Callable[[], bool]
@@ -137,7 +136,7 @@ class Refill:
         for start in range(0, len(events), EVENTS_IN_A_COMMIT):
             while not self._with.room():  # noqa: ASYNC110  the spool has no event for half of it
                 await trio.sleep(ROOM_SECONDS)
-            await self._with.journal.commit(events[start : start + EVENTS_IN_A_COMMIT], live=False)
+            await self._with.commit(events[start : start + EVENTS_IN_A_COMMIT])
 
     async def _around(self, recorder: Recorder, start_us: int, end_us: int | None) -> Surroundings:
         """Find who was at home when, and what the weather was."""

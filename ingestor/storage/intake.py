@@ -38,6 +38,14 @@ class Intake:
             self._captured[key] = Watermark(at_ns=event.time_ns, removed=event.removed, series=event.series)
         self.recent.extend(records)
 
+    def refilled(self, events: Iterable[Event]) -> None:
+        """Note what was committed out of the recorder: of that only removals of entities that are absent count."""
+        for event in events:
+            key = event.series.home, event.series.entity_id
+            mark = self._captured.get(key)
+            if event.removed and mark is not None and mark.at_ns < event.time_ns:
+                self._captured[key] = Watermark(at_ns=event.time_ns, removed=True, series=event.series)
+
     def tell_noted(self) -> None:
         """Wake who takes notes out of the journal."""
         self.noted.set()

@@ -200,6 +200,9 @@ class Spool:
                     added.append(_Size(cursor.lastrowid or 0, packed.records, packed.events, len(packed.body)))
                 if live:
                     self._watermarks.write(connection, records)
+                else:
+                    self._watermarks.write_removals(connection, records)
+                self._watermarks.write_absences(connection, notes)
                 notebook.write(connection, notes)
         except BaseException:
             self._watermarks.forget()

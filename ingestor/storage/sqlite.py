@@ -128,6 +128,9 @@ class SQLiteStore:
                 self._insert(connection, points, known)
                 if live:
                     self._watermarks.write(connection, points)
+                else:
+                    self._watermarks.write_removals(connection, points)
+                self._watermarks.write_absences(connection, notes)
                 notebook.write(connection, notes)
         except BaseException as error:
             self._watermarks.forget()

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.real
 
 Home: TypeAlias = RealHome | SimHome
 EVERYTHING = "SELECT * FROM home_assistant_events"
-CORE = ("sun.", "sensor.sun_", "sensor.backup_", "event.backup_")
+CORE = ("sun.", "zone.", "sensor.sun_", "sensor.backup_", "event.backup_")
 """Home Assistant's own entities, which change at its start, before our component hears the bus."""
 NOTHING_WRONG = dict.fromkeys(("missing", "extra", "doubled", "different"), 0)
 
@@ -159,7 +159,7 @@ def test_entities_that_come_go_and_change_while_we_are_down_are_refilled_as_they
     service.stop()
     service.start()  # nothing new is found, and nothing is written twice
     wait_filled(service, 2)
-    assert [one["state"] for one in gaps(service)] == ["filled", "filled"]
+    assert [(one["state"], one["refilled"]) for one in gaps(service)] == [("filled", 9), ("filled", 0)]
     found = judge(home, service)
     assert (found["missing"], found["extra"], found["doubled"]) == (0, 0, 0)
     assert found["different"] == 2  # the recorder keeps no attributes of more than 16 KiB: they, and the name in them
