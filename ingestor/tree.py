@@ -25,6 +25,7 @@ from ingestor.homeassistant.chain import Chain
 from ingestor.homeassistant.connection import Connection
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.fence import Fence
+from ingestor.homeassistant.reading import Reader
 from ingestor.homeassistant.reconnect import Reconnect
 from ingestor.homeassistant.refill import Refill, Refilling
 from ingestor.homeassistant.selection import selection
@@ -244,9 +245,11 @@ class _Home:
             fence=fence,
             take_notes=storage.keeper.take,
             room=storage.has_room,
-            persons=lambda: enricher.knowledge.presence.persons,
-            weather=weather.at if settings.weather_on_events else (lambda _at_ns: None),
-            with_attributes=settings.attributes == "json",
+            reader=Reader(
+                persons=lambda: enricher.knowledge.presence.persons,
+                weather=weather.at if settings.weather_on_events else (lambda _at_ns: None),
+                with_attributes=settings.attributes == "json",
+            ),
         )
         refill = Refill(refilling, report)
         self.supervisor = Supervisor(

@@ -9,8 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec import Raw, Struct
 
-from ingestor.audit.gaps import Row, Surroundings, Track
-from ingestor.audit.group import Timeline
+from ingestor.audit.gaps import Track
+from ingestor.audit.rows import Row, Surroundings, Timeline
 from ingestor.enrichment.series import retagged
 from ingestor.messages import Event, Interval, Series
 
