@@ -72,7 +72,7 @@ class Teller:
 
 
 class Timeline:
-    """How many persons were at home at any time, from the rows of all persons."""
+    """How many persons were at home at any time, from the rows of all persons: the first tell who was there then."""
 
     def __init__(self, rows: Mapping[str, Sequence[Row]]) -> None:
         at_home: dict[str, bool] = {}
@@ -84,6 +84,6 @@ class Timeline:
             self._counts.append(sum(at_home.values()))
 
     def persons_home(self, at_us: int) -> int | None:
-        """Return the count, a change at that very time included; none before the first."""
+        """Return the count, a change at that very time included; none where nothing at all is known."""
         place = bisect_right(self._times, at_us)
-        return self._counts[place - 1] if place else None
+        return self._counts[place - 1] if place else 0 if self._times else None

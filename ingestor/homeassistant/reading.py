@@ -43,8 +43,9 @@ class Reader:
         rows: dict[str, list[Row]] = {}
         if persons:
             rows, _ = await recorder.history(persons, start_us - MARGIN_US, end_us, with_start=True)
+        timeline = Timeline(rows)
         return Surroundings(
-            persons_home=Timeline(rows).persons_home,
+            persons_home=timeline.persons_home if persons else lambda _at_us: 0,
             weather=lambda at_us: self.weather(at_us * 1000),
             with_attributes=self.with_attributes,
         )
