@@ -13,6 +13,7 @@ from tests.servers.truth import Key, Row, same
 
 COUNTS = ("made", "stored", "missed", "quarantined", "lost", "doubled", "invented")
 """The columns; another one appears as soon as an outcome counts it here."""
+EXAMPLES = 3
 MUST_BE_ZERO = ("lost", "doubled", "invented")
 
 
@@ -26,6 +27,7 @@ class Outcome:
     recoveries: list[float] = field(default_factory=list)
     peak_mebibytes: int = 0
     broken: list[str] = field(default_factory=list)
+    examples: list[str] = field(default_factory=list)
 
     @property
     def holds(self) -> bool:
@@ -39,6 +41,7 @@ class Outcome:
         self.recoveries += other.recoveries
         self.peak_mebibytes = max(self.peak_mebibytes, other.peak_mebibytes)
         self.broken += other.broken
+        self.examples += other.examples
 
 
 def count(
@@ -49,26 +52,31 @@ def count(
     gaps: Iterable[tuple[int, int]],
     committed: set[Key],
     quarantined: set[Key],
-) -> Counter[str]:
+) -> tuple[Counter[str], list[str]]:
     """Count what was made until a moment: lost is what was neither stored nor accounted for, outside of all gaps.
 
     A gap is when the service could not hear the home, and misses what is made; what was committed is never missed.
+    Returns examples of what is wrong, too.
     """
     rows = list(stored)
     keys = Counter((row["entity_id"], row["time"]) for row in rows)
     made = {key for key in truth if key[1] <= until_ns}
     absent = (made | committed) - keys.keys() - quarantined
     missed = {key for key in absent - committed if any(low <= key[1] <= high for low, high in gaps)}
+    lost = absent - missed
+    invented = [row for row in rows if not _true(row, truth.get((row["entity_id"], row["time"])))]
     found = Counter(
         made=len(made),
         stored=len(made & keys.keys()),
         missed=len(missed),
         quarantined=len(quarantined - keys.keys()),
-        lost=len(absent) - len(missed),
+        lost=len(lost),
         doubled=keys.total() - len(keys),
-        invented=sum(not _true(row, truth.get((row["entity_id"], row["time"]))) for row in rows),
+        invented=len(invented),
     )
-    return Counter({name: number for name, number in found.items() if number})
+    examples = [f"lost {key} {truth.get(key)}" for key in sorted(lost, key=lambda key: key[1])[:EXAMPLES]]
+    examples += [f"invented {row}, true is {truth.get((row['entity_id'], row['time']))}" for row in invented[:EXAMPLES]]
+    return Counter({name: number for name, number in found.items() if number}), examples
 
 
 def table(outcomes: Iterable[Outcome]) -> str:
