@@ -163,7 +163,7 @@ class RecordsDropped(Struct, frozen=True, kw_only=True):
 
 
 class BatchCommitted(Struct, frozen=True, kw_only=True):
-    """The journal has a batch, fsynced. `ages_seconds`: how old each of its events was then."""
+    """The journal has a batch, fsynced. `ages_seconds`: how old each of its live events was then."""
 
     records: int
     duration_seconds: float
