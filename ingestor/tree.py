@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
@@ -15,31 +15,33 @@ import metrics
 from ingestor.api.app import Ports, application
 from ingestor.api.quarantine import QuarantineDesk
 from ingestor.api.server import ApiServer
+from ingestor.audit.auditor import Auditing, Auditor
+from ingestor.audit.keeper import LedgerKeeper
+from ingestor.audit.ledger import Ledger
+from ingestor.audit.patrol import AuditPatrol
 from ingestor.config import Settings
-from ingestor.enrichment.again import again
 from ingestor.enrichment.step import Enricher
 from ingestor.errors import ConfigError
+from ingestor.files import Files, make_store, state_database
+from ingestor.homeassistant.chain import Chain
 from ingestor.homeassistant.connection import Connection
 from ingestor.homeassistant.endpoint import Endpoint
+from ingestor.homeassistant.fence import Fence
+from ingestor.homeassistant.reading import Reader
 from ingestor.homeassistant.reconnect import Reconnect
+from ingestor.homeassistant.refill import Refill, Refilling
 from ingestor.homeassistant.selection import selection
 from ingestor.homeassistant.stream import Location, Stream
 from ingestor.homeassistant.subscription import Subscription
-from ingestor.messages import Frame, HomeMessage, Record
-from ingestor.settings import LiveSettings, SettingsStore
+from ingestor.messages import Event, Frame, HomeMessage, Kept, Series
+from ingestor.settings import SettingsStore
 from ingestor.status import StatusBoard
 from ingestor.storage.batcher import Retry
 from ingestor.storage.committer import CommitLimits, Committer
 from ingestor.storage.database import Database
-from ingestor.storage.delivery import Delivery
 from ingestor.storage.intake import Intake
-from ingestor.storage.journal import EmbeddedJournal, Journal
-from ingestor.storage.quarantine import Quarantine
-from ingestor.storage.replay import Replay
-from ingestor.storage.spool import Spool
 from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.store import Store
-from ingestor.storage.valve import Valve
 from ingestor.storage.writer import BatchLimits, Writer
 from ingestor.weather.breaker import Breaker
 from ingestor.weather.poller import Weather, WeatherPoller, coordinates
@@ -63,8 +65,6 @@ from supervisors import (
 
 LISTS_IN_A_CHANNEL = 2  # what waits behind them waits as one larger list
 COMMANDS_IN_A_CHANNEL = 16
-STATE_FILE = "state.sqlite3"
-STATE_FORMAT = 1
 FATAL = (ConfigError,)
 
 T = TypeVar("T")
@@ -110,30 +110,6 @@ class Service:
             await file.aclose()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Files:
-    """What lies in the data directory, and who brings records there."""
-
-    state: Database
-    spool: Spool
-    quarantine: Quarantine
-    delivery: Delivery
-    journal: Journal
-    replay: Replay
-
-    @classmethod
-    def of(
-        cls, settings: Settings, state: Database, embedded: SQLiteStore | None, valve: Valve, report: facts.Report
-    ) -> Files:
-        """Put them together; with the embedded database that is the journal, else the spool."""
-        quarantine = Quarantine(state, report)
-        spool = Spool(settings.data_dir, settings.spool_max_bytes, valve, report)
-        delivery = Delivery("sqlite" if embedded else "influxdb", quarantine, report)
-        journal: Journal = EmbeddedJournal(embedded, delivery, report) if embedded else spool
-        replay = Replay(quarantine, journal, again)
-        return cls(state=state, spool=spool, quarantine=quarantine, delivery=delivery, journal=journal, replay=replay)
-
-
 class _Storage:
     """Spool and writer, with the channel that leads to them.
 
@@ -149,12 +125,14 @@ class _Storage:
         report: facts.Report,
         random: Random,
     ) -> None:
-        self.entrance, self._exit = trio.open_memory_channel[list[Record]](LISTS_IN_A_CHANNEL)
-        self._ways_in: list[Outbox[Record]] = []
+        self.entrance, self._exit = trio.open_memory_channel[list[Kept]](LISTS_IN_A_CHANNEL)
+        self._ways_in: list[Outbox[Kept]] = []
         self._leaving = leaving
         self.intake = Intake(Inbox(self._exit))
         embedded = store if isinstance(store, SQLiteStore) else None
         self.files = files = Files.of(settings, state, embedded, self.intake.valve, report)
+        self.ledger = Ledger(state, report)
+        self.keeper = LedgerKeeper(files.notebook, self.ledger, self.intake, report)
         committer = Committer(self.intake, files.journal, CommitLimits(seconds=settings.commit_seconds), report)
         stages = [_piped("spool", committer, 3.0, self._end_the_stream)]
         if embedded is None or files.spool.exists:
@@ -165,7 +143,21 @@ class _Storage:
             "storage", stages, strategy=Strategy.REST_FOR_ONE, stop_order=StopOrder.START_ORDER
         )
 
-    def outbox(self) -> Outbox[Record]:
+    def series(self, home: str) -> dict[str, Series]:
+        """Return the tags of every entity that was ever captured."""
+        return {entity_id: mark.series for entity_id, mark in self.intake.marks(home).items()}
+
+    async def commit_refilled(self, events: Sequence[Event]) -> None:
+        """Capture events that were missed."""
+        await self.files.journal.commit(events, live=False)
+        self.intake.refilled(events)
+
+    def has_room(self) -> bool:
+        """Return whether more may come than the live events."""
+        spool = self.files.spool
+        return not self.intake.valve.closed and spool.pending_bytes < spool.maximum_bytes / 2
+
+    def outbox(self) -> Outbox[Kept]:
         """Return one more way in; the storage ends when all of them are closed."""
         self._ways_in.append(Outbox(self.entrance.clone()))
         return self._ways_in[-1]
@@ -206,15 +198,33 @@ class _Home:
         intake = storage.intake
         connection = Connection(endpoint, self._frames, asked, Reconnect(random), intake.valve, report)
         observation = (lambda: weather.current) if settings.weather_on_events else (lambda: None)
-        enricher = Enricher(name, observation, intake.last_series, with_attributes=settings.attributes == "json")
-        stream = Stream(name, enricher, selection(settings.include, settings.exclude))
+        enricher = Enricher(name, observation, intake.last_mark, with_attributes=settings.attributes == "json")
+        stream = Stream(name, enricher, selection(settings.include, settings.exclude), Chain(name, intake.marks))
         on_location = partial(_place_weather, weather)
-        subscription = Subscription(stream, self._inbox, storage.outbox(), commands, report, on_location)
+        fence = Fence(commands.clone())
+        subscription = Subscription(stream, self._inbox, storage.outbox(), commands, report, on_location, fence)
+        self.endpoint = endpoint
+        self.reader = Reader(
+            persons=lambda: enricher.knowledge.presence.persons,
+            weather=weather.at if settings.weather_on_events else (lambda _at_ns: None),
+            with_attributes=settings.attributes == "json",
+        )
+        refilling = Refilling(
+            endpoint=endpoint,
+            ledger=storage.ledger,
+            commit=storage.commit_refilled,
+            fence=fence,
+            take_notes=storage.keeper.take,
+            room=storage.has_room,
+            reader=self.reader,
+        )
+        refill = Refill(refilling, report)
         self.supervisor = Supervisor(
             f"home:{name}",
             [
                 _stage("connection", connection, 3.0, connection.drain),
                 _piped("subscription", subscription, 3.0, self._end_the_stream),
+                _stage("refill", refill, 1.0, None),
             ],
             strategy=Strategy.REST_FOR_ONE,
             stop_order=StopOrder.START_ORDER,
@@ -235,20 +245,6 @@ class _Home:
             self._frames.close()
 
 
-@asynccontextmanager
-async def offline(settings: Settings) -> AsyncGenerator[Files]:
-    """Hold the files of a service that does not run; whoever changes something holds its lock, too."""
-    store = None if settings.influxdb_url else SQLiteStore(settings.data_dir, settings.retention_days)
-    files = Files.of(settings, _state(settings), store, Valve(), LogReporter())
-    try:
-        yield files
-    finally:
-        await files.spool.aclose()
-        await files.state.aclose()
-        if store is not None:
-            await store.aclose()
-
-
 def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), random: Random | None = None) -> Service:
     """Put the service together. Raises `ConfigError`; nothing runs yet but the API's socket, which is bound."""
     random = random or Random()  # noqa: S311  jitter
@@ -256,7 +252,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
     store_name = "influxdb" if settings.influxdb_url else "sqlite"
     prometheus = PrometheusReporter(homes=(settings.home_name,), store=store_name)
     report = metrics.fan_out(status, prometheus, LogReporter(), *more_reports)
-    state = _state(settings)
+    state = state_database(settings)
     live = SettingsStore(settings, state, lambda detail: report(facts.Warned(code="state_damaged", detail=detail)))
     store = make_store(settings, live.current)
     weather = Weather(live.current.weather_location, live.current.weather_cache_minutes)
@@ -270,6 +266,18 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
     poller = WeatherPoller(weather, provider, observations, Breaker(), report)
     home = _Home(settings, weather, storage, leaving, report, random)
     storage.entrance.close()
+    auditing = Auditing(
+        endpoint=home.endpoint,
+        store=store,
+        ledger=storage.ledger,
+        quarantine=storage.files.quarantine,
+        reader=home.reader,
+        commit=storage.commit_refilled,
+        series=partial(storage.series, settings.home_name),
+        settled=lambda: not storage.files.spool.pending_records,
+        retention_days=lambda: live.current.retention_days,
+    )
+    patrol = AuditPatrol(settings.home_name, Auditor(auditing), report)
     ports = Ports(
         settings=settings,
         live=live,
@@ -278,6 +286,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         store=store,
         metrics=prometheus.render,
         quarantine=QuarantineDesk(quarantine=storage.files.quarantine, replay=storage.files.replay),
+        ledger=storage.ledger,
         enriching=lambda: any(child.id == "subscription" and child.state == "up" for child in home.children()),
     )
     api = ApiServer(partial(application, ports), settings.api_host, settings.api_port)
@@ -285,9 +294,11 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         "root",
         [
             _stage("api", api, 3.0, api.drain),
+            _stage("ledger", storage.keeper, 1.0, storage.keeper.drain),
             storage.supervisor.as_child(shutdown_timeout_seconds=6.0, fatal=FATAL),
             _stage("weather", poller, 1.0, poller.drain),
             home.supervisor.as_child(shutdown_timeout_seconds=4.0, fatal=FATAL),
+            _stage("auditor", patrol, 1.0, None),
         ],
         observer=report,
     )
@@ -304,25 +315,6 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
     )
 
 
-def _state(settings: Settings) -> Database:
-    return Database(settings.data_dir / STATE_FILE, ("state.sql",), STATE_FORMAT)
-
-
-def make_store(settings: Settings, live: LiveSettings) -> Store:
-    """Return InfluxDB where one is configured, else the embedded database."""
-    if settings.influxdb_url is None or settings.influxdb_token is None or settings.influxdb_org is None:
-        return SQLiteStore(settings.data_dir, live.retention_days)
-    from ingestor.storage.influxdb import InfluxDBStore  # noqa: PLC0415  16 MB that the embedded database does not need
-
-    return InfluxDBStore(
-        url=settings.influxdb_url,
-        token=settings.influxdb_token,
-        org=settings.influxdb_org,
-        bucket=settings.influxdb_bucket,
-        retention_days=live.retention_days,
-    )
-
-
 def make_provider(settings: Settings) -> Provider | None:
     """Return the weather's provider; none where it is off, or has no key."""
     if settings.weather_provider == "none" or settings.weather_api_key is None:
@@ -330,7 +322,7 @@ def make_provider(settings: Settings) -> Provider | None:
     return OpenWeatherMap(settings.weather_base_url, settings.weather_api_key)
 
 
-def _stage(id_: str, actor: _Actor, shutdown_timeout_seconds: float, drain: Callable[[], None]) -> ChildSpec:
+def _stage(id_: str, actor: _Actor, shutdown_timeout_seconds: float, drain: Callable[[], None] | None) -> ChildSpec:
     return ChildSpec(
         id=id_,
         start=actor.run,

@@ -54,7 +54,7 @@ def salvage(aside: Path, into: sqlite3.Connection, *, last_id: int) -> Salvaged:
                     saved.add(id_)
         into.execute("DELETE FROM sqlite_sequence WHERE name = 'batches'")
         into.execute("INSERT INTO sqlite_sequence VALUES ('batches', ?)", (max(last_id, *heads, 0),))
-        for table, columns in (("captured", 5), ("watermarks", 4)):
+        for table, columns in (("captured", 5), ("watermarks", 4), ("notes", 3)):
             marks = ", ".join("?" * columns)
             rows = list(_readable(damaged, f"SELECT * FROM {table}"))
             with suppress(sqlite3.Error):

@@ -110,6 +110,11 @@ class RealHome:
         self.call("truth", "run", **options)
         wait_until(done.exists, "the changes are made", wait_seconds)
 
+    def put(self, entity_id: str, state: str | None, **attributes: Any) -> None:
+        """Give an entity a state; none removes it."""
+        given = {"state": state, "attributes": attributes} if state is not None else {}
+        self.call("truth", "put", entity_id=entity_id, **given)
+
     def truth(self) -> list[dict[str, Any]]:
         """Return everything that the bus said, in order."""
         mark = str(time.monotonic_ns())

@@ -3,6 +3,7 @@
 Service `truth.run`: `count` changes in all, at `rate` a second, of which `bursts` times `burst` in one loop tick.
 Service `truth.flush`: write what the bus said since the last flush to `truth.jsonl`, then the mark to `flushed`.
 Service `truth.move`: give an entity another area.
+Service `truth.put`: give an entity a state with attributes; without a state it is removed.
 """
 
 import asyncio
@@ -99,6 +100,7 @@ async def async_setup(hass, config):
     hass.services.async_register(DOMAIN, "run", truth.run)
     hass.services.async_register(DOMAIN, "flush", truth.flush)
     hass.services.async_register(DOMAIN, "move", truth.move)
+    hass.services.async_register(DOMAIN, "put", truth.put)
     return True
 
 
@@ -223,6 +225,15 @@ class Truth:
         """Give an entity another area, by its name."""
         area = area_registry.async_get(self.hass).async_get_or_create(call.data["area"])
         entity_registry.async_get(self.hass).async_update_entity(call.data["entity_id"], area_id=area.id)
+
+    async def put(self, call):
+        """Set a state, or remove it."""
+        entity_id, state = call.data["entity_id"], call.data.get("state")
+        if state is None:
+            self.hass.states.async_remove(entity_id, context=Context())
+        else:
+            attributes = call.data.get("attributes", {})
+            self.hass.states.async_set(entity_id, state, attributes, force_update=True, context=Context())
 
     async def flush(self, call):
         """Write what was heard."""

@@ -1,0 +1,82 @@
+"""The arithmetic of one interval: which rows of the recorder were missed, what events they are, what is still unknown.
+
+Rows come in the order of their times. New are those behind the last captured change, up to the last missed state or,
+where the entity did not exist at the end, before its first live event. Rows within one microsecond are counted: the
+recorder has no other identity for them. Pure.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from ingestor.audit.rows import Row, Surroundings, Teller
+from ingestor.messages import Event, Interval
+
+
+class Track:
+    """One interval while its rows pass by. `from_us` bounds it where nothing was ever captured of the entity.
+
+    `before_us` is the first live event of an entity that was absent at the end, as soon as it is known.
+    """
+
+    def __init__(self, interval: Interval, from_us: int, before_us: int | None = None) -> None:
+        self.interval = interval
+        self.before_us = before_us
+        self.refilled = 0
+        self._after_us = interval.after_us if interval.after_us is not None else from_us
+        self._captured = interval.captured if interval.after_us is not None else 1
+        self._teller = Teller(interval.series)
+        self._until: Event | None = None
+        self._anything = False
+
+    def take(self, row: Row, around: Surroundings) -> list[Event]:
+        """Return the events that this row makes known; none for a row that is not of the interval."""
+        at_us = row.at_us
+        until_us, before_us = self.interval.until_us, self.before_us
+        self._anything = True
+        if at_us > until_us if until_us is not None else before_us is not None and at_us >= before_us:
+            return []
+        event = self._teller.tell(row, around)
+        number = event.time_ns - at_us * 1000
+        if at_us < self._after_us or (at_us == self._after_us and number < self._captured):
+            return []
+        self.refilled += 1
+        if at_us != until_us:
+            return [event]
+        return self._last(event)
+
+    def verdict(self, *, intact: bool) -> str | None:
+        """Return why the interval is not closed; none when it is. `intact`: Home Assistant did not restart in it."""
+        until_us = self.interval.until_us
+        if until_us is not None and until_us < self._after_us:
+            return "the clock of Home Assistant was set back in it"
+        if until_us is not None:
+            if self._until is not None:
+                return None
+            lacks = "not its last state" if self._anything else "nothing of this entity"
+            return f"the recorder has {lacks}: is it excluded, was it purged or disabled?"
+        gone = self._teller.last is None or self._teller.last.s is None
+        if (self.refilled and gone) or (not self.refilled and self.interval.was_absent) or not intact:
+            return None
+        return "the recorder has not its removal"
+
+    def _last(self, event: Event) -> list[Event]:
+        """Complete the last missed state, which was stored when the gap was found; that one is richer.
+
+        Of several in its microsecond it is the last, and what was stored in the place of the first was wrong.
+        """
+        before, self._until = self._until, event
+        series = self.interval.until_series or event.series
+        if before is not None:
+            return [replace(before, series=series), replace(event, series=series)]
+        return [
+            Event(
+                time_ns=event.time_ns,
+                series=series,
+                previous_state=event.previous_state,
+                previous_duration_seconds=event.previous_duration_seconds,
+                weather=event.weather,
+                persons_home=event.persons_home,
+                late=True,
+            )
+        ]
