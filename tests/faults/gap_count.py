@@ -1,0 +1,117 @@
+"""What became of all that a home made while the service was there, away or deaf: counted against its own ledger. Pure.
+
+There are no windows in which a change may be missed: it is stored, in quarantine, given up by the ledger, or lost.
+
+A refilled row, known by its lack of `caused_by`, lacks what the recorder does not keep or answer. So of no row are
+compared: the attributes (over 16 KiB they come as `{}`, some are never recorded), who was at home, the weather; the
+area has to be one in which the entity was. Of a refilled row neither are compared: `caused_by`; and what was before an
+entity's first change after a restart, which looks to the recorder like a change. What was before the end of a listed
+interval nobody knows: there it may be absent.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.faults.home_truth import COMPARED, Made
+from tests.faults.ledgers import Listed, Told
+from tests.servers.truth import Key, Row, same
+
+PREVIOUS = ("previous_state", "previous_duration_seconds")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """What is counted: what was made between two moments (ns, true), and what is known beside the rows."""
+
+    from_ns: int
+    until_ns: int
+    told: Told
+    quarantined: AbstractSet[Key] = frozenset()
+    areas: Mapping[str, AbstractSet[Any]] = field(default_factory=dict)
+    today: Callable[[str], str] = lambda entity_id: entity_id
+
+
+def count(changes: Mapping[Key, Made], stored: Iterable[Row], frame: Frame) -> tuple[Counter[str], list[str]]:
+    """Return the counts, and of each kind that must not be a few examples."""
+    truth = {(frame.today(entity_id), at): (made, entity_id) for (entity_id, at), made in changes.items()}
+    rows = [((frame.today(row["entity_id"]), row["time"]), row) for row in stored]
+    keys = Counter(key for key, _ in rows)
+    counted = [
+        key for key, (made, _) in truth.items() if made.tellable and frame.from_ns < made.true_ns <= frame.until_ns
+    ]
+    quarantined = {(frame.today(entity_id), at) for entity_id, at in frame.quarantined} - keys.keys()
+    live = {key for key, row in rows if row["caused_by"] is not None}
+    excused = given_up({key: made for key, (made, _) in truth.items()}, live, frame.told, frame.today)
+    absent = [key for key in counted if key not in keys and key not in quarantined]
+    lost = [key for key in absent if key not in excused]
+    wrong = [
+        f"{key} {problem}"
+        for key, row in rows
+        if (problem := _problem(row, truth.get(key), frame, excused=key in excused))
+    ]
+    found = Counter(
+        made=len(counted),
+        stored=sum(key in keys for key in counted),
+        untellable=sum(not made.tellable for made in changes.values()),
+        refilled=frame.told.refilled,
+        quarantined=len(quarantined),
+        listed=len(absent) - len(lost),
+        lost=len(lost),
+        doubled=keys.total() - len(keys),
+        invented=len(wrong),
+    )
+    examples = [f"lost {key}" for key in lost] + [f"doubled {key}" for key in keys if keys[key] > 1]
+    return Counter({name: number for name, number in found.items() if number}), examples[:5] + wrong[:5]
+
+
+def given_up(
+    changes: Mapping[Key, Made], live: AbstractSet[Key], told: Told, today: Callable[[str], str] = str
+) -> set[Key]:
+    """Return the changes that a ledger gives up. Bounds are found by their order: a clock may have been set back."""
+    of: dict[str, list[int]] = defaultdict(list)
+    for entity_id, at in changes:
+        of[entity_id].append(at)
+    found: set[Key] = set()
+    for one in told.listed:
+        entity_id = today(one.entity_id)
+        times = of[entity_id]
+        first, last = _bounds(times, one, {place for place, at in enumerate(times) if (entity_id, at) in live})
+        found |= {(entity_id, at) for at in times[first:last]}
+    for from_us, until_ns in told.unproven:
+        began_ns = max((made.true_ns for (_, at), made in changes.items() if at // 1000 == from_us), default=0)
+        found |= {key for key, made in changes.items() if began_ns < made.true_ns <= until_ns}
+    return found
+
+
+def _bounds(times: Sequence[int], one: Listed, live: AbstractSet[int]) -> tuple[int, int]:
+    first = 0
+    if one.after_us is not None:
+        same_us = [place for place, at in enumerate(times) if at // 1000 == one.after_us]
+        first = same_us[-1] + 1 if same_us else bisect_right(times, one.after_us * 1000 + 999)
+    if one.until_us is None:
+        return first, min((place for place in live if place >= first), default=len(times))
+    same_us = [place for place, at in enumerate(times) if at // 1000 == one.until_us and place >= first]
+    return first, same_us[0] + 1 if same_us else bisect_left(times, (one.until_us + 1) * 1000)
+
+
+def _problem(row: Row, true: tuple[Made, str] | None, frame: Frame, *, excused: bool) -> str:
+    """Return what a stored row says wrongly."""
+    if true is None:
+        return "was never made"
+    made, entity_id = true
+    refilled = row["caused_by"] is None
+    unknown_before = excused or made.true_ns <= frame.from_ns
+    names = [name for name in COMPARED if not (refilled and name == "caused_by")]
+    if (unknown_before and row["previous_state"] is None) or (refilled and made.row["previous_state"] is None):
+        names = [name for name in names if name not in PREVIOUS]
+    wrong = [name for name in names if not same(name, made.row[name], row.get(name))]
+    if frame.areas and row["area"] not in frame.areas[entity_id]:
+        wrong.append("area")
+    told = ", ".join(f"{name} is {row[name]!r}, was {made.row.get(name)!r}" for name in wrong)
+    return f"{'refilled ' if refilled else ''}{told}" if wrong else ""
