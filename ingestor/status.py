@@ -13,6 +13,7 @@ from metrics import facts
 
 HOUR_SECONDS = 3600
 DAY_SECONDS = 86_400
+_REFUSALS = ("unknown_command", "unauthorized")  # the user must act; what is only away comes back by itself
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -34,6 +35,8 @@ class StatusBoard:
         self.paused_problem: Problem | None = None
         self.store_problem: Problem | None = Problem(code="starting", detail="no write yet")
         self.weather_problem: Problem | None = Problem(code="starting", detail="no observation yet")
+        self.recorder_problem: Problem | None = None
+        self.gaps: dict[str, int] = {}
         self.sessions = 0
         self.last_reconnect: float | None = None
         self.home_version = ""
@@ -78,6 +81,7 @@ class StatusBoard:
             "websocket_client": self.paused_problem or self.home_problem,
             "spool": self.disk_problem,
             "database": self.store_problem,
+            "recorder": self.recorder_problem,
         }
         return {part: problem for part, problem in found.items() if problem is not None}
 
@@ -116,6 +120,12 @@ class StatusBoard:
                 self.store_problem = None
             case facts.StoreFailed():
                 self.store_problem = Problem(code=fact.code, detail=fact.detail)
+            case facts.RefillReady():
+                self.recorder_problem = None
+            case facts.RefillFailed() if fact.code in _REFUSALS:
+                self.recorder_problem = Problem(code=fact.code, detail=f"gaps can not be refilled: {fact.detail}")
+            case facts.GapsHeld():
+                self.gaps = fact.states
             case facts.WeatherUpdated():
                 self.weather_problem = None
                 self.weather_summary = fact.summary

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,17 +15,22 @@ import metrics
 from ingestor.api.app import Ports, application
 from ingestor.api.quarantine import QuarantineDesk
 from ingestor.api.server import ApiServer
+from ingestor.audit.keeper import LedgerKeeper
+from ingestor.audit.ledger import Ledger
 from ingestor.config import Settings
 from ingestor.enrichment.again import again
 from ingestor.enrichment.step import Enricher
 from ingestor.errors import ConfigError
+from ingestor.homeassistant.chain import Chain
 from ingestor.homeassistant.connection import Connection
 from ingestor.homeassistant.endpoint import Endpoint
+from ingestor.homeassistant.fence import Fence
 from ingestor.homeassistant.reconnect import Reconnect
+from ingestor.homeassistant.refill import Refill, Refilling
 from ingestor.homeassistant.selection import selection
 from ingestor.homeassistant.stream import Location, Stream
 from ingestor.homeassistant.subscription import Subscription
-from ingestor.messages import Frame, HomeMessage, Record
+from ingestor.messages import Event, Frame, HomeMessage, Kept
 from ingestor.settings import LiveSettings, SettingsStore
 from ingestor.status import StatusBoard
 from ingestor.storage.batcher import Retry
@@ -33,7 +38,7 @@ from ingestor.storage.committer import CommitLimits, Committer
 from ingestor.storage.database import Database
 from ingestor.storage.delivery import Delivery
 from ingestor.storage.intake import Intake
-from ingestor.storage.journal import EmbeddedJournal, Journal
+from ingestor.storage.journal import EmbeddedJournal, Journal, Notebook
 from ingestor.storage.quarantine import Quarantine
 from ingestor.storage.replay import Replay
 from ingestor.storage.spool import Spool
@@ -119,6 +124,7 @@ class Files:
     quarantine: Quarantine
     delivery: Delivery
     journal: Journal
+    notebook: Notebook
     replay: Replay
 
     @classmethod
@@ -129,9 +135,17 @@ class Files:
         quarantine = Quarantine(state, report)
         spool = Spool(settings.data_dir, settings.spool_max_bytes, valve, report)
         delivery = Delivery("sqlite" if embedded else "influxdb", quarantine, report)
-        journal: Journal = EmbeddedJournal(embedded, delivery, report) if embedded else spool
+        journal = EmbeddedJournal(embedded, delivery, report) if embedded else spool
         replay = Replay(quarantine, journal, again)
-        return cls(state=state, spool=spool, quarantine=quarantine, delivery=delivery, journal=journal, replay=replay)
+        return cls(
+            state=state,
+            spool=spool,
+            quarantine=quarantine,
+            delivery=delivery,
+            journal=journal,
+            notebook=journal,
+            replay=replay,
+        )
 
 
 class _Storage:
@@ -149,12 +163,14 @@ class _Storage:
         report: facts.Report,
         random: Random,
     ) -> None:
-        self.entrance, self._exit = trio.open_memory_channel[list[Record]](LISTS_IN_A_CHANNEL)
-        self._ways_in: list[Outbox[Record]] = []
+        self.entrance, self._exit = trio.open_memory_channel[list[Kept]](LISTS_IN_A_CHANNEL)
+        self._ways_in: list[Outbox[Kept]] = []
         self._leaving = leaving
         self.intake = Intake(Inbox(self._exit))
         embedded = store if isinstance(store, SQLiteStore) else None
         self.files = files = Files.of(settings, state, embedded, self.intake.valve, report)
+        self.ledger = Ledger(state, report)
+        self.keeper = LedgerKeeper(files.notebook, self.ledger, self.intake, report)
         committer = Committer(self.intake, files.journal, CommitLimits(seconds=settings.commit_seconds), report)
         stages = [_piped("spool", committer, 3.0, self._end_the_stream)]
         if embedded is None or files.spool.exists:
@@ -165,7 +181,17 @@ class _Storage:
             "storage", stages, strategy=Strategy.REST_FOR_ONE, stop_order=StopOrder.START_ORDER
         )
 
-    def outbox(self) -> Outbox[Record]:
+    async def commit_refilled(self, events: Sequence[Event]) -> None:
+        """Capture events that were missed."""
+        await self.files.journal.commit(events, live=False)
+        self.intake.refilled(events)
+
+    def has_room(self) -> bool:
+        """Return whether more may come than the live events."""
+        spool = self.files.spool
+        return not self.intake.valve.closed and spool.pending_bytes < spool.maximum_bytes / 2
+
+    def outbox(self) -> Outbox[Kept]:
         """Return one more way in; the storage ends when all of them are closed."""
         self._ways_in.append(Outbox(self.entrance.clone()))
         return self._ways_in[-1]
@@ -206,15 +232,29 @@ class _Home:
         intake = storage.intake
         connection = Connection(endpoint, self._frames, asked, Reconnect(random), intake.valve, report)
         observation = (lambda: weather.current) if settings.weather_on_events else (lambda: None)
-        enricher = Enricher(name, observation, intake.last_series, with_attributes=settings.attributes == "json")
-        stream = Stream(name, enricher, selection(settings.include, settings.exclude))
+        enricher = Enricher(name, observation, intake.last_mark, with_attributes=settings.attributes == "json")
+        stream = Stream(name, enricher, selection(settings.include, settings.exclude), Chain(name, intake.marks))
         on_location = partial(_place_weather, weather)
-        subscription = Subscription(stream, self._inbox, storage.outbox(), commands, report, on_location)
+        fence = Fence(commands.clone())
+        subscription = Subscription(stream, self._inbox, storage.outbox(), commands, report, on_location, fence)
+        refilling = Refilling(
+            endpoint=endpoint,
+            ledger=storage.ledger,
+            commit=storage.commit_refilled,
+            fence=fence,
+            take_notes=storage.keeper.take,
+            room=storage.has_room,
+            persons=lambda: enricher.knowledge.presence.persons,
+            weather=weather.at if settings.weather_on_events else (lambda _at_ns: None),
+            with_attributes=settings.attributes == "json",
+        )
+        refill = Refill(refilling, report)
         self.supervisor = Supervisor(
             f"home:{name}",
             [
                 _stage("connection", connection, 3.0, connection.drain),
                 _piped("subscription", subscription, 3.0, self._end_the_stream),
+                _stage("refill", refill, 1.0, None),
             ],
             strategy=Strategy.REST_FOR_ONE,
             stop_order=StopOrder.START_ORDER,
@@ -278,6 +318,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         store=store,
         metrics=prometheus.render,
         quarantine=QuarantineDesk(quarantine=storage.files.quarantine, replay=storage.files.replay),
+        ledger=storage.ledger,
         enriching=lambda: any(child.id == "subscription" and child.state == "up" for child in home.children()),
     )
     api = ApiServer(partial(application, ports), settings.api_host, settings.api_port)
@@ -285,6 +326,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         "root",
         [
             _stage("api", api, 3.0, api.drain),
+            _stage("ledger", storage.keeper, 1.0, storage.keeper.drain),
             storage.supervisor.as_child(shutdown_timeout_seconds=6.0, fatal=FATAL),
             _stage("weather", poller, 1.0, poller.drain),
             home.supervisor.as_child(shutdown_timeout_seconds=4.0, fatal=FATAL),
@@ -330,7 +372,7 @@ def make_provider(settings: Settings) -> Provider | None:
     return OpenWeatherMap(settings.weather_base_url, settings.weather_api_key)
 
 
-def _stage(id_: str, actor: _Actor, shutdown_timeout_seconds: float, drain: Callable[[], None]) -> ChildSpec:
+def _stage(id_: str, actor: _Actor, shutdown_timeout_seconds: float, drain: Callable[[], None] | None) -> ChildSpec:
     return ChildSpec(
         id=id_,
         start=actor.run,

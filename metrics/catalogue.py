@@ -41,6 +41,21 @@ _WEATHER_CODES = ("no_answer", "server_error", "quota", "key_refused", "protocol
 _DISK_CODES = ("disk_full", "disk", "locked", "read_only", "can_not_open", "corrupt")
 _QUARANTINE_REASONS = ("rejected", "field_conflict", "undecodable", "server_error")
 _DROP_REASONS = ("spool_damaged", "shutdown")
+_GAP_CAUSES = (
+    "first_start",
+    "service_down",
+    "crash",
+    "closed",
+    "closed_by_home",
+    "home_restart",
+    "ping_timeout",
+    "oversized_frame",
+    "protocol",
+    "paused",
+    "broken_link",
+)
+_GAP_ENDS = ("filled", "partly", "tail_unproven")
+_REFILL_CODES = ("unreachable", "closed", "timeout", "starting", "unknown_command", "unauthorized", "protocol")
 BREAKER_STATES = ("closed", "half_open", "open")
 
 CATALOGUE = (
@@ -66,6 +81,23 @@ CATALOGUE = (
     Metric("counter", "ingestor_sessions_closed", "Sessions that ended.", ("home", "code"), _CLOSE_CODES),
     Metric("counter", "ingestor_connect_failures", "Tries that brought no session.", ("home", "code"), _CONNECT_CODES),
     Metric("gauge", "ingestor_home_paused", "1 while the home is left alone for want of room.", ("home",)),
+    Metric("counter", "ingestor_links", "Changes compared with the last captured one before them.", ("home",)),
+    Metric("counter", "ingestor_links_broken", "Changes that did not follow: something was missed.", ("home",)),
+    Metric("counter", "ingestor_gaps_found", "Gaps that were found, by their cause.", ("home", "cause"), _GAP_CAUSES),
+    Metric("counter", "ingestor_gaps_settled", "Gaps that are no longer open.", ("home", "state"), _GAP_ENDS),
+    Metric("gauge", "ingestor_gaps", "Gaps in the ledger.", ("state",), ("open", *_GAP_ENDS, "since")),
+    Metric("gauge", "ingestor_gap_intervals_listed", "Times of an entity that are known to be incomplete for good."),
+    Metric("counter", "ingestor_events_refilled", "Missed changes that came out of the recorder.", ("home",)),
+    Metric("gauge", "ingestor_refill_up", "1 while the recorder can be asked; gaps wait while it is 0.", ("home",)),
+    Metric(
+        "counter", "ingestor_refill_failures", "Times the recorder could not be asked.", ("home", "code"), _REFILL_CODES
+    ),
+    Metric(
+        "gauge",
+        "ingestor_capture_ratio",
+        "Share of all changes that are captured, live or refilled; what is listed counts as one change each.",
+        ("home",),
+    ),
     Metric("counter", "ingestor_records_committed", "Records captured: fsynced to the spool or the embedded database."),
     Metric("histogram", "ingestor_commit_duration_seconds", "Time of one commit, its fsync included."),
     Metric(

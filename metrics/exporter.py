@@ -37,6 +37,7 @@ class PrometheusReporter:
         self._clock = clock
         self._newest_stored = 0.0
         self._weather_observed_at = 0.0
+        self._capture: dict[str, tuple[int, int]] = {}
         started = clock()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
@@ -53,6 +54,7 @@ class PrometheusReporter:
         """Count a fact."""
         self._count_home(fact)
         self._count_storage(fact)
+        self._count_gaps(fact)
         self._count_rest(fact)
 
     def _count_home(self, fact: facts.Fact) -> None:
@@ -108,6 +110,34 @@ class PrometheusReporter:
                 self._gauge("ingestor_store_up").labels(fact.store).set(0)
                 self._count("ingestor_store_failures", code=fact.code)
 
+    def _count_gaps(self, fact: facts.Fact) -> None:
+        match fact:
+            case facts.LinksChecked():
+                self._count("ingestor_links", fact.links, home=fact.home)
+                self._count("ingestor_links_broken", fact.broken, home=fact.home)
+                self._captured(fact.home, fact.links, 0)
+            case facts.GapsNoted():
+                self._count("ingestor_gaps_found", fact.new, home=fact.home, cause=fact.cause)
+            case facts.IntervalsSettled():
+                self._count("ingestor_events_refilled", fact.refilled, home=fact.home)
+                self._captured(fact.home, fact.refilled, fact.listed)
+            case facts.GapSettled():
+                self._count("ingestor_gaps_settled", home=fact.home, state=fact.state)
+            case facts.GapsHeld():
+                for state, gaps in fact.states.items():
+                    self._gauge("ingestor_gaps").labels(state).set(gaps)
+                self._gauge("ingestor_gap_intervals_listed").set(fact.listed)
+            case facts.RefillReady():
+                self._gauge("ingestor_refill_up").labels(fact.home).set(1)
+            case facts.RefillFailed():
+                self._gauge("ingestor_refill_up").labels(fact.home).set(0)
+                self._count("ingestor_refill_failures", home=fact.home, code=fact.code)
+
+    def _captured(self, home: str, captured: int, lost: int) -> None:
+        before = self._capture.get(home, (0, 0))
+        self._capture[home] = now = before[0] + captured, before[1] + lost
+        self._gauge("ingestor_capture_ratio").labels(home).set(now[0] / max(1, sum(now)))
+
     def _count_rest(self, fact: facts.Fact) -> None:
         match fact:
             case facts.WeatherUpdated():
@@ -143,6 +173,9 @@ class PrometheusReporter:
             for values in product(*choices) if choices else ():
                 self._metrics[metric.name].labels(*values)
         self._gauge("ingestor_weather_breaker_state").labels("closed").set(1)
+        for home in homes:
+            self._gauge("ingestor_refill_up").labels(home).set(1)
+            self._gauge("ingestor_capture_ratio").labels(home).set(1)
 
     def _age(self, at: float) -> float:
         return self._clock() - at if at else -1.0

@@ -71,6 +71,63 @@ class ConnectFailed(Struct, frozen=True, kw_only=True):
     retry_seconds: float
 
 
+class LinksChecked(Struct, frozen=True, kw_only=True):
+    """Changes were compared with the last captured ones before them; `broken` did not follow: something was missed."""
+
+    home: str
+    links: int
+    broken: int
+
+
+class GapsNoted(Struct, frozen=True, kw_only=True):
+    """The ledger took in gaps with this cause, or more of those it had: `new` were not there before."""
+
+    home: str
+    cause: str
+    new: int
+    entities: int
+
+
+class IntervalsSettled(Struct, frozen=True, kw_only=True):
+    """The recorder was asked: `refilled` changes were captured, `listed` times of an entity are incomplete for good."""
+
+    home: str
+    refilled: int
+    listed: int
+
+
+class GapSettled(Struct, frozen=True, kw_only=True):
+    """A gap is no longer open; `state`: filled, partly, tail_unproven."""
+
+    home: str
+    state: str
+    cause: str
+    refilled: int
+    detail: str
+
+
+class GapsHeld(Struct, frozen=True, kw_only=True):
+    """The ledger holds now so many gaps, by state; `listed` intervals are known to be incomplete for good."""
+
+    states: dict[str, int]
+    listed: int
+
+
+class RefillFailed(Struct, frozen=True, kw_only=True):
+    """The recorder can not be asked; gaps stay open; `code`: unreachable, closed, unknown_command, unauthorized ..."""
+
+    home: str
+    code: str
+    detail: str
+    retry_seconds: float
+
+
+class RefillReady(Struct, frozen=True, kw_only=True):
+    """The recorder answered, and had committed everything."""
+
+    home: str
+
+
 class RecordsSpooled(Struct, frozen=True, kw_only=True):
     """The spool holds now this much that the store has not confirmed."""
 
@@ -221,6 +278,13 @@ ServiceEvent: TypeAlias = (
     | SessionOpened
     | SessionClosed
     | ConnectFailed
+    | LinksChecked
+    | GapsNoted
+    | IntervalsSettled
+    | GapSettled
+    | GapsHeld
+    | RefillFailed
+    | RefillReady
     | RecordsSpooled
     | RecordsDropped
     | BatchCommitted

@@ -22,6 +22,8 @@ _FREQUENT = (
     facts.BatchCommitted,
     facts.BatchWritten,
     facts.QuarantineHeld,
+    facts.LinksChecked,
+    facts.GapsHeld,
     supervisors.ChildStarting,
     supervisors.ChildStarted,
     supervisors.SupervisorStateChanged,
@@ -36,6 +38,7 @@ _BAD = (
     facts.RecordsQuarantined,
     facts.RecordsExpired,
     facts.WeatherFailed,
+    facts.RefillFailed,
     facts.Warned,
     supervisors.ChildRestarting,
 )

@@ -16,10 +16,12 @@ from ingestor.api.models import (
     Configuration,
     ConfigurationChange,
     EventStats,
+    Gap,
     HomeAssistantEvent,
     SystemHealth,
 )
 from ingestor.api.quarantine import QuarantineDesk
+from ingestor.audit.ledger import Ledger
 from ingestor.config import Settings
 from ingestor.errors import IngestorError
 from ingestor.messages import Event
@@ -29,6 +31,7 @@ from ingestor.storage.recent import RecentEvents
 from ingestor.storage.store import Store
 
 MAXIMUM_EVENTS = 1000
+MAXIMUM_GAPS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,7 @@ class Ports:
     metrics: Callable[[], tuple[bytes, str]]
     enriching: Callable[[], bool]
     quarantine: QuarantineDesk
+    ledger: Ledger
 
 
 def application(ports: Ports) -> FastAPI:
@@ -89,6 +93,11 @@ def _add_reads(app: FastAPI, ports: Ports) -> None:
         if len(found) < limit and entity_id is not None:
             found = await _with_older(ports.store, found, limit, entity_id)
         return Response(views.events(found), media_type="application/json")
+
+    @app.get("/api/gaps", dependencies=guarded, response_model=list[Gap])
+    async def gaps(limit: Annotated[int, Query(ge=1, le=MAXIMUM_GAPS)] = 100, before: int | None = None) -> Response:
+        found = await ports.ledger.read(limit=limit, before=before)
+        return Response(views.gaps(found), media_type="application/json")
 
     @app.get("/api/config", dependencies=guarded)
     async def configuration() -> Configuration:

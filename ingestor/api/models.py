@@ -72,6 +72,35 @@ class HomeAssistantEvent(BaseModel):
     attributes: dict[str, object]
 
 
+class ListedInterval(BaseModel):
+    """Changes of an entity between two times that can not be refilled, and why; an absent time is not known."""
+
+    entity_id: str
+    after: datetime | None
+    until: datetime | None
+    reason: str
+
+
+class Gap(BaseModel):
+    """A time in which changes were missed. `refilled` of them came out of Home Assistant's recorder.
+
+    `state`: open, filled, partly (see `listed`), tail_unproven (`reason` says why something may be missing unseen), or
+    since (the first start: nothing older is promised).
+    """
+
+    id: int
+    home: str
+    cause: str
+    detail: str
+    began: datetime
+    ended: datetime
+    state: Literal["open", "filled", "partly", "tail_unproven", "since"]
+    reason: str
+    entities: int
+    refilled: int
+    listed: list[ListedInterval]
+
+
 class Configuration(BaseModel):
     """What the service runs with; secrets show their last four characters only."""
 

@@ -10,6 +10,7 @@ from msgspec import Raw, Struct
 from pydantic import SecretStr
 
 from ingestor.api.models import Configuration, ConnectionStatus, EventStats, Health, ServiceStatus, SystemHealth
+from ingestor.audit.ledger import Gap
 from ingestor.config import Settings
 from ingestor.messages import Event, WeatherObservation
 from ingestor.settings import LiveSettings
@@ -41,6 +42,32 @@ class _Event(Struct):
 def events(recent: Sequence[Event]) -> bytes:
     """Return events as a JSON array of `HomeAssistantEvent`; without pydantic, which takes ten times as long."""
     return msgspec.json.encode([_event(event) for event in recent])
+
+
+class _Listed(Struct):
+    entity_id: str
+    after: str | None
+    until: str | None
+    reason: str
+
+
+class _Gap(Struct):
+    id: int
+    home: str
+    cause: str
+    detail: str
+    began: str
+    ended: str
+    state: str
+    reason: str
+    entities: int
+    refilled: int
+    listed: list[_Listed]
+
+
+def gaps(found: Sequence[Gap]) -> bytes:
+    """Return gaps as a JSON array of `Gap`."""
+    return msgspec.json.encode([_gap(gap) for gap in found])
 
 
 def health(status: StatusBoard, *, enriching: bool) -> SystemHealth:
@@ -108,6 +135,26 @@ def _event(event: Event) -> _Event:
         weather_data=_weather(event.weather) if event.weather else None,
         attributes=Raw((event.attributes or "{}").encode()),
     )
+
+
+def _gap(gap: Gap) -> _Gap:
+    return _Gap(
+        gap.id,
+        gap.home,
+        gap.cause,
+        gap.detail,
+        _iso(gap.from_us * 1000),
+        _iso(gap.found_ns),
+        gap.state,
+        gap.reason,
+        gap.entities,
+        gap.refilled,
+        [_Listed(one.entity_id, _iso_us(one.after_us), _iso_us(one.until_us), one.reason) for one in gap.listed],
+    )
+
+
+def _iso_us(at_us: int | None) -> str | None:
+    return None if at_us is None else _iso(at_us * 1000)
 
 
 def _weather(observation: WeatherObservation) -> _Weather:

@@ -29,7 +29,7 @@ ConfigureLog = Callable[[Settings, Literal["debug", "info", "warning", "error"]]
 
 async def demo(seconds: float, configure_log: ConfigureLog) -> Exit:
     """Run until a signal, or for so many seconds."""
-    server = SimulatedServer(SimulatedHome(), token=TOKEN)
+    server = SimulatedServer(SimulatedHome(zones=1), token=TOKEN)
     async with trio.open_nursery() as nursery:
         await nursery.start(server.run)
         weather_url = await nursery.start(serve_weather)

@@ -12,6 +12,11 @@ class Presence:
         self._states = states
 
     @property
+    def persons(self) -> frozenset[str]:
+        """The ids of all persons."""
+        return frozenset(self._states or ())
+
+    @property
     def persons_home(self) -> int | None:
         """How many persons are in the state `home`; none while no states are known."""
         return None if self._states is None else sum(state == "home" for state in self._states.values())

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from ingestor.enrichment.metadata import Registry
-from ingestor.enrichment.units import Conversion, conversion
+from ingestor.enrichment.units import CANONICAL, Conversion, conversion
 from ingestor.messages import Series
 
 
@@ -57,3 +57,27 @@ def describe(home: str, entity_id: str, attributes: str, registry: Registry, las
 
 def _text(attribute: object) -> str | None:
     return attribute if isinstance(attribute, str) and attribute else None
+
+
+def retagged(frozen: Series, attributes: str) -> tuple[Series, Conversion | None]:
+    """Return a series with the tags that these attributes of the recorder give, and how their numbers convert.
+
+    The area stays. The recorder keeps attributes of more than 16 KiB as `{}`: then every tag stays, and a number in a
+    unit that may have been converted has no value.
+    """
+    if attributes == "{}":
+        return frozen, None if frozen.unit in CANONICAL else Conversion(frozen.unit)
+    tags = _decoder.decode(attributes)
+    device_class = _text(tags.device_class)
+    units = conversion(_text(tags.unit_of_measurement), device_class)
+    series = Series(
+        home=frozen.home,
+        entity_id=frozen.entity_id,
+        domain=frozen.domain,
+        device_class=device_class,
+        state_class=_text(tags.state_class),
+        area=frozen.area,
+        friendly_name=_text(tags.friendly_name),
+        unit=units.unit,
+    )
+    return (frozen if series == frozen else series), units

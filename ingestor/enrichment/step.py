@@ -16,7 +16,7 @@ from ingestor.enrichment.series import Described, describe
 from ingestor.enrichment.units import conversion
 from ingestor.enrichment.values import value
 from ingestor.homeassistant import wire
-from ingestor.messages import CausedBy, Event, RawEvent, Series, WeatherObservation
+from ingestor.messages import CausedBy, Event, RawEvent, Watermark, WeatherObservation
 
 _LAST_US = 2**63 // 1000 - 1  # as nanoseconds it must fit 64 bits
 
@@ -39,21 +39,21 @@ class Knowledge(Struct, frozen=True):
 class Enricher:
     """Turns the changes of one home into events. Not safe to share between homes.
 
-    `last_series` gives the tags of an entity's last captured event, by home and entity id, as of an earlier process.
+    `last_mark` tells an entity's last captured event, by home and entity id, as of an earlier process.
     """
 
     def __init__(
         self,
         home: str,
         weather: Callable[[], WeatherObservation | None],
-        last_series: Callable[[str, str], Series | None] = lambda _home, _entity_id: None,
+        last_mark: Callable[[str, str], Watermark | None] = lambda _home, _entity_id: None,
         *,
         with_attributes: bool = True,
     ) -> None:
         self.knowledge = Knowledge(Registry(), Presence())
         self._home = home
         self._weather = weather
-        self._last_series = last_series
+        self._last_mark = last_mark
         self._with_attributes = with_attributes
         self._entities: dict[str, Known] = {}
         self.begin()
@@ -84,13 +84,47 @@ class Enricher:
         if entity_id.startswith("person."):
             self.draft = Knowledge(self.draft.registry, self.draft.presence.changed(entity_id, state))
 
+    def last(self, entity_id: str) -> Watermark | None:
+        """Return the entity's last captured event, of this process or of an earlier one."""
+        known, mark = self._known(entity_id), self._last_mark(self._home, entity_id)
+        at_ns = known.at_us * 1000 + len(known.contexts) - 1 if known else 0
+        if known is None or (mark is not None and mark.removed and mark.at_ns > at_ns):
+            return mark  # the latter is a removal that was refilled
+        return Watermark(at_ns=at_ns, removed=False, series=known.described.series)
+
+    def has_seen(self, entity_id: str, change: wire.Event) -> bool:
+        """Return whether this very change is the entity's last, or one of its last in the same microsecond."""
+        known, new = self._known(entity_id), change.data.new_state
+        at = new.last_updated if new else change.time_fired
+        return known is not None and known.at_us == wire.microseconds(at) and change.context.id in known.contexts
+
+    def restore(self, entity_id: str, state: wire.State) -> Event:
+        """Return the event of a state whose change was missed: without what only the change itself could tell."""
+        at_us = wire.microseconds(state.last_updated)
+        self.observe(entity_id, state.state)
+        known = self._known(entity_id)
+        data = wire.EventData(entity_id=entity_id, new_state=state)
+        described = self._describe(entity_id, data, known.described if known else None)
+        self._changed[entity_id] = Known(at_us, (state.context.id,), described)
+        return Event(
+            time_ns=at_us * 1000,
+            series=described.series,
+            state=state.state,
+            value=value(described.series.domain, state.state, described.conversion),
+            attributes=_text(state) if self._with_attributes else None,
+            caused_by=_caused_by(state.context),
+        )
+
+    def _known(self, entity_id: str) -> Known | None:
+        return self._changed.get(entity_id) or self._entities.get(entity_id)
+
     def enrich(self, entity_id: str, change: wire.Event) -> Event | None:
         """Return the event, or none for a change that was seen already."""
         old, new = change.data.old_state, change.data.new_state
         at_us = wire.microseconds(new.last_updated if new else change.time_fired)
         if abs(at_us) > _LAST_US:
             raise ValueError(f"{new.last_updated if new else change.time_fired} is no time that a database can hold")
-        known = self._changed.get(entity_id) or self._entities.get(entity_id)
+        known = self._known(entity_id)
         contexts: tuple[str, ...] = (change.context.id,)
         if known is not None and known.at_us == at_us:
             if change.context.id in known.contexts:
@@ -125,10 +159,11 @@ class Enricher:
         return describe(self._home, entity_id, attributes, self.draft.registry, last)
 
     def _remembered(self, entity_id: str) -> Described | None:
-        series = self._last_series(self._home, entity_id)
-        if series is None:
+        mark = self._last_mark(self._home, entity_id)
+        if mark is None:
             return None
-        return Described(series, conversion(series.unit, series.device_class), "", self.draft.registry)
+        units = conversion(mark.series.unit, mark.series.device_class)
+        return Described(mark.series, units, "", self.draft.registry)
 
     def raw(self, text: str, problem: str, received_at_ns: int, entity_id: str | None = None) -> RawEvent:
         """Return an event that could not be enriched, with what is known at this moment."""

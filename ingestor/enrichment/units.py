@@ -65,6 +65,8 @@ _CONVERSIONS = {
     "Mcal": (_ENERGY, Conversion("kWh", multiplier=4.184e6, divisor=_JOULES_PER_KWH)),
     "Gcal": (_ENERGY, Conversion("kWh", multiplier=4.184e9, divisor=_JOULES_PER_KWH)),
 }
+CANONICAL = frozenset(conversion.unit for _, conversion in _CONVERSIONS.values())
+"""Units that a number may have been converted to."""
 
 
 def conversion(unit: str | None, device_class: str | None) -> Conversion:

@@ -24,6 +24,7 @@ SILENCE_SECONDS = 9.0  # then a ping is sent; a second such silence means that t
 FAREWELL_SECONDS = 1.0
 TOKEN_POLL_SECONDS = 5.0
 HELD_BYTES = 32 * 1024 * 1024  # of frames that the subscription has not taken; beyond it the socket is not read
+NORMAL = 1000
 TOO_BIG = 1009  # the close code of RFC 6455 for an oversized message
 
 
@@ -54,6 +55,7 @@ class Connection:
         self._clock_ns = clock_ns
         self._draining = trio.Event()
         self._number = 0
+        self._away = "service_down", "the service did not run"  # why there is no session, as the ledger will say
 
     def drain(self) -> None:
         """Take in what Home Assistant has sent until now, then close the socket and end the stream."""
@@ -85,6 +87,7 @@ class Connection:
                     await self._live(socket, life)
         except* ConnectionClosed as group:
             life.error = _closed(first(group))
+            life.closed_by_home = _is_by_home(first(group))
         except* IngestorError as group:
             life.error = first(group)
         if life.opening.cancelled_caught and not self._draining.is_set():
@@ -96,6 +99,8 @@ class Connection:
         error = life.error
         detail = str(error) if error else "; ".join(self._valve.reasons.values()) or "closed by us"
         home = self._endpoint.home
+        if life.streaming:
+            self._away = "closed_by_home" if life.closed_by_home else error.code if error else "paused", detail
         if life.live_since is not None:
             code = error.code if error else "shutdown" if self._draining.is_set() else "paused"
             self._report(facts.SessionClosed(home=home, session=self._number, code=code, detail=detail))
@@ -146,7 +151,13 @@ class Connection:
             life.streaming = True
             self._number += 1
             results = life.session.results
-            self._put(SessionStarted(session=self._number, at_ns=self._clock_ns(), results=results))
+            cause, detail = self._away
+            self._away = "crash", "the actor of the connection crashed"
+            self._put(
+                SessionStarted(
+                    session=self._number, at_ns=self._clock_ns(), results=results, cause=cause, detail=detail
+                )
+            )
 
     async def _ask(self, socket: WebSocketConnection, life: _Life) -> None:
         async for names in self._commands:
@@ -154,7 +165,7 @@ class Connection:
                 await self._send_command(name, socket, life)
 
     async def _send_command(self, name: str, socket: WebSocketConnection, life: _Life) -> None:
-        number, frame = life.session.command(SYNCHRONISING[name])
+        number, frame = life.session.command(SYNCHRONISING.get(name, "get_config"))  # the latter is a fence
         self._put(CommandSent(session=self._number, id=number, command=name))
         await socket.send_message(frame)
 
@@ -233,6 +244,12 @@ class _Life:
         self.live_since: float | None = None
         self.frames = 0
         self.error: IngestorError | None = None
+        self.closed_by_home = False
+
+
+def _is_by_home(error: ConnectionClosed) -> bool:
+    """Return whether Home Assistant closed the socket: at a restart, or because we were too slow for a burst."""
+    return error.reason is not None and error.reason.code == NORMAL
 
 
 def _closed(error: ConnectionClosed) -> IngestorError:

@@ -16,8 +16,9 @@ from typing import Any
 
 from msgspec import Raw
 
-from ingestor.errors import CredentialsRefused, RemoteProtocolError
+from ingestor.errors import RemoteProtocolError
 from ingestor.homeassistant import wire
+from ingestor.homeassistant.dialogue import Dialogue
 
 SYNCHRONISING = {
     "config": "get_config",
@@ -29,6 +30,9 @@ SYNCHRONISING = {
     "states": "get_states",
 }
 """The names of the answers that a session collects, each with the command that asks for it."""
+
+FENCE = "fence"
+"""What an answer is called that is asked for only to know that everything sent before it has arrived."""
 
 REGISTRY_EVENTS = {
     "area_registry_updated": ("areas", "entities"),
@@ -58,13 +62,16 @@ class Session:
 
     def __init__(self, token: str) -> None:
         self.phase = Phase.GREETING
-        self.version = ""
         self.results: dict[str, Raw] = {}
-        self._token = token
-        self._last_id = 0
+        self._dialogue = Dialogue(token)
         self._asked: dict[int, str] = {}
         self._subscription_id = 0
         self._farewell_id = 0
+
+    @property
+    def version(self) -> str:
+        """Home Assistant's version, once the login is done."""
+        return self._dialogue.version
 
     def receive(self, frame: str) -> list[str]:
         """Return the frames to send in answer.
@@ -74,17 +81,15 @@ class Session:
         """
         answers: list[str] = []
         for message in wire.decode(frame):
-            if isinstance(message, wire.Undecodable):
-                if self.phase is Phase.GREETING:
-                    raise RemoteProtocolError("what answers at HA_URL does not speak like Home Assistant")
-                continue
-            answers += self._step(message)
+            if isinstance(message, wire.Message):
+                answers += self._step(message)
+            elif self.phase is Phase.GREETING:
+                raise RemoteProtocolError("what answers at HA_URL does not speak like Home Assistant")
         return answers
 
     def command(self, type_: str, **arguments: Any) -> tuple[int, str]:  # noqa: ANN401  any JSON value
         """Return the id and the frame of a new command."""
-        self._last_id += 1
-        return self._last_id, wire.encode({"id": self._last_id, "type": type_, **arguments})
+        return self._dialogue.command(type_, **arguments)
 
     def is_at(self, phase: Phase) -> bool:
         """Return whether the session stands there."""
@@ -98,16 +103,10 @@ class Session:
 
     def _step(self, message: wire.Message) -> list[str]:
         match self.phase, message.type:
-            case Phase.GREETING, "auth_required":
+            case Phase.GREETING | Phase.LOGIN, _:
                 self.phase = Phase.LOGIN
-                return [wire.encode({"type": "auth", "access_token": self._token})]
-            case Phase.GREETING | Phase.LOGIN, "auth_invalid":
-                raise CredentialsRefused(f"Home Assistant refused HA_TOKEN: {message.message}")
-            case Phase.LOGIN, "auth_ok":
-                self.version = message.ha_version
-                return self._synchronise()
-            case Phase.GREETING | Phase.LOGIN, other:
-                raise RemoteProtocolError(f"expected a login, Home Assistant said {other[:64]}")
+                answer = self._dialogue.log_in(message)
+                return [answer] if answer else self._synchronise()
             case Phase.SYNCHRONISING, "result":
                 return self._collect(message)
             case Phase.SUBSCRIBING, "result" if message.id == self._subscription_id:

@@ -14,12 +14,15 @@ from msgspec import Raw, Struct
 
 from ingestor.enrichment.step import Enricher
 from ingestor.homeassistant import wire
-from ingestor.homeassistant.session import REGISTRY_EVENTS
-from ingestor.messages import CommandSent, EntityRecord, Event, Frame, HomeMessage, Record, SessionStarted
+from ingestor.homeassistant.chain import Chain
+from ingestor.homeassistant.session import FENCE, REGISTRY_EVENTS
+from ingestor.messages import CommandSent, EntityRecord, Event, Frame, HomeMessage, Note, Record, SessionStarted
 from metrics import facts
 
 _REGISTRIES = ("floors", "areas", "labels", "devices", "entities")
 _DETAIL_CHARACTERS = 500
+_parts = msgspec.json.Decoder(list[Raw])
+_state = msgspec.json.Decoder(wire.State)
 
 
 class Location(Struct, frozen=True):
@@ -33,17 +36,19 @@ class _Named(Struct, frozen=True):
     friendly_name: object = None
 
 
-class _EntityState(Struct):
-    entity_id: str
-    state: str
-    attributes: _Named = _Named()
+_named = msgspec.json.Decoder(_Named)
 
 
 @dataclass(slots=True)
 class Taken:
-    """What a batch of messages came to. `stale` names the answers to ask Home Assistant for again."""
+    """What a batch of messages came to. `stale` names the answers to ask Home Assistant for again.
+
+    `passed` are the fences whose answers came: everything that was sent before them is among the records.
+    """
 
     records: list[Record] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    passed: list[str] = field(default_factory=list)
     reports: list[facts.ServiceEvent] = field(default_factory=list)
     stale: set[str] = field(default_factory=set)
     location: Location | None = None
@@ -52,10 +57,13 @@ class Taken:
 class Stream:
     """Reads the stream of one home. `wanted` says of an entity id whether its changes are stored."""
 
-    def __init__(self, home: str, enricher: Enricher, wanted: Callable[[str], bool]) -> None:
+    def __init__(
+        self, home: str, enricher: Enricher, wanted: Callable[[str], bool], chain: Chain | None = None
+    ) -> None:
         self._home = home
         self._enricher = enricher
         self._wanted = wanted
+        self._chain = chain or Chain(home)
         self._asked: dict[int, str] = {}
         self._names: dict[str, str] = {}
         self._written: dict[str, EntityRecord] = {}
@@ -73,16 +81,20 @@ class Stream:
                 case SessionStarted():
                     self._draft_asked.clear()
                     self._learn(message.results)
+                    self._chain.start(message)
+        self._taken.notes = self._chain.notes()
         self._count_received()
         return self._taken
 
     def accept(self) -> None:
         """Remember what the last `take` learned."""
         self._enricher.accept()
+        self._chain.accept()
         self._asked, self._names, self._written = self._draft_asked, self._draft_names, self._draft_written
 
     def _begin(self) -> None:
         self._enricher.begin()
+        self._chain.begin()
         self._taken = Taken()
         self._draft_asked = dict(self._asked)
         self._draft_names = self._names
@@ -96,7 +108,7 @@ class Stream:
             elif message.event is not None:
                 self._event(message.event, frame, place)
             elif message.type == "result":
-                self._answer(message)
+                self._answer(message, frame.received_at_ns)
             elif message.type != "pong":
                 self._ignore("unknown_message", f"type {message.type}")
 
@@ -116,7 +128,11 @@ class Stream:
             if not self._wanted(entity_id):
                 self._enricher.observe(entity_id, event.data.new_state.state if event.data.new_state else None)
                 self._skipped["filtered"] += 1
-            elif enriched := self._enricher.enrich(entity_id, event):
+                return
+            data = event.data
+            if not self._chain.follows(entity_id, data.old_state, data.new_state):
+                self._mend(entity_id, event, frame.received_at_ns)
+            if enriched := self._enricher.enrich(entity_id, event):
                 self._taken.records.append(enriched)
             else:
                 self._skipped["repeated"] += 1
@@ -124,22 +140,44 @@ class Stream:
             text, problem = wire.part(frame.text, place), traceback.format_exc(limit=-3)
             self._taken.records.append(self._enricher.raw(text, problem, frame.received_at_ns, str(entity_id)))
 
-    def _answer(self, message: wire.Message) -> None:
+    def _mend(self, entity_id: str, event: wire.Event, now_ns: int) -> None:
+        """Store the state before a change that does not follow the last captured one, and note the gap between."""
+        if not self._enricher.has_seen(entity_id, event):
+            self._miss(entity_id, event.data.old_state, now_ns)
+
+    def _miss(self, entity_id: str, state: wire.State | None, now_ns: int) -> None:
+        mark = self._enricher.last(entity_id)
+        restored = self._enricher.restore(entity_id, state) if state else None
+        if restored is not None:
+            self._taken.records.append(restored)
+        self._chain.miss(mark, entity_id, restored, now_ns)
+
+    def _cut(self, answer: Raw, now_ns: int) -> None:
+        """Compare everything captured with a snapshot that came behind the subscription."""
+        present = {state.entity_id: state for state in _states(answer) if self._wanted(state.entity_id)}
+        for entity_id in self._chain.cut(present, now_ns):
+            self._miss(entity_id, present.get(entity_id), now_ns)
+
+    def _answer(self, message: wire.Message, now_ns: int) -> None:
         name = self._draft_asked.pop(message.id or 0, None)
         if name is not None and message.success:
-            self._learn({name: message.result})
+            if name.startswith(FENCE):
+                self._taken.passed.append(name)
+            self._learn({name: message.result}, now_ns)
         elif not message.success:
             reason = f"{message.error.code}: {message.error.message}" if message.error else "no reason given"
             self._ignore("command_failed", f"{name or 'a command'}: {reason}")
 
-    def _learn(self, answers: Mapping[str, Raw]) -> None:
-        """Take each answer that can be read; one that cannot leaves what was known."""
+    def _learn(self, answers: Mapping[str, Raw], now_ns: int | None = None) -> None:
+        """Take each answer that can be read; one that cannot leaves what was known. Without a time it is no cut."""
         for learn, names in ((self._learn_config, ("config",)), (self._learn_states, ("states",)),
                              (self._learn_registry, _REGISTRIES)):  # fmt: skip
             given = {name: answers[name] for name in names if name in answers}
             try:
                 if given:
                     learn(given)
+                    if "states" in given and now_ns is not None:
+                        self._cut(given["states"], now_ns)
             except msgspec.MsgspecError as error:
                 self._ignore("command_failed", f"{', '.join(given)}: {error}")
 
@@ -147,9 +185,9 @@ class Stream:
         self._taken.location = msgspec.json.decode(answers["config"], type=Location)
 
     def _learn_states(self, answers: Mapping[str, Raw]) -> None:
-        states = msgspec.json.decode(answers["states"], type=list[_EntityState])
+        states = _states(answers["states"])
         self._enricher.learn_states({state.entity_id: state.state for state in states})
-        names = {state.entity_id: state.attributes.friendly_name for state in states}
+        names = {state.entity_id: _named.decode(state.attributes).friendly_name for state in states}
         self._draft_names = self._names | {entity: name for entity, name in names.items() if isinstance(name, str)}
 
     def _learn_registry(self, answers: Mapping[str, Raw]) -> None:
@@ -178,6 +216,14 @@ class Stream:
             self._taken.reports.append(
                 facts.EventsReceived(home=self._home, events=len(events), newest_ns=events[-1].time_ns)
             )
+        if self._chain.links or self._chain.broken:
+            self._taken.reports.append(
+                facts.LinksChecked(home=self._home, links=self._chain.links, broken=self._chain.broken)
+            )
         for code, number in self._skipped.items():
             if number:
                 self._taken.reports.append(facts.EventSkipped(home=self._home, code=code, events=number))
+
+
+def _states(answer: Raw) -> list[wire.State]:
+    return [_state.decode(part) for part in _parts.decode(answer)]

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import trio
 
+from ingestor.homeassistant.fence import Fence
 from ingestor.homeassistant.stream import Location, Stream
-from ingestor.messages import HomeMessage, Record
+from ingestor.messages import HomeMessage, Kept
 from metrics import facts
 from supervisors import Inbox, Outbox, Progress
 
@@ -16,17 +17,18 @@ class Subscription:
     """Works a home's messages off. The stream, the inbox and the outbox outlive a run: a crash repeats what was held.
 
     `commands` takes the names of answers that became stale, for the connection to ask for; `on_location` hears where
-    the home is.
+    the home is, `fence` what a refill waits for.
     """
 
     def __init__(
         self,
         stream: Stream,
         inbox: Inbox[list[HomeMessage]],
-        outbox: Outbox[Record],
+        outbox: Outbox[Kept],
         commands: trio.MemorySendChannel[list[str]],
         report: facts.Report,
         on_location: Callable[[Location], None],
+        fence: Fence | None = None,
     ) -> None:
         self.progress = Progress()
         self._stream = stream
@@ -35,6 +37,7 @@ class Subscription:
         self._commands = commands
         self._report = report
         self._on_location = on_location
+        self._fence = fence
         self._stale: set[str] = set()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -53,12 +56,14 @@ class Subscription:
     def _work(self, messages: list[HomeMessage]) -> None:
         """Take, hand over and commit, with no await between: either all of it happened, or none."""
         taken = self._stream.take(messages)
-        self._outbox.extend(taken.records)
+        self._outbox.extend([*taken.notes, *taken.records])  # one list is one transaction
         self._stream.accept()
         self._inbox.commit()
         self.progress.report()
         for fact in taken.reports:
             self._report(fact)
+        if self._fence:
+            self._fence.tell(taken.passed, taken.notes)
         if taken.location:
             self._on_location(taken.location)
         self._stale |= taken.stale

@@ -57,17 +57,22 @@ class Failure(Struct, frozen=True, gc=False):
     message: str = ""
 
 
-class Message(Struct, frozen=True, gc=False):
-    """Any message of the server: `event`, `result`, `pong`, or of the authentication phase, which has no ids."""
+class Reply(Struct, frozen=True, gc=False):
+    """Any message of the server, whatever its event is: also of the authentication phase, which has no ids."""
 
     type: str
     id: int | None = None
-    event: Event | None = None
     success: bool = False
     result: Raw = Raw(b"null")
     error: Failure | None = None
     message: str = ""
     ha_version: str = ""
+
+
+class Message(Reply, frozen=True, gc=False):
+    """A message of a socket that subscribed to events of the bus."""
+
+    event: Event | None = None
 
 
 class Undecodable(Struct, frozen=True, gc=False):

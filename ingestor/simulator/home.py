@@ -10,6 +10,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from ingestor.simulator.recorder import KEPT_ROWS, SimulatedRecorder
+
 Json = dict[str, Any]
 VERSION = "2025.4.4"
 _MODIFIED_AT = 1_795_421_403.005485
@@ -69,9 +71,22 @@ KINDS = (
 
 
 class SimulatedHome:
-    """The home's present. `change` brings the next change, as Home Assistant's bus would tell it."""
+    """The home's present. `change` brings the next change, as Home Assistant's bus would tell it.
 
-    def __init__(self, *, entities: int = 100, seed: int = 1, clock: Callable[[], float] = time.time) -> None:
+    `zones` are entities that never change, as every real home has some; `recorded` rows are kept by its recorder.
+    """
+
+    def __init__(
+        self,
+        *,
+        entities: int = 100,
+        seed: int = 1,
+        zones: int = 0,
+        recorded: int = KEPT_ROWS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.recorder = SimulatedRecorder(clock, recorded)
+        self.running = True
         self.states: dict[str, Json] = {}
         self.ids = [f"{_kind(n).domain}.sim_{_kind(n).name}_{n // len(KINDS)}" for n in range(entities)]
         self._random = Random(seed)  # noqa: S311  a simulation
@@ -79,6 +94,8 @@ class SimulatedHome:
         self._changes = 0
         self._last_us = 0
         self._turns = self._next_turn()
+        zone = {"friendly_name": "Simulated zone"}
+        self.born = [self._fire(f"zone.sim_{number}", ("0", zone)) for number in range(zones)]
 
     def change(self) -> Json:
         """Return the next state change, as the `event` of a message, and keep the new state."""
@@ -89,6 +106,10 @@ class SimulatedHome:
             if state == "removed" and entity_id not in self.states:
                 continue
             return self._fire(entity_id, None if state == "removed" else (state, self._attributes(number, turn)))
+
+    def put(self, entity_id: str, state: str | None, attributes: Json) -> Json:
+        """Give an entity a state, or remove it; return that change."""
+        return self._fire(entity_id, None if state is None else (state, attributes))
 
     def registry(self, name: str) -> list[Json]:
         """Return a registry: `floor`, `area`, `label`, `device` or `entity`."""
@@ -113,7 +134,7 @@ class SimulatedHome:
             "latitude": 52.0,
             "longitude": 5.0,
             "time_zone": "Europe/Amsterdam",
-            "state": "RUNNING",
+            "state": "RUNNING" if self.running else "STARTING",
             "version": VERSION,
         }
 
@@ -143,6 +164,7 @@ class SimulatedHome:
             stamps = {"last_changed": at, "last_reported": at, "last_updated": at}
             state = {"entity_id": entity_id, "state": new[0], "attributes": new[1], **stamps, "context": context}
             self.states[entity_id] = state
+        self.recorder.write(entity_id, at, state)
         data = {"entity_id": entity_id, "old_state": old, "new_state": state}
         return {"event_type": "state_changed", "data": data, "origin": "LOCAL", "time_fired": at, "context": context}
 

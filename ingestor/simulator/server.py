@@ -27,7 +27,7 @@ class SimulatedServer:
     ) -> None:
         self.home = home
         self.mute = False
-        self.truth: list[Json] = []
+        self.truth: list[Json] = list(home.born)
         self.port = 0
         self._token = token
         self._remember = remember
@@ -43,7 +43,7 @@ class SimulatedServer:
     @property
     def clients(self) -> int:
         """How many clients have subscribed."""
-        return sum(bool(client.session.subscriptions) for client in self._clients)
+        return sum("state_changed" in client.session.subscriptions.values() for client in self._clients)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until `stop` or cancelled; once started again it takes the same port."""
@@ -61,12 +61,15 @@ class SimulatedServer:
     def make_changes(self, count: int) -> None:
         """Make changes in one turn of the loop, and queue them for every client."""
         for _ in range(count):
-            event = self.home.change()
-            if self._remember:
-                self.truth.append(event)
-            for client in self._clients:
-                for message in client.session.event_messages(event):
-                    client.put(message)
+            self.publish(self.home.change())
+
+    def publish(self, event: Json) -> None:
+        """Queue a change of the home for every client."""
+        if self._remember:
+            self.truth.append(event)
+        for client in self._clients:
+            for message in client.session.event_messages(event):
+                client.put(message)
 
     async def change_at(self, rate: float, *, burst: int = 1, count: float = math.inf) -> None:
         """Make changes at a rate a second, `burst` at once, until `count` were made."""
@@ -104,7 +107,9 @@ class _Client:
         self._closing = False
 
     def put(self, message: Json) -> None:
-        """Queue a message; too many, and the socket closes with none of them delivered."""
+        """Queue a message; too many, and the socket closes with none of them delivered, nor any after them."""
+        if self._closing:
+            return
         self._pending.append(msgspec.json.encode(message))
         if len(self._pending) > MAXIMUM_PENDING:
             self._pending.clear()

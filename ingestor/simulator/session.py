@@ -40,7 +40,7 @@ class ServerSession:
         except ValueError:
             raise Closed from None
         messages = said if isinstance(said, list) else [said]
-        return [self._answer(message) for message in messages]
+        return [answer for message in messages for answer in self._answers(message)]
 
     def event_messages(self, event: Json) -> list[Json]:
         """Return the messages that carry an event to this client; `id` comes last, as in the real ones."""
@@ -48,6 +48,14 @@ class ServerSession:
         return [
             {"type": "event", "event": event, "id": i} for i, wanted in self.subscriptions.items() if wanted == kind
         ]
+
+    def _answers(self, message: Any) -> list[Json]:  # noqa: ANN401  whatever the client said
+        answer = self._answer(message)
+        if not answer.get("success") or message.get("type") != "history/stream":
+            return [answer]
+        empty = {"type": "event", "event": {"states": {}, "start_time": 0, "end_time": 0}, "id": answer["id"]}
+        self._home.recorder.commit()  # the second event comes only behind that
+        return [answer, empty, empty]
 
     def _answer(self, message: Any) -> Json:  # noqa: ANN401  whatever the client said
         if not self.authenticated:
@@ -68,8 +76,10 @@ class ServerSession:
         self.authenticated = True
         return {"type": "auth_ok", "ha_version": VERSION}
 
-    def _command(self, number: int, message: Json) -> Json:  # noqa: PLR0911  one answer per command
+    def _command(self, number: int, message: Json) -> Json:  # noqa: C901, PLR0911  one answer per command
         match message["type"]:
+            case kind if kind.startswith(("history/", "recorder/")) and self._home.recorder.refusal:
+                return _error(number, self._home.recorder.refusal, "The recorder refuses.")
             case "ping":
                 return {"id": number, "type": "pong"}
             case "supported_features":
@@ -82,6 +92,13 @@ class ServerSession:
             case "subscribe_events":
                 self.subscriptions[number] = message.get("event_type", "")
                 return _result(number, None)
+            case "history/stream":
+                self.subscriptions[number] = "history"  # of an entity that never changes
+                return _result(number, None)
+            case "history/history_during_period":
+                return _result(number, self._home.recorder.history(message))
+            case "recorder/info":
+                return _result(number, self._home.recorder.info())
             case "unsubscribe_events":
                 if self.subscriptions.pop(message.get("subscription", 0), None) is None:
                     return _error(number, "not_found", "Subscription not found.")

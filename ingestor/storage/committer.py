@@ -13,7 +13,7 @@ import trio
 from msgspec import Struct
 
 from ingestor.errors import Unavailable
-from ingestor.messages import Event, RawEvent, Record
+from ingestor.messages import Event, GapFound, Kept, Note, RawEvent
 from ingestor.storage.intake import Intake
 from ingestor.storage.journal import RETRY_SECONDS, Journal
 from metrics import facts
@@ -93,15 +93,19 @@ class Committer:
             self._ended = True
 
     async def _commit(self) -> None:
-        records = self._held()
+        held = self._held()
+        notes = [one for one in held if isinstance(one, Note)]
+        records = [one for one in held if not isinstance(one, Note)]
         began = trio.current_time()
         try:
-            await self._journal.commit(records)
+            await self._journal.commit(records, notes=notes)
         except Unavailable as error:
             self._failed(error)
             return
         self._intake.captured(records)
         self._intake.inbox.commit()
+        if notes:
+            self._intake.tell_noted()
         self._works()
         self.progress.report()
         now_ns = self._clock_ns()
@@ -113,7 +117,7 @@ class Committer:
             )
         )
 
-    def _held(self) -> list[Record]:
+    def _held(self) -> list[Kept]:
         return [record for records in self._intake.inbox.held for record in records]
 
     def _failed(self, error: Unavailable) -> None:
@@ -128,10 +132,12 @@ class Committer:
             self._failing = None
 
 
-def _size_bytes(record: Record) -> int:
+def _size_bytes(record: Kept) -> int:
     match record:
         case Event():
             return _RECORD_BYTES + len(record.attributes or "")
         case RawEvent():
             return _RECORD_BYTES + len(record.text)
+        case GapFound():
+            return _RECORD_BYTES * (1 + len(record.intervals))
     return _RECORD_BYTES

@@ -106,9 +106,9 @@ class Database:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
-        if found == 0:
-            statements = "".join(file.read_text(encoding="utf-8") for file in self._schema)
-            connection.executescript(f"BEGIN; {statements} PRAGMA user_version = {self._version}; COMMIT;")
+        statements = "".join(file.read_text(encoding="utf-8") for file in self._schema)
+        version = "" if found else f"PRAGMA user_version = {self._version};"
+        connection.executescript(f"BEGIN; {statements} {version} COMMIT;")  # makes what a file of before has not
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -1,22 +1,22 @@
 -- The embedded database. Anyone may read it with sqlite3 while the service runs: query the three views.
 -- Times are Unix nanoseconds, UTC. What repeats (tags, attributes, weather) is stored once and joined.
 
-CREATE TABLE series (
+CREATE TABLE IF NOT EXISTS series (
     id INTEGER PRIMARY KEY,
     home TEXT NOT NULL, entity_id TEXT NOT NULL, domain TEXT NOT NULL,
     device_class TEXT, state_class TEXT, area TEXT, friendly_name TEXT, unit TEXT
 );
-CREATE UNIQUE INDEX series_identity ON series (
+CREATE UNIQUE INDEX IF NOT EXISTS series_identity ON series (
     entity_id, home, domain,
     ifnull(device_class, ''), ifnull(state_class, ''), ifnull(area, ''), ifnull(friendly_name, ''), ifnull(unit, '')
 );
-CREATE TABLE attributes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);  -- id: a 64-bit hash of the text
-CREATE TABLE observations (
+CREATE TABLE IF NOT EXISTS attributes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);  -- id: a 64-bit hash of the text
+CREATE TABLE IF NOT EXISTS observations (
     id INTEGER PRIMARY KEY,  -- a 64-bit hash of the rest
     location TEXT NOT NULL, observed_at INTEGER NOT NULL,
     temperature REAL, humidity REAL, pressure REAL, condition TEXT
 );
-CREATE TABLE events (
+CREATE TABLE IF NOT EXISTS events (
     series_id INTEGER NOT NULL REFERENCES series (id),
     time INTEGER NOT NULL,
     state TEXT, value REAL, previous_state TEXT, previous_duration_seconds REAL,
@@ -25,15 +25,15 @@ CREATE TABLE events (
     persons_home INTEGER, caused_by TEXT, removed INTEGER,
     PRIMARY KEY (series_id, time)
 ) WITHOUT ROWID;
-CREATE INDEX events_time ON events (time);
-CREATE TABLE home_assistant_entities (
+CREATE INDEX IF NOT EXISTS events_time ON events (time);
+CREATE TABLE IF NOT EXISTS home_assistant_entities (
     time INTEGER NOT NULL,
     home TEXT NOT NULL, entity_id TEXT NOT NULL, domain TEXT NOT NULL,
     friendly_name TEXT, device TEXT, area TEXT, floor TEXT, labels TEXT, integration TEXT,
     PRIMARY KEY (home, entity_id, time)
 ) WITHOUT ROWID;
 
-CREATE VIEW home_assistant_events AS
+CREATE VIEW IF NOT EXISTS home_assistant_events AS
 SELECT
     e.time,
     s.home, s.entity_id, s.domain, s.device_class, s.state_class, s.area, s.friendly_name, s.unit,
@@ -46,5 +46,5 @@ JOIN series AS s ON s.id = e.series_id
 LEFT JOIN attributes AS a ON a.id = e.attributes_id
 LEFT JOIN observations AS o ON o.id = e.observation_id;
 
-CREATE VIEW weather AS
+CREATE VIEW IF NOT EXISTS weather AS
 SELECT observed_at * 1000000000 AS time, location, temperature, humidity, pressure, condition FROM observations;

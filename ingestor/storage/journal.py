@@ -7,10 +7,10 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from ingestor.errors import Rejected, Unavailable
-from ingestor.messages import Point, Record
+from ingestor.messages import Note, Point, RawEvent, Record, Watermark
 from ingestor.storage.delivery import Delivery
+from ingestor.storage.notes import Written
 from ingestor.storage.sqlite import SQLiteStore
-from ingestor.storage.watermarks import Watermark
 from metrics import facts
 
 RETRY_SECONDS = 2.0  # until a disk that failed is tried again
@@ -24,8 +24,21 @@ class Journal(Protocol):
     async def open(self) -> list[Watermark]:
         """Make ready, and return how far each entity was captured. Raises `Unavailable`."""
 
-    async def commit(self, records: Sequence[Record], *, live: bool = True) -> None:
-        """Keep all records, fsynced; live ones move their entities' watermarks on. Raises `Unavailable`."""
+    async def commit(self, records: Sequence[Record], *, live: bool = True, notes: Sequence[Note] = ()) -> None:
+        """Keep all records, fsynced; live ones move their entities' watermarks on, together with the notes.
+
+        Raises `Unavailable`.
+        """
+
+
+class Notebook(Protocol):
+    """Gives out the notes that a journal keeps."""
+
+    async def notes(self) -> list[Written]:
+        """Return the notes that were not taken out yet, the oldest first. Raises `Unavailable`."""
+
+    async def forget_notes(self, until: int) -> None:
+        """Delete the notes up to this number. Raises `Unavailable`."""
 
 
 class EmbeddedJournal:
@@ -41,13 +54,23 @@ class EmbeddedJournal:
         """Open the database."""
         return await self._told(self._store.open())
 
-    async def commit(self, records: Sequence[Record], *, live: bool = True) -> None:
-        """Write what is good, and set aside what is bad."""
-        await self._told(self._delivery.deliver(records, partial(self._attempt, live=live)))
+    async def commit(self, records: Sequence[Record], *, live: bool = True, notes: Sequence[Note] = ()) -> None:
+        """Write what is good, and set aside what is bad; the notes go with every part that is tried."""
+        if notes and all(isinstance(record, RawEvent) for record in records):
+            await self._told(self._store.write((), notes=notes))
+        await self._told(self._delivery.deliver(records, partial(self._attempt, live=live, notes=notes)))
 
-    async def _attempt(self, points: Sequence[Point], *, live: bool) -> int | Rejected:
+    async def notes(self) -> list[Written]:
+        """Read the notes."""
+        return await self._told(self._store.notes())
+
+    async def forget_notes(self, until: int) -> None:
+        """Delete notes."""
+        await self._told(self._store.forget_notes(until))
+
+    async def _attempt(self, points: Sequence[Point], *, live: bool, notes: Sequence[Note]) -> int | Rejected:
         try:
-            return await self._store.write(points, live=live)
+            return await self._store.write(points, live=live, notes=notes)
         except Rejected as refusal:
             return refusal
 

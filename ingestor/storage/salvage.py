@@ -49,7 +49,7 @@ def salvage(aside: Path, into: sqlite3.Connection) -> Salvaged:
                 if _is_whole(row):
                     into.execute("INSERT INTO batches VALUES (?, ?, ?, ?, ?)", row)
                     saved.add(id_)
-        for table, columns in (("captured", 5), ("watermarks", 4)):
+        for table, columns in (("captured", 5), ("watermarks", 4), ("notes", 3)):
             marks = ", ".join("?" * columns)
             rows = list(_readable(damaged, f"SELECT * FROM {table}"))
             with suppress(sqlite3.Error):

@@ -13,12 +13,14 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 from ingestor.errors import Damaged
-from ingestor.messages import Record
+from ingestor.messages import Note, Record, Watermark
+from ingestor.storage import notes as notebook
 from ingestor.storage.codec import Packed, pack, unpack
 from ingestor.storage.database import Database, transaction
+from ingestor.storage.notes import Written
 from ingestor.storage.salvage import salvage
 from ingestor.storage.valve import Valve
-from ingestor.storage.watermarks import Watermark, Watermarks
+from ingestor.storage.watermarks import Watermarks
 from metrics import facts
 
 FILE = "spool.sqlite3"
@@ -89,12 +91,12 @@ class Spool:
         self._count(self._sizes, 1)
         return watermarks
 
-    async def commit(self, records: Sequence[Record], *, live: bool = True) -> None:
-        """Keep the records, fsynced, all or none; live ones move their entities' watermarks on.
+    async def commit(self, records: Sequence[Record], *, live: bool = True, notes: Sequence[Note] = ()) -> None:
+        """Keep the records, fsynced, all or none; live ones move their entities' watermarks on, with the notes.
 
         Raises `Unavailable` while the disk does not take them.
         """
-        added = await self._guarded(lambda connection: self._append(connection, records, live=live))
+        added = await self._guarded(lambda connection: self._append(connection, records, notes, live=live))
         self._swept = self._done
         self._sizes.extend(added)
         self._count(added, 1)
@@ -140,6 +142,14 @@ class Spool:
         await self._guarded(lambda connection: _sweep(connection, done))
         self._swept = done
 
+    async def notes(self) -> list[Written]:
+        """Return the notes that were not taken out yet, the oldest first."""
+        return await self._guarded(notebook.read)
+
+    async def forget_notes(self, until: int) -> None:
+        """Delete the notes up to this number."""
+        await self._guarded(lambda connection: notebook.forget(connection, until))
+
     async def wait(self) -> None:
         """Wait for the next commit."""
         await self._arrived.wait()
@@ -176,7 +186,9 @@ class Spool:
             raise Damaged(f"{self._database.path} is damaged ({said})")
         return [_Size(*row) for row in connection.execute(_SIZES)], self._watermarks.read(connection)
 
-    def _append(self, connection: sqlite3.Connection, records: Sequence[Record], *, live: bool) -> list[_Size]:
+    def _append(
+        self, connection: sqlite3.Connection, records: Sequence[Record], notes: Sequence[Note], *, live: bool
+    ) -> list[_Size]:
         added: list[_Size] = []
         try:
             with transaction(connection):
@@ -188,6 +200,10 @@ class Spool:
                     added.append(_Size(cursor.lastrowid or 0, packed.records, packed.events, len(packed.body)))
                 if live:
                     self._watermarks.write(connection, records)
+                else:
+                    self._watermarks.write_removals(connection, records)
+                self._watermarks.write_absences(connection, notes)
+                notebook.write(connection, notes)
         except BaseException:
             self._watermarks.forget()
             raise

@@ -1,5 +1,5 @@
 -- What the database has not confirmed yet, and how far each entity was captured. Private to the ingestor.
-CREATE TABLE batches (
+CREATE TABLE IF NOT EXISTS batches (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     records INTEGER NOT NULL, events INTEGER NOT NULL,
     checksum INTEGER NOT NULL,  -- crc32 of the body

@@ -11,10 +11,12 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from ingestor.errors import IngestorError, Rejected, Unavailable
-from ingestor.messages import EntityRecord, Event, Point, Series, WeatherObservation
+from ingestor.messages import EntityRecord, Event, Note, Point, Series, Watermark, WeatherObservation
+from ingestor.storage import notes as notebook
 from ingestor.storage.database import Database, transaction
+from ingestor.storage.notes import Written
 from ingestor.storage.store import Finding
-from ingestor.storage.watermarks import Watermark, Watermarks
+from ingestor.storage.watermarks import Watermarks
 
 FILE = "events.sqlite3"
 FORMAT = 1
@@ -78,10 +80,18 @@ class SQLiteStore:
         """Open the file, and make its tables when it is new."""
         await self._database.run(lambda _connection: None)
 
-    async def write(self, points: Sequence[Point], *, live: bool = False) -> int:
-        """Write all points in one transaction, or none; live ones move their entities' watermarks on."""
-        await self._database.run(lambda connection: self._write(connection, points, live=live))
+    async def write(self, points: Sequence[Point], *, live: bool = False, notes: Sequence[Note] = ()) -> int:
+        """Write all points in one transaction, or none; live ones move their watermarks on, with the notes."""
+        await self._database.run(lambda connection: self._write(connection, points, notes, live=live))
         return 0
+
+    async def notes(self) -> list[Written]:
+        """Return the notes that were not taken out yet, the oldest first."""
+        return await self._database.run(notebook.read)
+
+    async def forget_notes(self, until: int) -> None:
+        """Delete the notes up to this number."""
+        await self._database.run(lambda connection: notebook.forget(connection, until))
 
     async def recent(self, *, limit: int, entity_id: str | None = None, before_ns: int | None = None) -> list[Event]:
         """Return the newest events first."""
@@ -109,13 +119,19 @@ class SQLiteStore:
         await self._reader.aclose()
         await self._database.aclose()
 
-    def _write(self, connection: sqlite3.Connection, points: Sequence[Point], *, live: bool) -> None:
+    def _write(
+        self, connection: sqlite3.Connection, points: Sequence[Point], notes: Sequence[Note], *, live: bool
+    ) -> None:
         known = dict(self._series)
         try:
             with transaction(connection):
                 self._insert(connection, points, known)
                 if live:
                     self._watermarks.write(connection, points)
+                else:
+                    self._watermarks.write_removals(connection, points)
+                self._watermarks.write_absences(connection, notes)
+                notebook.write(connection, notes)
         except BaseException as error:
             self._watermarks.forget()
             self._series = {}

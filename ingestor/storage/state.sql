@@ -1,9 +1,28 @@
 -- What the ingestor must remember beside the events: changed settings, and what could not be stored.
-CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE quarantine (
+CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS quarantine (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at_ns INTEGER NOT NULL,  -- when it was set aside
     home TEXT, entity_id TEXT, time_ns INTEGER,  -- of the event, where it could be read
     code TEXT NOT NULL, message TEXT NOT NULL,
     body BLOB NOT NULL, digest BLOB NOT NULL UNIQUE  -- the record, and its hash: the same one is kept once
 );
+-- The ledger: what was missed, and what became of it. Times in microseconds are Home Assistant's, `found_ns` is ours.
+CREATE TABLE IF NOT EXISTS gaps (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    gap TEXT NOT NULL UNIQUE, home TEXT NOT NULL, cause TEXT NOT NULL, detail TEXT NOT NULL,
+    from_us INTEGER NOT NULL, found_ns INTEGER NOT NULL,
+    whole INTEGER NOT NULL,  -- all its intervals are known
+    intact_since_us INTEGER,  -- Home Assistant has proved that it runs since then
+    anchors TEXT NOT NULL,
+    state TEXT NOT NULL,  -- open, filled, partly, tail_unproven, since
+    reason TEXT NOT NULL DEFAULT '', entities INTEGER NOT NULL DEFAULT 0, refilled INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS intervals (  -- those that are open, and those that are listed; a closed one is deleted
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    gap TEXT NOT NULL REFERENCES gaps (gap), home TEXT NOT NULL, entity_id TEXT NOT NULL,
+    after_us INTEGER, until_us INTEGER, returned_us INTEGER, body TEXT NOT NULL,
+    reason TEXT  -- why it can not be closed; none while it is open
+);
+CREATE UNIQUE INDEX IF NOT EXISTS intervals_identity
+    ON intervals (gap, entity_id, ifnull(after_us, 0), ifnull(until_us, 0));

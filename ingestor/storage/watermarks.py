@@ -7,17 +7,8 @@ import zlib
 from collections.abc import Iterable
 
 import msgspec
-from msgspec import Struct
 
-from ingestor.messages import Event, Record, Series
-
-
-class Watermark(Struct, frozen=True, kw_only=True):
-    """An entity's last captured event: its time (see `Event.time_ns`), its tags, and whether it was a removal."""
-
-    at_ns: int
-    removed: bool
-    series: Series
+from ingestor.messages import Event, GapFound, Note, Record, Series, Watermark
 
 
 class Watermarks:
@@ -46,6 +37,31 @@ class Watermarks:
         rows = [(self._id(connection, event.series), event.time_ns, int(event.removed)) for event in last.values()]
         checked = [(*row, _checksum(*row)) for row in rows]
         connection.executemany("INSERT OR REPLACE INTO watermarks VALUES (?, ?, ?, ?)", checked)
+
+    def write_absences(self, connection: sqlite3.Connection, notes: Iterable[Note]) -> None:
+        """Mark entities that no longer exist, unless something newer was captured: their removal was missed."""
+        for note in notes:
+            if isinstance(note, GapFound):
+                gone = [one for one in note.intervals if one.until_us is None and one.after_us is not None]
+                rows = [((one.after_us or 0) * 1000 + one.captured - 1, note.home, one.entity_id) for one in gone]
+                for at_ns, home, entity_id in rows:
+                    self._set_removed(connection, home, entity_id, at_ns, "at_ns = ?")
+
+    def write_removals(self, connection: sqlite3.Connection, records: Iterable[Record]) -> None:
+        """Move the marks of absent entities on to a removal that was refilled."""
+        for event in records:
+            if isinstance(event, Event) and event.removed:
+                series = event.series
+                condition = "removed AND at_ns < ?"
+                self._set_removed(connection, series.home, series.entity_id, event.time_ns, condition)
+
+    def _set_removed(
+        self, connection: sqlite3.Connection, home: str, entity_id: str, at_ns: int, condition: str
+    ) -> None:
+        query = f"SELECT id FROM watermarks JOIN captured USING (id) WHERE home = ? AND entity_id = ? AND {condition}"
+        for (id_,) in connection.execute(query, (home, entity_id, at_ns)).fetchall():
+            row = (id_, at_ns, 1)
+            connection.execute("INSERT OR REPLACE INTO watermarks VALUES (?, ?, ?, ?)", (*row, _checksum(*row)))
 
     def forget(self) -> None:
         """Trust nothing that was remembered: a transaction was rolled back, or the file is another."""

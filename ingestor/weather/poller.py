@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
+
 import trio
 
 from ingestor.errors import IngestorError
-from ingestor.messages import Record, WeatherObservation
+from ingestor.messages import Kept, WeatherObservation
 from ingestor.weather.breaker import Breaker, BreakerState
 from ingestor.weather.providers import Provider
 from metrics import facts
@@ -13,6 +16,7 @@ from supervisors import Outbox, Progress
 
 RETRY_SECONDS = 30.0
 ABSENT_SECONDS = 3600.0
+REMEMBERED = 1000  # observations; a week and a half of quarters of an hour
 
 
 class Weather:
@@ -23,6 +27,7 @@ class Weather:
 
     def __init__(self, location: str | None, cache_minutes: float) -> None:
         self.current: WeatherObservation | None = None
+        self._remembered: deque[tuple[int, WeatherObservation]] = deque(maxlen=REMEMBERED)
         self.cache_seconds = cache_minutes * 60
         self._set_by_user = location
         self._home: str | None = None
@@ -32,6 +37,15 @@ class Weather:
     def location(self) -> str | None:
         """Where the weather is asked for, `latitude,longitude`; none while nobody has said."""
         return self._set_by_user or self._home
+
+    def take(self, observation: WeatherObservation, at_ns: int) -> None:
+        """Make this the weather from this moment on."""
+        self.current = observation
+        self._remembered.append((at_ns, observation))
+
+    def at(self, at_ns: int) -> WeatherObservation | None:
+        """Return the weather that events of that moment were given; none where this process does not remember it."""
+        return next((seen for taken_ns, seen in reversed(self._remembered) if taken_ns <= at_ns), None)
 
     def set_home(self, location: str) -> None:
         """Take the place that Home Assistant gives for the home."""
@@ -58,7 +72,7 @@ class WeatherPoller:
         self,
         weather: Weather,
         provider: Provider | None,
-        outbox: Outbox[Record],
+        outbox: Outbox[Kept],
         breaker: Breaker,
         report: facts.Report,
     ) -> None:
@@ -123,7 +137,7 @@ class WeatherPoller:
         self._asked = observation.location, trio.current_time()
         if observation != self._weather.current:
             self._outbox.append(observation)
-        self._weather.current = observation
+        self._weather.take(observation, time.time_ns())
         summary = f"{observation.temperature} °C, {observation.humidity} %, {observation.condition}"
         self._report(facts.WeatherUpdated(provider=provider, observed_at=observation.observed_at, summary=summary))
         self.progress.report()

@@ -8,10 +8,9 @@ import trio
 from trio.testing import MockClock
 
 from ingestor.errors import Unavailable
-from ingestor.messages import Record
+from ingestor.messages import Kept, Note, Record, Watermark
 from ingestor.storage.committer import CommitLimits, Committer
 from ingestor.storage.intake import Intake
-from ingestor.storage.watermarks import Watermark
 from metrics import facts
 from supervisors import Inbox
 from tests.servers.records import event
@@ -22,14 +21,16 @@ class Disk:
 
     def __init__(self) -> None:
         self.commits: list[tuple[float, list[Record]]] = []
+        self.noted: list[Note] = []
         self.failure: str | None = None
 
     async def open(self) -> list[Watermark]:
         self._serve()
         return [Watermark(at_ns=1, removed=False, series=event(7).series)]
 
-    async def commit(self, records: Sequence[Record], *, live: bool = True) -> None:
+    async def commit(self, records: Sequence[Record], *, live: bool = True, notes: Sequence[Note] = ()) -> None:
         assert live
+        self.noted += notes
         await trio.lowlevel.checkpoint()
         self._serve()
         self.commits.append((trio.current_time(), list(records)))
@@ -47,7 +48,7 @@ class Bench:
     """A committer with its channel."""
 
     def __init__(self, limits: CommitLimits) -> None:
-        self.sender, receiver = trio.open_memory_channel[list[Record]](100)
+        self.sender, receiver = trio.open_memory_channel[list[Kept]](100)
         self.intake = Intake(Inbox(receiver))
         self.disk = Disk()
         self.heard: list[facts.Fact] = []
@@ -124,7 +125,9 @@ async def test_a_disk_that_is_away_at_the_start_holds_nothing_up(autojump_clock:
         assert not bench.intake.valve.closed
         await bench.sender.aclose()
     assert bench.disk.records == [event(1)]
-    assert bench.intake.last_series("home", "sensor.number_7") == event(7).series
+    mark = bench.intake.last_mark("home", "sensor.number_7")
+    assert mark is not None
+    assert mark.series == event(7).series
 
 
 async def test_a_cancelled_committer_repeats_what_it_held(autojump_clock: MockClock) -> None:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from trio.testing import MockClock
 
 from ingestor.errors import CredentialsRefused, IngestorError, RemoteProtocolError, Unavailable
-from ingestor.messages import Record, WeatherObservation
+from ingestor.messages import Kept, WeatherObservation
 from ingestor.simulator.weather import serve_weather
 from ingestor.weather.breaker import Breaker
 from ingestor.weather.poller import Weather, WeatherPoller
@@ -49,7 +49,7 @@ class Station:
         self.sky = Sky()
         self.heard = Heard()
         self.weather = Weather(location, cache_minutes=15)
-        send, self.records = trio.open_memory_channel[list[Record]](100)
+        send, self.records = trio.open_memory_channel[list[Kept]](100)
         self.poller = WeatherPoller(self.weather, self.sky, Outbox(send), Breaker(), self.heard)
 
     @asynccontextmanager

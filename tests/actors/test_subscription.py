@@ -10,7 +10,7 @@ import trio
 from ingestor.enrichment.step import Enricher
 from ingestor.homeassistant.stream import Location, Stream
 from ingestor.homeassistant.subscription import Subscription
-from ingestor.messages import Event, Frame, HomeMessage, Record
+from ingestor.messages import Event, Frame, HomeMessage, Kept
 from metrics import facts
 from supervisors import Inbox, Outbox
 from tests.actors.crashes import Crash
@@ -18,14 +18,14 @@ from tests.servers.changes import change, frame_of
 from tests.servers.samples import frame
 
 
-class Outboxed(Outbox[Record]):
+class Outboxed(Outbox[Kept]):
     """An outbox that fails when told to: before it takes records, or before or after it sends them."""
 
-    def __init__(self, channel: trio.MemorySendChannel[list[Record]]) -> None:
+    def __init__(self, channel: trio.MemorySendChannel[list[Kept]]) -> None:
         super().__init__(channel)
         self.fail_at: str | None = None
 
-    def extend(self, items: Iterable[Record]) -> None:
+    def extend(self, items: Iterable[Kept]) -> None:
         self._maybe("extend")
         super().extend(items)
 
@@ -45,7 +45,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.frames, received = trio.open_memory_channel[list[HomeMessage]](200)
-        send, self.records = trio.open_memory_channel[list[Record]](100)
+        send, self.records = trio.open_memory_channel[list[Kept]](100)
         self.commands, self.asked = trio.open_memory_channel[list[str]](1)
         self.outbox = Outboxed(send)
         self.places: list[Location] = []

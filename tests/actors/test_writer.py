@@ -10,7 +10,7 @@ from random import Random
 import trio
 
 from ingestor.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
-from ingestor.messages import Event, Point, RawEvent, Record
+from ingestor.messages import Event, Kept, Point, RawEvent
 from ingestor.storage.batcher import Retry
 from ingestor.storage.database import Database
 from ingestor.storage.delivery import Delivery
@@ -79,7 +79,7 @@ class Bench:
         self.spool = Spool(directory, 10**9, Valve(), self._hear)
         self.state = Database(directory / "state.sqlite3", ("state.sql",), 1)
         self.quarantine = Quarantine(self.state, self.heard.append)
-        self.intake = Intake(Inbox(trio.open_memory_channel[list[Record]](1)[1]))
+        self.intake = Intake(Inbox(trio.open_memory_channel[list[Kept]](1)[1]))
         delivery = Delivery("influxdb", self.quarantine, self.heard.append)
         limits = BatchLimits(maximum_events=100, maximum_seconds=0.01)
         self.writer = Writer(self.spool, self.store, delivery, self.intake, limits, Quick(Random(1)), self.heard.append)

@@ -25,7 +25,7 @@ from pydantic import SecretStr
 
 from ingestor.enrichment.step import Enricher
 from ingestor.homeassistant import wire
-from ingestor.messages import Event, Point, Record, WeatherObservation
+from ingestor.messages import Event, Kept, Point, WeatherObservation
 from ingestor.simulator.home import SimulatedHome
 from ingestor.storage.batcher import Retry
 from ingestor.storage.database import Database
@@ -109,7 +109,7 @@ async def _loop(store: Store, events: int) -> float:
 async def _drain(spool: Spool, store: Store, place: Path) -> float:
     """Let the writer empty the spool; return the seconds that it took."""
     state = Database(place / "state.sqlite3", ("state.sql",), 1)
-    intake = Intake(Inbox(trio.open_memory_channel[list[Record]](1)[1]))
+    intake = Intake(Inbox(trio.open_memory_channel[list[Kept]](1)[1]))
     intake.ended.set()
     delivery = Delivery(store.name, Quarantine(state, _tell_nobody), _tell_nobody)
     limits = BatchLimits(maximum_events=RECORDS_IN_A_BATCH, maximum_seconds=1)

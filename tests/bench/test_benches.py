@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ingestor.storage.sqlite import SQLiteStore
-from tests.bench import bench_backlog, bench_pipeline, bench_recent
+from tests.bench import bench_backlog, bench_chain, bench_pipeline, bench_recent
 
 
 def test_the_pipeline_s_bench_runs() -> None:
@@ -24,3 +24,9 @@ async def test_the_bench_of_a_backlog_runs(tmp_path: Path) -> None:
         lambda: SQLiteStore(tmp_path / f"store-{next(numbers)}", retention_days=0), tmp_path, 5000, rounds=1
     )
     assert [one.loop > 0 and one.drain > 0 for one in found] == [True]
+
+
+def test_the_bench_of_the_chain_runs() -> None:
+    cost, share = bench_chain.measure(events=200, rounds=1)
+    assert cost > 0
+    assert share < 100

@@ -44,32 +44,32 @@ def killed_while_away(strike: Strike) -> None:
 def removed_and_created(strike: Strike) -> None:
     """Remove a known entity in a gap, and create another one."""
     known, new = _own(strike, 2)
-    strike.home.set(known, "1")
+    strike.home.put(known, "1")
     strike.wait(1, 3)
     with strike.away():
-        strike.home.set(known, "2")
-        strike.home.remove(known)
-        strike.home.set(new, "1")
-        strike.home.set(new, "2")
+        strike.home.put(known, "2")
+        strike.home.put(known, None)
+        strike.home.put(new, "1")
+        strike.home.put(new, "2")
         strike.wait(0, 10)
     strike.wait(0, 3)
-    strike.home.set(new, "3")
+    strike.home.put(new, "3")
 
 
 def created_and_removed_again(strike: Strike) -> None:
     """Create a known entity that had been removed, and remove it again, all in a gap."""
     [known] = _own(strike, 1)
-    strike.home.set(known, "1")
-    strike.home.remove(known)
+    strike.home.put(known, "1")
+    strike.home.put(known, None)
     strike.wait(1, 3)
     with strike.away():
         for state in ("2", "3"):
-            strike.home.set(known, state)
-        strike.home.remove(known)
+            strike.home.put(known, state)
+        strike.home.put(known, None)
         strike.wait(0, 10)
     if strike.random.random() < 1 / 2:
         strike.wait(0, 10)
-        strike.home.set(known, "4")
+        strike.home.put(known, "4")
 
 
 def moved(strike: Strike) -> None:
@@ -81,7 +81,7 @@ def moved(strike: Strike) -> None:
         for number in range(2):
             name, unit = f"Name {strike.random.randrange(9)}", strike.random.choice(UNITS)
             said = {"friendly_name": name, "unit_of_measurement": unit, "device_class": "power"}
-            strike.home.set(entity_id, str(number), **said)
+            strike.home.put(entity_id, str(number), **said)
 
     change()
     strike.wait(1, 3)
@@ -101,19 +101,19 @@ def renamed(*, with_history: bool) -> Callable[[Strike], None]:
 
     def act(strike: Strike) -> None:
         old, new = _own(strike, 2)
-        strike.home.set(old, "1")
+        strike.home.put(old, "1")
         if not with_history:
-            strike.home.set(new, "0")
-            strike.home.remove(new)
+            strike.home.put(new, "0")
+            strike.home.put(new, None)
         time.sleep(COMMITS_SECONDS)
-        strike.home.set(old, "2")
+        strike.home.put(old, "2")
         with strike.away():
-            strike.home.set(old, "3")
+            strike.home.put(old, "3")
             strike.wait(0, 10)
             strike.home.rename(old, new)
-            strike.home.set(new, "4")
+            strike.home.put(new, "4")
         strike.wait(0, 5)
-        strike.home.set(new, "5")
+        strike.home.put(new, "5")
         strike.wait(3, 5)
         strike.audit()
 

@@ -72,7 +72,7 @@ class Strike:
 
     def _is_settled(self, one: Situation, mark: str) -> bool:
         """Return whether a service heard a mark live, or later, and has no gap; one is noted soon after its end."""
-        self.home.set(MARK, mark)
+        self.home.put(MARK, mark)
         if not one.database.holds(MARK, mark) or told(one.data_dir).open:
             return False
         time.sleep(CONFIRMED_SECONDS)

@@ -36,13 +36,14 @@ def text(content: str) -> Frame:
 
 
 def told(taken: Taken) -> list[tuple[str, str]]:
-    """Return what was reported, in short."""
+    """Return what was reported, in short, but for the links."""
     return [
         (
             type(fact).__name__,
             getattr(fact, "code", "") or getattr(fact, "reason", "") or str(getattr(fact, "events", "")),
         )
         for fact in taken.reports
+        if not isinstance(fact, facts.LinksChecked)
     ]
 
 

@@ -14,7 +14,7 @@ import pytest
 from tests.servers.home_assistant import RealHome
 from tests.servers.ingestor import Ingestor
 from tests.servers.simulated_home import SimHome
-from tests.servers.truth import Row, compare, expected
+from tests.servers.truth import compare, expected, since_start
 
 pytestmark = pytest.mark.real
 
@@ -32,10 +32,6 @@ def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         started.stop()
 
 
-def since(home: Home, first_ns: int) -> dict[tuple[str, int], Row]:
-    return {key: row for key, row in expected(home.truth()).items() if key[1] >= first_ns}
-
-
 ENTITIES = "SELECT * FROM home_assistant_entities"
 EVERYTHING = "SELECT * FROM home_assistant_events"
 
@@ -49,7 +45,7 @@ def test_twenty_thousand_changes_are_stored_whole(home: Home, tmp_path: Path) ->
     finally:
         code = service.stop()
     stored = service.query(EVERYTHING)
-    found = compare(since(home, min(row["time"] for row in stored)), stored)
+    found = compare(*since_start(home.truth(), stored))
     assert code == 0
     assert found["changes"] >= 20_000
     assert [found[name] for name in ("missing", "extra", "doubled", "different")] == [0, 0, 0, 0]
@@ -93,6 +89,6 @@ def test_twenty_thousand_changes_are_stored_whole_in_influxdb(home: Home, tmp_pa
     answer = httpx.get(f"{url}/query", params=parameters, headers={"Authorization": f"Token {token}"}, timeout=60)
     [series] = answer.json()["results"][0]["series"]
     stored = [dict(zip(series["columns"], values, strict=True)) for values in series["values"]]
-    found = compare(since(home, min(row["time"] for row in stored)), stored)
+    found = compare(*since_start(home.truth(), stored))
     assert code == 0
     assert [found[name] for name in ("missing", "extra", "doubled", "different")] == [0, 0, 0, 0]

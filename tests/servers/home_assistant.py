@@ -98,19 +98,15 @@ class RealHome:
         self.call("truth", "run", **options)
         wait_until(done.exists, "the changes are made", wait_seconds)
 
-    def set(self, entity_id: str, state: str, **attributes: Any) -> None:
-        """Give an entity a state."""
-        said = {"state": state, "attributes": attributes, "force_update": True}
-        self._states("POST", entity_id, json=said)
-
-    def remove(self, entity_id: str) -> None:
-        """Remove an entity's state."""
-        self._states("DELETE", entity_id)
-
     def rename(self, entity_id: str, new: str) -> None:
         """Give an entity another id."""
         self.renamed[entity_id] = new
         self.call("truth", "rename", entity_id=entity_id, new_entity_id=new)
+
+    def put(self, entity_id: str, state: str | None, **attributes: Any) -> None:
+        """Give an entity a state; none removes it."""
+        given = {"state": state, "attributes": attributes} if state is not None else {}
+        self.call("truth", "put", entity_id=entity_id, **given)
 
     def truth(self) -> list[dict[str, Any]]:
         """Return everything that the bus said, in order, but for what was forgotten."""
@@ -128,10 +124,6 @@ class RealHome:
             file.seek(self._forgotten_bytes)
             told = file.read()
         return told[: told.rfind(b"\n") + 1]
-
-    def _states(self, method: str, entity_id: str, **request: Any) -> None:
-        url = f"{self.url}/api/states/{entity_id}"
-        httpx.request(method, url, headers=self._headers(), timeout=60, **request).raise_for_status()
 
     def _runs(self) -> bool:
         assert self._process

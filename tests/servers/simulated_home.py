@@ -20,7 +20,7 @@ class SimHome:
     token = TOKEN
 
     def __init__(self, **options: Any) -> None:
-        self.server = SimulatedServer(SimulatedHome(**options), token=TOKEN, remember=True)
+        self.server = SimulatedServer(SimulatedHome(zones=1, recorded=500_000, **options), token=TOKEN, remember=True)
         self._started = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -62,6 +62,19 @@ class SimHome:
 
         trio.from_thread.run(make, trio_token=self._token)
 
+    def call(self, domain: str, service: str) -> None:
+        """Call a service: those of the recorder that switch it off and on."""
+        assert (domain, service) in {("recorder", "disable"), ("recorder", "enable")}
+        self.server.home.recorder.recording = service == "enable"
+
+    def put(self, entity_id: str, state: str | None, **attributes: Any) -> None:
+        """Give an entity a state; none removes it."""
+
+        def change() -> None:
+            self.server.publish(self.server.home.put(entity_id, state, attributes))
+
+        trio.from_thread.run_sync(change, trio_token=self._token)
+
     def truth(self) -> list[Row]:
         """Return everything that the bus said, in order, as our component for the real one tells it."""
         return self._told(list(self.server.truth))
@@ -87,14 +100,15 @@ class SimHome:
             new, old, entity_id = data["new_state"], data["old_state"], data["entity_id"]
             if entity_id.startswith("person."):
                 persons[entity_id] = new["state"] if new else ""
+            at_home = sum(state == "home" for state in persons.values())
             told.append(
                 {
                     "entity_id": entity_id,
                     "new": [new["state"], new["attributes"], new["last_updated"]] if new else None,
                     "old": [old["state"], old["last_updated"]] if old else None,
                     "time_fired": event["time_fired"],
-                    "area": entities[entity_id],
-                    "persons_home": sum(state == "home" for state in persons.values()),
+                    "area": entities.get(entity_id),
+                    "persons_home": at_home if event not in self.server.home.born else None,
                     "context": [context["id"], context["parent_id"], context["user_id"]],
                 }
             )

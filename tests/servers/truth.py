@@ -69,6 +69,22 @@ def expected_row(change: Row, rows: Mapping[Key, object], tags: dict[str, Row], 
     }
 
 
+def since_start(heard: Iterable[Row], stored: list[Row]) -> tuple[dict[Key, Row], list[Row]]:
+    """Return what must be there since the first live event, and what is.
+
+    What is older came with the snapshot of the first start: states whose changes nobody saw, known by what they lack.
+    """
+    first = min(row["time"] for row in stored if row["persons_home"] is not None)
+    truth = {key: row for key, row in expected(heard).items() if key[1] >= first}
+    return truth, [row for row in stored if row["time"] >= first]
+
+
+def refilled(truth: dict[Key, Row], stored: Iterable[Row]) -> dict[Key, Row]:
+    """Return the truth without what the recorder can not tell of the rows that it gave: who caused a change."""
+    untold = [(row["entity_id"], row["time"]) for row in stored if row["caused_by"] is None]
+    return truth | {key: truth[key] | {"caused_by": None} for key in untold if key in truth}
+
+
 def compare(truth: dict[Key, Row], stored: Iterable[Row]) -> dict[str, int]:
     """Return, and print, how many rows are missing, extra, doubled or different."""
     keys = Counter((row["entity_id"], row["time"]) for row in stored)

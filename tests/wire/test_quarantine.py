@@ -12,11 +12,10 @@ import trio
 from ingestor.enrichment.again import again
 from ingestor.errors import Rejected
 from ingestor.homeassistant import wire
-from ingestor.messages import Event, RawEvent, Record
+from ingestor.messages import Event, Note, RawEvent, Record, Watermark
 from ingestor.storage.database import Database
 from ingestor.storage.quarantine import Quarantine
 from ingestor.storage.replay import Replay
-from ingestor.storage.watermarks import Watermark
 from metrics import facts
 from tests.servers.records import ENTITY, WEATHER, event, full
 from tests.servers.samples import frame
@@ -44,8 +43,8 @@ class Journal:
     async def open(self) -> list[Watermark]:
         return []
 
-    async def commit(self, records: Sequence[Record], *, live: bool = True) -> None:
-        assert not live
+    async def commit(self, records: Sequence[Record], *, live: bool = True, notes: Sequence[Note] = ()) -> None:
+        assert (live, notes) == (False, ())
         self.records += records
 
 

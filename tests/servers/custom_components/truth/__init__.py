@@ -2,6 +2,7 @@
 
 Service `truth.run`: `count` changes in all, at `rate` a second, of which `bursts` times `burst` in one loop tick.
 Service `truth.move`: give an entity another area.
+Service `truth.put`: give an entity a state with attributes; without a state it is removed.
 Service `truth.rename`: give an entity another id, as its integration does: the registry first, then the state.
 Service `truth.spoil`: give an entity a state whose attributes have no JSON, then two more, as an integration may.
 
@@ -40,7 +41,7 @@ async def async_setup(hass, config):
         hass.async_create_task(truth.populate())
     else:
         truth.ready()
-    for service in (truth.run, truth.move, truth.rename, truth.spoil):
+    for service in (truth.run, truth.put, truth.move, truth.rename, truth.spoil):
         hass.services.async_register(DOMAIN, service.__name__, service)
     return True
 
@@ -216,6 +217,15 @@ class Truth:
         state = self.hass.states.get(old)
         self.hass.states.async_remove(old)
         self.hass.states.async_set(new, state.state, state.attributes, force_update=True)
+
+    async def put(self, call):
+        """Set a state, or remove it."""
+        entity_id, state = call.data["entity_id"], call.data.get("state")
+        if state is None:
+            self.hass.states.async_remove(entity_id, context=Context())
+        else:
+            attributes = call.data.get("attributes", {})
+            self.hass.states.async_set(entity_id, state, attributes, force_update=True, context=Context())
 
     async def spoil(self, call):
         """Make three changes of which the first can not be told."""

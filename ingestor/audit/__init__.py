@@ -1,0 +1,1 @@
+"""What was missed: the arithmetic of gaps, the ledger that remembers them."""

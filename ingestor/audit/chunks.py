@@ -1,0 +1,40 @@
+"""Which span of time to ask the recorder for next, so that its answers stay small. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+TARGET_BYTES = 1024 * 1024  # it takes some 30 ms to work off; live events wait no longer. The ceiling is 4 MiB
+FIRST_US = 10_000_000
+LEAST_US = 50_000
+LARGEST_STEP = 8
+
+
+class Chunks:
+    """Half-open spans from a start to an end, one after the other; without an end the last one is open.
+
+    `now_us` is the present: a span never begins behind it. To be told the size of each answer before the next span.
+    """
+
+    def __init__(self, start_us: int, end_us: int | None, now_us: Callable[[], int]) -> None:
+        self._start_us = start_us
+        self._end_us = end_us
+        self._now_us = now_us
+        self._span_us = FIRST_US
+
+    def __iter__(self) -> Iterator[tuple[int, int | None]]:
+        """Yield the spans in order."""
+        start_us = self._start_us
+        while True:
+            end_us = start_us + self._span_us
+            last_us = self._now_us() if self._end_us is None else self._end_us
+            if end_us >= last_us:
+                yield start_us, self._end_us
+                return
+            yield start_us, end_us
+            start_us = end_us
+
+    def answered(self, size_bytes: int) -> None:
+        """Make the next span longer or shorter by the size of this answer."""
+        step = min(LARGEST_STEP, TARGET_BYTES / max(1, size_bytes))
+        self._span_us = max(LEAST_US, int(self._span_us * step))

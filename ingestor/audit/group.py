@@ -1,0 +1,87 @@
+"""Intervals that are refilled together, and who was at home meanwhile. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from ingestor.audit.gaps import Row, Surroundings, Track
+from ingestor.audit.ledger import Missed, OpenGap
+from ingestor.messages import Event
+
+BEFORE_US = 2_000_000  # so that the row of the last captured change is among the answers
+
+
+class Group:
+    """Some intervals of a gap while the rows of their entities pass by, in order."""
+
+    def __init__(self, gap: OpenGap, missed: Sequence[Missed]) -> None:
+        self._gap = gap
+        self._tracks = {one.id: Track(one.interval, gap.from_us, one.returned_us) for one in missed}
+        self._by_entity: dict[str, list[Track]] = defaultdict(list)
+        for track in self._tracks.values():
+            self._by_entity[track.interval.entity_id].append(track)
+
+    @property
+    def entity_ids(self) -> list[str]:
+        """Whom to ask for."""
+        return list(self._by_entity)
+
+    @property
+    def start_us(self) -> int:
+        """From when to ask."""
+        return min(bound for track in self._tracks.values() for bound in self._bounds(track)) - BEFORE_US
+
+    @property
+    def end_us(self) -> int | None:
+        """Until when to ask; none where only the first live event is a bound."""
+        bounds = [track.interval.until_us for track in self._tracks.values()]
+        ends = [bound for bound in bounds if bound is not None]
+        if len(ends) < len(bounds):
+            return None
+        return max(bound for track in self._tracks.values() for bound in self._bounds(track)) + BEFORE_US
+
+    @property
+    def refilled(self) -> int:
+        """How many changes were new."""
+        return sum(track.refilled for track in self._tracks.values())
+
+    def bound(self, returned: Mapping[tuple[str, str], int]) -> None:
+        """Take the first live events, by gap and entity, as far as they are known."""
+        for track in self._tracks.values():
+            at_us = returned.get((self._gap.gap, track.interval.entity_id))
+            track.before_us = track.before_us if at_us is None else at_us
+
+    def take(self, entity_id: str, row: Row, around: Surroundings) -> list[Event]:
+        """Return the events that an entity's next row makes known."""
+        return [event for track in self._by_entity[entity_id] for event in track.take(row, around)]
+
+    def verdicts(self) -> tuple[list[int], dict[int, str]]:
+        """Return the ids of the intervals that are closed, and why the others are not."""
+        found = {id_: track.verdict(intact=self._gap.intact) for id_, track in self._tracks.items()}
+        listed = {id_: reason for id_, reason in found.items() if reason is not None}
+        return [id_ for id_ in found if id_ not in listed], listed
+
+    def _bounds(self, track: Track) -> list[int]:
+        after_us = self._gap.from_us if track.interval.after_us is None else track.interval.after_us
+        until_us = track.interval.until_us
+        return [after_us] if until_us is None else [after_us, until_us]
+
+
+class Timeline:
+    """How many persons were at home at any time, from the rows of all persons."""
+
+    def __init__(self, rows: Mapping[str, Sequence[Row]]) -> None:
+        at_home: dict[str, bool] = {}
+        self._times: list[int] = []
+        self._counts: list[int] = []
+        for at_us, person, state in sorted((row.at_us, of, row.s or "") for of in rows for row in rows[of]):
+            at_home[person] = state == "home"
+            self._times.append(at_us)
+            self._counts.append(sum(at_home.values()))
+
+    def persons_home(self, at_us: int) -> int | None:
+        """Return the count, a change at that very time included; none before the first."""
+        place = bisect_right(self._times, at_us)
+        return self._counts[place - 1] if place else None

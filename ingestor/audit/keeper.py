@@ -1,0 +1,53 @@
+"""The actor that brings notes from the journal into the ledger."""
+
+from __future__ import annotations
+
+import trio
+
+from ingestor.audit.ledger import Ledger
+from ingestor.errors import Unavailable
+from ingestor.race import first_of
+from ingestor.storage.intake import Intake
+from ingestor.storage.journal import RETRY_SECONDS, Notebook
+from metrics import facts
+from supervisors import Progress
+
+
+class LedgerKeeper:
+    """Takes notes over as they are committed. A note leaves the journal only when the ledger has it."""
+
+    def __init__(self, notebook: Notebook, ledger: Ledger, intake: Intake, report: facts.Report) -> None:
+        self.progress = Progress()
+        self._notebook = notebook
+        self._ledger = ledger
+        self._intake = intake
+        self._report = report
+        self._lock = trio.Lock()
+        self._draining = trio.Event()
+
+    def drain(self) -> None:
+        """Stop; what is not taken over waits in the journal."""
+        self._draining.set()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Take over until drained. A disk that is away is a state."""
+        task_status.started()
+        while not self._draining.is_set():
+            noted = self._intake.noted
+            try:
+                await self.take()
+            except Unavailable as error:
+                self._report(facts.Warned(code="ledger", detail=f"the ledger waits: {error}"))
+                with trio.move_on_after(RETRY_SECONDS):
+                    await self._draining.wait()
+                continue
+            await first_of(noted.wait, self._draining.wait)
+
+    async def take(self) -> None:
+        """Take over what there is now. Raises `Unavailable`."""
+        async with self._lock:
+            written = await self._notebook.notes()
+            if written:
+                await self._ledger.record([one.note for one in written])
+                await self._notebook.forget_notes(written[-1].number)
+                self.progress.report()

@@ -1,0 +1,169 @@
+"""Asking Home Assistant's recorder, over a socket of its own: large answers must never stand before live events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Collection, Generator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import trio
+from msgspec import Raw, Struct
+from trio_websocket import ConnectionClosed, WebSocketConnection
+
+from ingestor.audit.gaps import Row
+from ingestor.errors import IngestorError, RemoteProtocolError, Unavailable, first
+from ingestor.homeassistant import wire
+from ingestor.homeassistant.dialogue import Dialogue
+from ingestor.homeassistant.endpoint import Endpoint
+
+ANSWER_SECONDS = 60.0
+BARRIER_SECONDS = 180.0  # a recorder that lags behind commits everything that is queued before it answers
+BARRIERS = 2
+BETWEEN_BARRIERS_SECONDS = 1.0
+_LONG_AGO = "2020-01-01T00:00:00+00:00"
+NOBODY = "sensor.ingestor_asks_for_nobody"
+"""An id that never existed. Without one among the ids some empty answers are given without looking."""
+
+
+class Refused(IngestorError):
+    """Home Assistant answered that it will not, or can not; `code` is its own word."""
+
+
+_reply = msgspec.json.Decoder(wire.Reply)
+
+
+class _Config(Struct):
+    state: str = "RUNNING"
+
+
+class _Info(Struct):
+    recording: bool = True
+
+
+class Recorder:
+    """One logged-in socket. Each method raises `Unavailable`, `Refused` or `RemoteProtocolError`."""
+
+    def __init__(self, socket: WebSocketConnection, token: str) -> None:
+        self._socket = socket
+        self._dialogue = Dialogue(token)
+
+    async def log_in(self) -> None:
+        """Log in. Raises `CredentialsRefused`, too."""
+        while True:
+            message, _ = await self._next()
+            answer = self._dialogue.log_in(message)
+            if answer is None:
+                return
+            await self._socket.send_message(answer)
+
+    async def is_running(self) -> bool:
+        """Return whether Home Assistant has started up; before that it knows fewer commands."""
+        answer, _ = await self._ask("get_config")
+        return msgspec.json.decode(answer, type=_Config).state == "RUNNING"
+
+    async def is_recording(self) -> bool:
+        """Return what the recorder says of itself."""
+        answer, _ = await self._ask("recorder/info")
+        return msgspec.json.decode(answer, type=_Info).recording
+
+    async def wait_committed(self) -> None:
+        """Wait until the recorder has committed everything that happened before this call.
+
+        The second event of a history stream comes only behind that; it is waited for twice.
+        """
+        for turn in range(BARRIERS):
+            if turn:
+                await trio.sleep(BETWEEN_BARRIERS_SECONDS)
+            number = await self._send(
+                "history/stream", start_time=_LONG_AGO, entity_ids=[NOBODY], include_start_time_state=False
+            )
+            await self._answer(number, ANSWER_SECONDS)
+            for _ in range(2):
+                await self._event(number)
+            await self._ask("unsubscribe_events", subscription=number)
+
+    async def history(
+        self, entity_ids: Collection[str], start_us: int, end_us: int | None, *, with_start: bool = False
+    ) -> tuple[dict[str, list[Row]], int]:
+        """Return the rows strictly between two times, by entity, and the size of the answer in bytes.
+
+        `with_start` adds a row at the start for what each entity was then.
+        """
+        end = {} if end_us is None else {"end_time": _iso(end_us)}
+        answer, size_bytes = await self._ask(
+            "history/history_during_period",
+            start_time=_iso(start_us),
+            entity_ids=[*entity_ids, NOBODY],
+            include_start_time_state=with_start,
+            significant_changes_only=False,
+            minimal_response=False,
+            no_attributes=False,
+            **end,
+        )
+        return msgspec.json.decode(answer, type=dict[str, list[Row]]), size_bytes
+
+    async def _ask(self, type_: str, **arguments: Any) -> tuple[Raw, int]:  # noqa: ANN401  any JSON value
+        return await self._answer(await self._send(type_, **arguments), ANSWER_SECONDS)
+
+    async def _send(self, type_: str, **arguments: Any) -> int:  # noqa: ANN401  any JSON value
+        number, frame = self._dialogue.command(type_, **arguments)
+        await self._socket.send_message(frame)
+        return number
+
+    async def _answer(self, number: int, seconds: float) -> tuple[Raw, int]:
+        with _deadline(seconds):
+            while True:
+                message, size_bytes = await self._next()
+                if message.type == "result" and message.id == number:
+                    break
+        if not message.success:
+            code, said = (message.error.code, message.error.message) if message.error else ("unknown", "")
+            raise Refused(f"Home Assistant's recorder can not be asked: {said} ({code})", code=code)
+        return message.result, size_bytes
+
+    async def _event(self, number: int) -> None:
+        with _deadline(BARRIER_SECONDS):
+            while True:
+                message, _ = await self._next()
+                if message.type == "event" and message.id == number:
+                    return
+
+    async def _next(self) -> tuple[wire.Reply, int]:
+        text = await self._socket.get_message()
+        try:
+            return _reply.decode(text), len(text)
+        except msgspec.MsgspecError as error:
+            raise RemoteProtocolError(f"Home Assistant's recorder gave no answer that can be read: {error}") from None
+
+
+@asynccontextmanager
+async def opened(endpoint: Endpoint) -> AsyncGenerator[Recorder]:
+    """Hold a socket to the recorder. Raises `Unavailable` when it closes, and what `Endpoint.open` raises."""
+    failure: IngestorError | None = None
+    try:
+        async with endpoint.open() as socket:
+            recorder = Recorder(socket, endpoint.token())
+            with _deadline(ANSWER_SECONDS):
+                await recorder.log_in()
+            yield recorder
+    except* ConnectionClosed:
+        failure = Unavailable("Home Assistant closed the connection to its recorder", code="closed")
+    except* IngestorError as group:
+        failure = first(group)
+    if failure is not None:
+        raise failure
+
+
+@contextmanager
+def _deadline(seconds: float) -> Generator[None]:
+    with trio.move_on_after(seconds) as scope:
+        yield
+    if scope.cancelled_caught:
+        raise Unavailable("Home Assistant's recorder did not answer in time", code="timeout")
+
+
+def _iso(at_us: int) -> str:
+    seconds, rest = divmod(at_us, 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest).isoformat(timespec="microseconds")

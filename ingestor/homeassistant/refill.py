@@ -1,0 +1,188 @@
+"""The actor that fills gaps from Home Assistant's recorder; it never touches the live path.
+
+A gap is filled group by group of its entities, each in chunks of time that grow and shrink with the answers. A group
+that was not finished is begun again: the events are the same points, so that nothing is doubled.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import trio
+from trio.lowlevel import checkpoint
+
+from ingestor.audit.chunks import Chunks
+from ingestor.audit.gaps import Row, Surroundings
+from ingestor.audit.group import Group, Timeline
+from ingestor.audit.ledger import Ledger, Missed, OpenGap
+from ingestor.errors import IngestorError, Unavailable
+from ingestor.homeassistant.endpoint import Endpoint
+from ingestor.homeassistant.fence import Fence
+from ingestor.homeassistant.recorder import Recorder, Refused, opened
+from ingestor.messages import Event, WeatherObservation
+from metrics import facts
+from supervisors import Progress
+
+ENTITIES_IN_A_GROUP = 100
+EVENTS_IN_A_COMMIT = 500  # a larger one would let live events wait
+FIRST_RETRY_SECONDS = 1.0
+MAXIMUM_RETRY_SECONDS = 60.0
+REFUSED_SECONDS = 15 * 60.0
+ROOM_SECONDS = 1.0
+_MARGIN_US = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refilling:
+    """What a refill works with. `room` says whether the journal may take more than the live events.
+
+    `take_notes` brings the ledger up to date; `persons` are the ids of all persons; `weather` is what was observed, by
+    Unix nanoseconds.
+    """
+
+    endpoint: Endpoint
+    ledger: Ledger
+    commit: Callable[[Sequence[Event]], Awaitable[None]]
+    fence: Fence
+    take_notes: Callable[[], Awaitable[None]]
+    room: Callable[[], bool]
+    persons: Callable[[], Collection[str]]
+    weather: Callable[[int], WeatherObservation | None]
+    with_attributes: bool = True
+
+
+class Refill:
+    """Fills the gaps of one home as they come. A recorder that is missing or refuses is a state, told loudly."""
+
+    def __init__(self, refilling: Refilling, report: facts.Report, clock_ns: Callable[[], int] = time.time_ns) -> None:
+        self.progress = Progress()
+        self._with = refilling
+        self._report = report
+        self._clock_ns = clock_ns
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Fill gaps until cancelled."""
+        task_status.started()
+        failures = 0
+        while True:
+            changed = self._with.ledger.changed
+            seconds = MAXIMUM_RETRY_SECONDS
+            try:
+                await self._fill_all()
+                failures = 0
+            except IngestorError as error:
+                failures += 1
+                seconds = self._failed(error, failures)
+                changed = trio.Event() if isinstance(error, Refused) else changed
+            with trio.move_on_after(seconds):
+                await changed.wait()
+
+    def _failed(self, error: IngestorError, failures: int) -> float:
+        seconds = min(MAXIMUM_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(failures - 1, 16))
+        if isinstance(error, Refused):
+            seconds = REFUSED_SECONDS
+        home = self._with.endpoint.home
+        self._report(facts.RefillFailed(home=home, code=error.code, detail=str(error), retry_seconds=seconds))
+        return seconds
+
+    async def _fill_all(self) -> None:
+        home, ledger = self._with.endpoint.home, self._with.ledger
+        await self._with.take_notes()
+        if not await ledger.open_gaps(home):
+            return
+        async with opened(self._with.endpoint) as recorder:
+            if not await recorder.is_running():
+                raise Unavailable("Home Assistant is starting up", code="starting")
+            recording = await recorder.is_recording()
+            await recorder.wait_committed()
+            self._report(facts.RefillReady(home=home))
+            for gap in await ledger.open_gaps(home):
+                await self._fill(gap, recorder)
+                await self._settle(gap, recorder, recording=recording)
+
+    async def _fill(self, gap: OpenGap, recorder: Recorder) -> None:
+        for missed in _groups(gap):
+            group = Group(gap, missed)
+            await self._fill_group(group, recorder)
+            closed, listed = group.verdicts()
+            await self._with.ledger.close(gap.gap, closed=closed, listed=listed, refilled=group.refilled)
+            home = self._with.endpoint.home
+            self._report(facts.IntervalsSettled(home=home, refilled=group.refilled, listed=len(listed)))
+
+    async def _fill_group(self, group: Group, recorder: Recorder) -> None:
+        chunks = Chunks(group.start_us, group.end_us, lambda: self._clock_ns() // 1000)
+        for start_us, end_us in chunks:
+            rows, size_bytes = await recorder.history(group.entity_ids, start_us - _MARGIN_US, end_us)
+            chunks.answered(size_bytes)
+            around = await self._around(recorder, start_us, end_us)
+            if group.end_us is None:
+                await self._with.fence.wait()
+                group.bound(self._with.fence.returned)
+            events: list[Event] = []
+            for entity_id in group.entity_ids:
+                for row in rows.get(entity_id, ()):
+                    if start_us <= row.at_us and (end_us is None or row.at_us < end_us):
+                        events += group.take(entity_id, row, around)
+                if len(events) >= EVENTS_IN_A_COMMIT:
+                    await self._commit(events)
+                    events = []
+                await checkpoint()
+            await self._commit(events)
+            self.progress.report()
+
+    async def _commit(self, events: Sequence[Event]) -> None:
+        for start in range(0, len(events), EVENTS_IN_A_COMMIT):
+            while not self._with.room():  # noqa: ASYNC110  the spool has no event for half of it
+                await trio.sleep(ROOM_SECONDS)
+            await self._with.commit(events[start : start + EVENTS_IN_A_COMMIT])
+
+    async def _around(self, recorder: Recorder, start_us: int, end_us: int | None) -> Surroundings:
+        """Find who was at home when, and what the weather was."""
+        persons = self._with.persons()
+        rows: dict[str, list[Row]] = {}
+        if persons:
+            rows, _ = await recorder.history(persons, start_us - _MARGIN_US, end_us, with_start=True)
+        return Surroundings(
+            persons_home=Timeline(rows).persons_home,
+            weather=lambda at_us: self._with.weather(at_us * 1000),
+            with_attributes=self._with.with_attributes,
+        )
+
+    async def _settle(self, gap: OpenGap, recorder: Recorder, *, recording: bool) -> None:
+        """End a gap: it is filled when nothing can have been lost unseen, or else its tail is unproven."""
+        doubts = []
+        if not gap.intact:
+            doubts.append("Home Assistant restarted in it")
+        if not await self._are_visible(gap.anchors, recorder):
+            doubts.append("the recorder does not have what was captured just before it")
+        if not recording:
+            doubts.append("the recorder does not record")
+        settled = await self._with.ledger.settle(gap.gap, "tail_unproven" if doubts else "filled", "; ".join(doubts))
+        detail = settled.reason or settled.detail
+        self._report(
+            facts.GapSettled(
+                home=settled.home, state=settled.state, cause=settled.cause, refilled=settled.refilled, detail=detail
+            )
+        )
+
+    async def _are_visible(self, anchors: Sequence[tuple[str, int]], recorder: Recorder) -> bool:
+        """Return whether a captured change is in the recorder, so that it was not purged and is the one we knew."""
+        if not anchors:
+            return True
+        times = [at_us for _, at_us in anchors]
+        rows, _ = await recorder.history(
+            {entity_id for entity_id, _ in anchors}, min(times) - _MARGIN_US, max(times) + _MARGIN_US
+        )
+        found = {(entity_id, row.at_us) for entity_id in rows for row in rows[entity_id]}
+        return not found.isdisjoint(anchors)
+
+
+def _groups(gap: OpenGap) -> Iterator[list[Missed]]:
+    """Yield intervals of about the same age together, and those without an end by themselves."""
+    for has_end in (True, False):
+        alike = [one for one in gap.missed if (one.interval.until_us is not None) is has_end]
+        alike.sort(key=lambda one: one.interval.after_us or gap.from_us, reverse=True)
+        for start in range(0, len(alike), ENTITIES_IN_A_GROUP):
+            yield alike[start : start + ENTITIES_IN_A_GROUP]

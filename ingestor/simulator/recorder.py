@@ -1,0 +1,86 @@
+"""The simulated home's recorder, with what the real one (core 2025.4.4) was seen to do. Pure but for its clock.
+
+It commits at intervals, bounds are strict on both sides, a start in the future has no answer, a removal is a row
+without a state, and attributes of more than 16 KiB are gone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+Json = dict[str, Any]
+COMMIT_SECONDS = 5.0
+KEPT_ROWS = 20_000
+LARGEST_ATTRIBUTES = 16_384
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class SimulatedRecorder:
+    """Keeps the newest rows of every entity. `recording` may be switched off, as its service does.
+
+    `refusal` is the error code with which every question is answered, while there is one.
+    """
+
+    def __init__(self, clock: Callable[[], float], kept: int = KEPT_ROWS) -> None:
+        self.recording = True
+        self.refusal: str | None = None
+        self._clock = clock
+        self._rows: deque[tuple[int, str, Json]] = deque(maxlen=kept)
+        self._committed_us = 0
+
+    def write(self, entity_id: str, moment: str, state: Json | None) -> None:
+        """Queue a change."""
+        if not self.recording:
+            return
+        at = datetime.fromisoformat(moment)
+        row: Json = {"s": None, "a": {}, "lu": at.timestamp()}
+        if state is not None:
+            attributes = state["attributes"]
+            large = len(json.dumps(attributes)) > LARGEST_ATTRIBUTES
+            row |= {"s": state["state"], "a": {} if large else attributes}
+        self._rows.append((_microseconds(at), entity_id, row))
+
+    def commit(self) -> None:
+        """Commit everything that is queued."""
+        self._committed_us = self._rows[-1][0] if self._rows else 0
+
+    def history(self, asked: Json) -> Json:
+        """Return the answer to `history/history_during_period`."""
+        start = datetime.fromisoformat(asked["start_time"])
+        if start.timestamp() > max(self._clock(), self._newest_us() / 1e6):
+            return {}
+        start_us = _microseconds(start)
+        end = asked.get("end_time")
+        end_us = _microseconds(datetime.fromisoformat(end)) if end else 2**62
+        wanted = set(asked["entity_ids"])
+        found: dict[str, list[Json]] = {}
+        before: Json = {}
+        committed_us = max(self._committed_us, int(self._clock() // COMMIT_SECONDS * COMMIT_SECONDS * 1e6))
+        for at_us, entity_id, row in self._rows:
+            if entity_id not in wanted or at_us > committed_us:
+                continue
+            if at_us < start_us:
+                before[entity_id] = row
+            elif start_us < at_us < end_us:
+                found.setdefault(entity_id, []).append(row)
+        if asked.get("include_start_time_state", True):
+            for entity_id, row in before.items():
+                if row["s"] is not None:
+                    found.setdefault(entity_id, []).insert(0, row | {"lu": start.timestamp()})
+        return found
+
+    def info(self) -> Json:
+        """Return the answer to `recorder/info`."""
+        return {"backlog": 0, "max_backlog": 65_000, "recording": self.recording, "thread_running": True}
+
+    def _newest_us(self) -> int:
+        return self._rows[-1][0] if self._rows else 0
+
+
+def _microseconds(at: datetime) -> int:
+    delta = at - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds

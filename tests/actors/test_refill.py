@@ -1,0 +1,83 @@
+"""The refill in the real tree: when it waits, when it gives up loudly, and that capture never minds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from metrics import facts
+from tests.actors.crashes import crash
+from tests.actors.trees import Tree, lines, running
+from tests.servers.truth import compare, refilled
+
+REFILL = "root/home:home/refill"
+CONNECTION = "root/home:home/connection"
+
+
+async def miss(tree: Tree, changes: int = 500) -> None:
+    """Let the connection crash, and the home change before it is back."""
+    await tree.heard.wait(facts.SessionOpened)
+    tree.server.make_changes(300)
+    await tree.settled()
+    opened = len(tree.heard.of(facts.SessionOpened))
+    await crash(CONNECTION)
+    await tree.until(lambda: not tree.server.clients)
+    tree.server.make_changes(changes)
+    await tree.heard.wait(facts.SessionOpened, opened + 1)
+    tree.server.make_changes(100)
+
+
+async def ledger(tree: Tree) -> list[tuple[str, str]]:
+    """Return cause and state of every gap, the newest first."""
+    return [(gap["cause"], gap["state"]) for gap in (await tree.get("/api/gaps")).json()]
+
+
+def wrong(tree: Tree) -> dict[str, int]:
+    stored = tree.stored()
+    found = compare(refilled(tree.truth(), stored), stored)
+    return {name: found[name] for name in ("missing", "extra", "doubled") if found[name]}
+
+
+async def test_a_gap_is_filled_while_live_events_go_on(tmp_path: Path) -> None:
+    async with running(tmp_path) as tree:
+        await miss(tree)
+        settled = await tree.heard.wait(facts.GapSettled)
+        await tree.until(lambda: not wrong(tree))
+        assert (settled.cause, settled.refilled) == ("crash", 500)
+        exposed = lines((await tree.get("/metrics")).text, "ingestor_events_refilled_total")
+        assert exposed == {'{home="home"}': 500.0}
+        assert (await ledger(tree))[1] == ("first_start", "since")
+
+
+async def test_a_recorder_that_refuses_turns_refill_off_loudly_but_never_capture(tmp_path: Path) -> None:
+    async with running(tmp_path) as tree:
+        tree.server.home.recorder.refusal = "unauthorized"
+        await miss(tree)
+        failed = await tree.heard.wait(facts.RefillFailed)
+        health = (await tree.get("/api/health")).json()
+        assert (failed.code, failed.retry_seconds) == ("unauthorized", 900)
+        assert "gaps can not be refilled" in health["problems"]["recorder"]
+        assert lines((await tree.get("/metrics")).text, "ingestor_refill_up") == {'{home="home"}': 0.0}
+        assert (await ledger(tree))[0] == ("crash", "open")
+        before = tree.service.status.stored
+        tree.server.make_changes(100)
+        await tree.until(lambda: tree.service.status.stored >= before + 100)
+
+
+async def test_a_home_that_starts_up_is_asked_later(tmp_path: Path) -> None:
+    async with running(tmp_path) as tree:
+        tree.server.home.running = False
+        await miss(tree)
+        assert (await tree.heard.wait(facts.RefillFailed)).code == "starting"
+        assert "recorder" not in (await tree.get("/api/health")).json()["problems"]
+        tree.server.home.running = True
+        await tree.heard.wait(facts.GapSettled, seconds=20)
+        await tree.until(lambda: not wrong(tree))
+
+
+async def test_a_crash_of_the_refill_begins_again_and_doubles_nothing(tmp_path: Path) -> None:
+    async with running(tmp_path) as tree:
+        await miss(tree)
+        await crash(REFILL)
+        await tree.heard.wait(facts.GapSettled, seconds=20)
+        await tree.until(lambda: not wrong(tree))
+        assert tree.restarts()[REFILL] == 2  # once with the connection

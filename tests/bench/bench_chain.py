@@ -1,0 +1,60 @@
+"""What checking the chain costs of the pipeline's time per event, in turns with a chain that is not checked.
+
+Run it: `python -m tests.bench.bench_chain`. The limit is 5%.
+"""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+
+from ingestor.enrichment.step import Enricher
+from ingestor.homeassistant import wire
+from ingestor.homeassistant.chain import Chain
+from ingestor.homeassistant.stream import Stream
+from ingestor.messages import Event, Frame, SessionStarted
+from ingestor.storage.codec import pack
+from ingestor.storage.lines import LineEncoder
+from tests.bench.bench_pipeline import frames
+
+LIMIT_PERCENT = 5
+
+
+class Unchecked(Chain):
+    """A chain that believes everything."""
+
+    def follows(self, entity_id: str, old: wire.State | None, new: wire.State | None) -> bool:
+        del entity_id, old, new
+        return True
+
+
+def pipeline(texts: list[str], chain: Chain) -> float:
+    """Return the seconds that the service takes from frame to spool and line."""
+    stream, encoder = Stream("home", Enricher("home", lambda: None), lambda _: True, chain), LineEncoder()
+    stream.take([SessionStarted(session=1, at_ns=0, results={})])
+    stream.accept()
+    began = time.perf_counter()
+    for text in texts:
+        taken = stream.take([Frame(session=1, received_at_ns=0, text=text)])
+        stream.accept()
+        pack(taken.records)
+        encoder.encode(record for record in taken.records if isinstance(record, Event))
+    return time.perf_counter() - began
+
+
+def measure(events: int, rounds: int) -> tuple[float, float]:
+    """Return microseconds per event with the chain, and its share of them in percent: medians of the turns."""
+    texts = frames(events, 100)
+    pairs = [(pipeline(texts, Chain("home")), pipeline(texts, Unchecked("home"))) for _ in range(rounds)]
+    share = median((checked - unchecked) / checked for checked, unchecked in pairs)
+    return median(checked for checked, _ in pairs) / events * 1e6, share * 100
+
+
+def main(events: int = 20_000, rounds: int = 15) -> None:
+    """Print the figures."""
+    cost, share = measure(events, rounds)
+    print(f"{cost:.2f} us an event, of which the chain is {share:.1f}% (limit {LIMIT_PERCENT}%)")  # noqa: T201  a bench prints
+
+
+if __name__ == "__main__":
+    main()

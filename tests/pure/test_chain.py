@@ -1,0 +1,180 @@
+"""The chain in the stream: what was missed becomes an interval, exactly once, and nothing else does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Raw
+
+from ingestor.enrichment.step import Enricher
+from ingestor.homeassistant.chain import Chain
+from ingestor.homeassistant.stream import Stream, Taken
+from ingestor.messages import (
+    CommandSent,
+    EntityReturned,
+    Event,
+    Frame,
+    GapFound,
+    HomeMessage,
+    Interval,
+    Series,
+    SessionStarted,
+    Watermark,
+)
+from metrics import facts
+from tests.servers.changes import change, frame_of, state
+from tests.servers.records import SECOND_NS, START_NS
+
+A, B = "sensor.a", "sensor.b"
+
+
+class Home:
+    """A stream over what an earlier process captured."""
+
+    def __init__(self, **captured: tuple[int, bool]) -> None:
+        self.marks = {
+            f"sensor.{name}": Watermark(at_ns=START_NS + number * SECOND_NS, removed=removed, series=series(name))
+            for name, (number, removed) in captured.items()
+        }
+        enricher = Enricher("home", lambda: None, lambda _home, entity_id: self.marks.get(entity_id))
+        self.stream = Stream("home", enricher, lambda _: True, Chain("home", lambda _home: self.marks))
+
+    def session(self, *parts: HomeMessage, snapshot: Sequence[dict[str, Any]] | None, session: int = 1) -> Taken:
+        """Take a session: its start, these parts, and the snapshot behind them."""
+        messages = [SessionStarted(session=session, at_ns=session, results={}, cause="closed"), *parts]
+        if snapshot is not None:
+            answer = {"type": "result", "id": 20, "success": True, "result": snapshot}
+            messages += [CommandSent(session=session, id=20, command="states"), text(json.dumps(answer))]
+        return self.take(*messages)
+
+    def take(self, *messages: HomeMessage) -> Taken:
+        first = self.stream.take(list(messages))
+        again = self.stream.take(list(messages))
+        assert (again.records, again.notes) == (first.records, first.notes)
+        self.stream.accept()
+        return again
+
+
+def series(name: str) -> Series:
+    return Series(home="home", entity_id=f"sensor.{name}", domain="sensor")
+
+
+def text(content: str) -> Frame:
+    return Frame(session=1, received_at_ns=7, text=content)
+
+
+def changed(number: int, before: int | None, entity_id: str = A, said: str | None = "") -> Frame:
+    old = None if before is None else state(before, str(before)) | {"entity_id": entity_id}
+    return text(frame_of(change(number, said, entity_id=entity_id, old=old)))
+
+
+def now(number: int, entity_id: str = A) -> dict[str, Any]:
+    return state(number, str(number)) | {"entity_id": entity_id}
+
+
+def gaps(taken: Taken) -> list[GapFound]:
+    return [note for note in taken.notes if isinstance(note, GapFound)]
+
+
+def second(at_us: int | None) -> int | None:
+    return None if at_us is None else at_us // 1_000_000 - START_NS // SECOND_NS
+
+
+def missed(taken: Taken) -> list[tuple[str, int | None, int | None]]:
+    """Return the intervals in short: entity, last captured, last missed."""
+    found: list[Interval] = [interval for gap in gaps(taken) for interval in gap.intervals]
+    return sorted((one.entity_id, second(one.after_us), second(one.until_us)) for one in found)
+
+
+def stored(taken: Taken) -> list[tuple[str, int | None]]:
+    events = [record for record in taken.records if isinstance(record, Event)]
+    return [(event.series.entity_id, second(event.time_ns // 1000)) for event in events]
+
+
+def test_the_first_start_stores_the_snapshot_and_misses_nothing() -> None:
+    taken = Home().session(changed(3, 2), snapshot=[now(3), now(1, B)])
+    assert stored(taken) == [(A, 2), (A, 3), (B, 1)]
+    [gap] = gaps(taken)
+    assert (gap.cause, gap.whole, gap.intervals) == ("first_start", True, ())
+
+
+def test_an_unbroken_session_has_a_whole_gap_without_intervals() -> None:
+    taken = Home(a=(1, False), b=(0, False)).session(changed(2, 1), snapshot=[now(2), now(0, B)])
+    [gap] = gaps(taken)
+    assert (missed(taken), gap.whole, second(gap.from_us), second(gap.intact_since_us)) == ([], True, 1, 0)
+    assert [(fact.links, fact.broken) for fact in taken.reports if isinstance(fact, facts.LinksChecked)] == [(1, 0)]
+
+
+def test_a_change_before_the_cut_that_does_not_follow_names_what_was_missed() -> None:
+    taken = Home(a=(1, False), b=(0, False)).session(changed(5, 4), snapshot=[now(5), now(0, B)])
+    assert (missed(taken), stored(taken)) == ([(A, 1, 4)], [(A, 4), (A, 5)])
+    assert [gap.gap for gap in gaps(taken)] == ["home:1"]
+
+
+def test_the_snapshot_names_what_was_missed_of_entities_that_are_silent_now() -> None:
+    taken = Home(a=(1, False), b=(0, False)).session(snapshot=[now(4), now(0, B)])
+    assert (missed(taken), stored(taken)) == ([(A, 1, 4)], [(A, 4)])
+
+
+def test_an_entity_that_is_gone_was_removed_unseen_and_comes_back_without_a_new_gap() -> None:
+    home = Home(a=(1, False), b=(0, False))
+    assert missed(home.session(snapshot=[now(0, B)])) == [(A, 1, None)]
+    taken = home.take(changed(9, None))
+    assert (missed(taken), stored(taken)) == ([], [(A, 9)])
+    [note] = taken.notes
+    assert isinstance(note, EntityReturned)
+    assert (note.gap, note.entity_id, second(note.at_us)) == ("home:1", A, 9)
+
+
+def test_a_known_removed_entity_is_asked_for_too_for_it_may_have_come_and_gone() -> None:
+    taken = Home(a=(1, True), b=(0, False)).session(snapshot=[now(0, B)])
+    assert missed(taken) == [(A, 1, None)]
+    assert gaps(taken)[0].intervals[0].was_absent
+    assert not [fact for fact in taken.reports if isinstance(fact, facts.LinksChecked)]
+
+
+def test_an_entity_that_is_new_was_created_unseen() -> None:
+    assert missed(Home(b=(0, False)).session(snapshot=[now(4), now(0, B)])) == [(A, None, 4)]
+
+
+def test_a_broken_link_on_a_healthy_connection_is_a_gap_of_its_own() -> None:
+    home = Home(a=(1, False))
+    home.session(snapshot=[now(1)])
+    taken = home.take(changed(4, 3))
+    [gap] = gaps(taken)
+    assert (gap.cause, gap.whole, missed(taken)) == ("broken_link", True, [(A, 1, 3)])
+    assert missed(home.take(changed(5, 4))) == []
+
+
+def test_gaps_one_after_the_other_are_disjoint() -> None:
+    home = Home(a=(1, False))
+    assert missed(home.session(changed(4, 3), snapshot=None)) == [(A, 1, 3)]
+    assert missed(home.session(changed(9, 8), snapshot=[now(9)], session=2)) == [(A, 4, 8)]
+
+
+def test_a_home_that_restarted_can_not_prove_otherwise() -> None:
+    taken = Home(a=(1, False), b=(0, False)).session(snapshot=[now(5), now(6, B)])
+    assert [(gap.cause, gap.intact_since_us) for gap in gaps(taken)] == [("home_restart", None)]
+
+
+def test_what_was_said_already_breaks_no_link() -> None:
+    home = Home(a=(1, False))
+    home.session(changed(2, 1), snapshot=[now(2)])
+    assert (missed(home.take(changed(2, 1))), missed(home.take(changed(3, 2)))) == ([], [])
+
+
+def test_a_snapshot_with_a_state_that_is_none_leaves_the_gap_open() -> None:
+    home = Home(a=(1, False))
+    taken = home.session(snapshot=[now(4), {"entity_id": B, "state": 3}])
+    assert (missed(taken), gaps(taken)) == ([], [])
+
+
+def test_registries_are_learned_before_the_first_state_is_restored() -> None:
+    home = Home()
+    entity = {"entity_id": A, "area_id": "attic", "platform": "test"}
+    results = {"areas": [{"area_id": "attic", "name": "Attic"}], "entities": [entity]}
+    raw = {name: Raw(json.dumps(result).encode()) for name, result in results.items()}
+    taken = home.take(SessionStarted(session=1, at_ns=1, results=raw), changed(3, 2))
+    assert {record.series.area for record in taken.records if isinstance(record, Event)} == {"Attic"}

@@ -1,0 +1,171 @@
+"""The arithmetic of gaps against a model: captured and refilled together are the truth, nothing doubled or invented."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from msgspec import Raw, Struct
+
+from ingestor.audit.gaps import Row, Surroundings, Track
+from ingestor.audit.group import Timeline
+from ingestor.enrichment.series import retagged
+from ingestor.messages import Event, Interval, Series
+
+START_US = 1_795_421_403_000_000
+SERIES = Series(home="home", entity_id="sensor.a", domain="sensor", area="Attic")
+
+
+class Change(Struct, frozen=True):
+    """One change of an entity; no state is a removal."""
+
+    at_us: int
+    state: str | None
+
+
+class Cut(Struct, frozen=True):
+    """A history, of which the changes from `first` to before `last` were missed."""
+
+    history: list[Change]
+    first: int
+    last: int
+
+
+@st.composite
+def cuts(draw: st.DrawFn) -> Cut:
+    """Draw a history of an entity that comes and goes, with several changes in one microsecond, and a cut in it."""
+    history: list[Change] = []
+    at_us, present = START_US, False
+    for step in draw(st.lists(st.integers(0, 3), min_size=1, max_size=30)):
+        at_us += step if history and present else step + 1  # an entity does not come back in the microsecond it went
+        present = not present or draw(st.integers(0, 3)) > 0
+        history.append(Change(at_us, str(len(history)) if present else None))
+        at_us += 0 if present else 1
+    first = draw(st.integers(0, len(history)))
+    return Cut(history, first, draw(st.integers(first, len(history))))
+
+
+def row(change: Change) -> Row:
+    return Row(s=change.state, lu=datetime.fromtimestamp(0, UTC).timestamp() + change.at_us / 1e6)
+
+
+def keys(history: list[Change]) -> list[tuple[int, str | None]]:
+    """Return time in nanoseconds and state of each change, those of one microsecond a nanosecond apart."""
+    seen: dict[int, int] = defaultdict(int)
+    found = []
+    for change in history:
+        found.append((change.at_us * 1000 + seen[change.at_us], change.state))
+        seen[change.at_us] += 1
+    return found
+
+
+def interval(cut: Cut) -> Interval:
+    """Return what the chain says of the cut, from what was captured before it and what it ended with."""
+    captured, missed = cut.history[: cut.first], cut.history[cut.first : cut.last]
+    before = captured[-1] if captured else None
+    until = missed[-1] if missed else before
+    present = until is not None and until.state is not None
+    return Interval(
+        entity_id="sensor.a",
+        series=SERIES,
+        after_us=before.at_us if before else None,
+        captured=sum(change.at_us == before.at_us for change in captured) if before else 0,
+        was_absent=before is None or before.state is None,
+        until_us=until.at_us if until and present else None,
+        until_series=SERIES if present else None,
+    )
+
+
+def refilled(cut: Cut, missed: Interval) -> tuple[dict[int, str | None], Track]:
+    """Return what a store holds after live events, the restored last state, and the refill."""
+    rest = cut.history[cut.last :]
+    stored = dict(keys(cut.history)[: cut.first])
+    if missed.until_us is not None:
+        until = cut.history[cut.last - 1]
+        stored[until.at_us * 1000] = until.state
+    stored.update(keys(cut.history)[cut.last :])
+    track = Track(missed, START_US, rest[0].at_us if rest and missed.until_us is None else None)
+    for change in cut.history:
+        for event in track.take(row(change), Surroundings()):
+            if event.state is not None or event.removed:
+                stored[event.time_ns] = event.state
+            else:
+                assert event.time_ns in stored
+    return stored, track
+
+
+@given(cut=cuts())
+@settings(max_examples=2000, deadline=None)
+def test_captured_and_refilled_together_are_the_truth(cut: Cut) -> None:
+    captured, missed, live = cut.history[: cut.first], cut.history[cut.first : cut.last], cut.history[cut.last :]
+    assume(missed)
+    assume(not (captured and captured[-1].at_us == missed[-1].at_us))  # the chain can not see a gap in a microsecond
+    assume(not (live and live[0].at_us == missed[-1].at_us))  # nor tell the two sides of a cut within one
+    stored, track = refilled(cut, interval(cut))
+    assert stored == dict(keys(cut.history))
+    assert track.verdict(intact=True) is None
+
+
+@given(cut=cuts())
+@settings(max_examples=500, deadline=None)
+def test_refilling_twice_gives_the_same_points(cut: Cut) -> None:
+    missed = interval(cut)
+    rows = [row(change) for change in cut.history]
+    assert taken(missed, *rows)[0] == taken(missed, *rows)[0]
+
+
+def taken(missed: Interval, *rows: Row) -> tuple[list[Event], Track]:
+    track = Track(missed, START_US)
+    return [event for one in rows for event in track.take(one, Surroundings())], track
+
+
+def at(number: int, state: str | None, attributes: bytes = b"{}") -> Row:
+    return Row(s=state, lu=(START_US + number * 1_000_000) / 1e6, a=Raw(attributes))
+
+
+BETWEEN = Interval(
+    entity_id="sensor.a",
+    series=SERIES,
+    after_us=START_US,
+    captured=1,
+    was_absent=False,
+    until_us=START_US + 3_000_000,
+    until_series=SERIES,
+)
+
+
+def test_a_row_tells_what_was_before_it_and_the_last_one_only_completes_what_is_stored() -> None:
+    events, track = taken(BETWEEN, at(0, "1"), at(2, "2"), at(3, "3"))
+    assert [(e.state, e.previous_state, e.previous_duration_seconds) for e in events] == [("2", "1", 2), (None, "2", 1)]
+    assert (track.refilled, track.verdict(intact=True)) == (2, None)
+
+
+def test_an_interval_without_its_last_state_is_listed_with_the_reason() -> None:
+    assert "not its last state" in str(taken(BETWEEN, at(0, "1"), at(2, "2"))[1].verdict(intact=True))
+    assert "nothing of this entity" in str(taken(BETWEEN)[1].verdict(intact=True))
+
+
+def test_an_interval_over_a_clock_that_was_set_back_is_listed() -> None:
+    back = Interval(entity_id="sensor.a", series=SERIES, after_us=START_US, captured=1, until_us=START_US - 5)
+    assert "clock" in str(taken(back, at(0, "1"))[1].verdict(intact=True))
+
+
+def test_an_absence_without_a_removal_is_listed_unless_the_home_restarted() -> None:
+    gone = Interval(entity_id="sensor.a", series=SERIES, after_us=START_US, captured=1, was_absent=False)
+    _, track = taken(gone, at(0, "1"), at(1, "2"))
+    assert ("removal" in str(track.verdict(intact=True)), track.verdict(intact=False)) == (True, None)
+
+
+def test_tags_come_from_the_row_but_large_attributes_leave_them() -> None:
+    known = Series(home="home", entity_id="sensor.a", domain="sensor", area="Attic", unit="°C", friendly_name="A")
+    fresh, units = retagged(known, '{"unit_of_measurement":"kW","friendly_name":"B"}')
+    assert (fresh.unit, fresh.friendly_name, fresh.area, units and units(2)) == ("W", "B", "Attic", 2000)
+    assert retagged(known, "{}") == (known, None)
+
+
+def test_persons_at_home_are_counted_at_any_time() -> None:
+    line = Timeline({"person.a": [at(0, "home"), at(4, "away")], "person.b": [at(2, "home"), at(6, None)]})
+    counts = [line.persons_home(START_US + second * 1_000_000) for second in (-1, 0, 1, 2, 4, 6)]
+    assert counts == [None, 1, 1, 2, 1, 0]

@@ -1,0 +1,231 @@
+"""What was missed is refilled, on a real Home Assistant and on the simulated one: lost, doubled and invented are 0."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.servers.home_assistant import RealHome
+from tests.servers.ingestor import Ingestor
+from tests.servers.processes import wait_until
+from tests.servers.simulated_home import SimHome
+from tests.servers.truth import Key, Row, compare, microseconds, refilled, since_start
+
+pytestmark = pytest.mark.real
+
+Home: TypeAlias = RealHome | SimHome
+EVERYTHING = "SELECT * FROM home_assistant_events"
+CORE = ("sun.", "zone.", "sensor.sun_", "sensor.backup_", "event.backup_")
+"""Home Assistant's own entities, which change at its start, before our component hears the bus."""
+NOTHING_WRONG = dict.fromkeys(("missing", "extra", "doubled", "different"), 0)
+
+
+@pytest.fixture(scope="module", params=["real", "simulated"])
+def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Home]:
+    started = RealHome(tmp_path_factory.mktemp("home")) if request.param == "real" else SimHome()
+    try:
+        started.start()
+        yield started
+    finally:
+        started.stop()
+
+
+@pytest.fixture
+def service(home: Home, tmp_path: Path) -> Generator[Ingestor]:
+    """Give a service that has captured something, so that what comes next can be missed."""
+    started = Ingestor(tmp_path / "data", HA_URL=home.url, HA_TOKEN=home.token)
+    started.start()
+    try:
+        started.wait_connected()
+        home.run(count=1000, rate=500, seed=1)
+        yield started
+    finally:
+        started.stop()
+
+
+def gaps(service: Ingestor) -> list[dict[str, Any]]:
+    """Return the ledger but for the first start, the oldest gap first."""
+    return [gap for gap in reversed(service.get("/api/gaps") or []) if gap["state"] != "since"]
+
+
+def wait_filled(service: Ingestor, count: int = 1) -> None:
+    wait_until(lambda: len(gaps(service)) >= count, "the gap is in the ledger")
+    wait_until(lambda: all(gap["state"] != "open" for gap in gaps(service)), "the gap is closed")
+
+
+def told(home: Home, rows: list[Row]) -> tuple[dict[Key, Row], list[Row]]:
+    """Return what must be stored, as far as the recorder can tell it, and what is, without Home Assistant's own."""
+    heard = [change for change in home.truth() if not change["entity_id"].startswith(CORE)]
+    truth, stored = since_start(heard, [row for row in rows if not row["entity_id"].startswith(CORE)])
+    keys = {(row["entity_id"], row["time"]) for row in stored}
+    print("missing", sorted(truth.keys() - keys)[:5], "extra", sorted(keys - truth.keys())[:5])  # noqa: T201  to look at
+    return refilled(truth, stored), stored
+
+
+def judge(home: Home, service: Ingestor) -> dict[str, int]:
+    """Stop the service and compare everything that it stored with the truth."""
+    time.sleep(0.5)
+    assert service.stop() == 0
+    return compare(*told(home, service.query(EVERYTHING)))
+
+
+def killed(service: Ingestor) -> None:
+    service.stop(signal.SIGKILL)
+
+
+def stopped(service: Ingestor) -> None:
+    assert service.stop() == 0
+
+
+@pytest.mark.parametrize("end", [killed, stopped])
+def test_what_happened_while_the_service_was_down_is_refilled_whole(
+    home: Home, service: Ingestor, end: Callable[[Ingestor], None]
+) -> None:
+    end(service)
+    home.run(count=3000, rate=1000, burst=500, bursts=2, seed=2)
+    service.start()
+    service.wait_connected()
+    home.run(count=1000, rate=500, seed=3)
+    wait_filled(service)
+    [gap] = gaps(service)
+    found = judge(home, service)
+    assert {name: found[name] for name in NOTHING_WRONG} == NOTHING_WRONG
+    assert (gap["cause"], gap["state"], gap["listed"]) == ("service_down", "filled", [])
+    assert gap["refilled"] >= 3000
+
+
+def test_a_burst_for_which_home_assistant_cuts_us_off_is_refilled_whole(home: Home, service: Ingestor) -> None:
+    home.run(count=6000, rate=1000, burst=5000, bursts=1, seed=4)
+    service.wait_for("it is connected again", connection_status__reconnect_count=1)
+    wait_filled(service)
+    [gap] = gaps(service)
+    found = judge(home, service)
+    assert {name: found[name] for name in NOTHING_WRONG} == NOTHING_WRONG
+    assert (gap["cause"], gap["state"]) == ("closed_by_home", "filled")
+    assert gap["refilled"] >= 4000
+
+
+def test_kills_during_the_refill_of_one_another_lose_and_double_nothing(home: Home, service: Ingestor) -> None:
+    for seed in range(10, 14):
+        killed(service)
+        home.run(count=3000, rate=2000, seed=seed)
+        service.start()
+        service.wait_connected()
+        home.run(count=200, rate=400, seed=seed)
+        wait_until(lambda: "RefillReady" in service.log, "the refill has begun")
+    wait_filled(service, count=1)
+    states = [gap["state"] for gap in gaps(service)]
+    found = judge(home, service)
+    assert {name: found[name] for name in NOTHING_WRONG} == NOTHING_WRONG
+    assert set(states) == {"filled"}
+
+
+def test_entities_that_come_go_and_change_while_we_are_down_are_refilled_as_they_were(
+    home: Home, service: Ingestor, request: pytest.FixtureRequest
+) -> None:
+    mark = request.node.name.replace("[", "_").strip("]")
+    gone, back, young, fleeting = (f"sensor.{mark}_{word}" for word in ("gone", "back", "young", "fleeting"))
+    for entity_id in (gone, back):
+        home.put(entity_id, "1", friendly_name="Before", unit_of_measurement="W", device_class="power")
+    home.put(fleeting, "1")
+    home.put(fleeting, None)
+    time.sleep(2)
+    killed(service)
+    home.put(gone, "2", friendly_name="Within", unit_of_measurement="kW", device_class="power")
+    home.put(gone, "unavailable")
+    home.put(gone, None)
+    home.put(back, "3", friendly_name="Within", unit_of_measurement="W", device_class="power")
+    home.put(back, None)
+    home.put(young, "4", large="x" * 20_000)
+    home.put(young, "5", friendly_name="Young")
+    home.put(fleeting, "6")
+    home.put(fleeting, None)
+    service.start()
+    service.wait_connected()
+    time.sleep(1)
+    home.put(back, "7", friendly_name="After", unit_of_measurement="W", device_class="power")
+    home.put(young, "8", friendly_name="Young")
+    wait_filled(service)
+    [gap] = gaps(service)
+    assert (gap["state"], gap["listed"], gap["refilled"]) == ("filled", [], 9)
+    service.stop()
+    service.start()  # nothing new is found, and nothing is written twice
+    wait_filled(service, 2)
+    assert [(one["state"], one["refilled"]) for one in gaps(service)] == [("filled", 9), ("filled", 0)]
+    found = judge(home, service)
+    assert (found["missing"], found["extra"], found["doubled"]) == (0, 0, 0)
+    assert found["different"] == 2  # the recorder keeps no attributes of more than 16 KiB: they, and the name in them
+
+
+def test_what_a_disabled_recorder_did_not_keep_is_listed_with_entity_and_times(home: Home, service: Ingestor) -> None:
+    killed(service)
+    home.call("recorder", "disable")
+    home.run(count=1000, rate=1000, seed=7)
+    home.call("recorder", "enable")
+    service.start()
+    service.wait_connected()
+    home.run(count=200, rate=400, seed=8)
+    wait_filled(service)
+    [gap] = gaps(service)
+    service.stop()
+    truth, stored = told(home, service.query(EVERYTHING))
+    missing = truth.keys() - {(row["entity_id"], row["time"]) for row in stored}
+    spans = [(one["entity_id"], *(_ns(one[end]) for end in ("after", "until"))) for one in gap["listed"]]
+    lost = [key for key in missing if not any(key[0] == e and a < key[1] < u for e, a, u in spans)]
+    assert (gap["state"], len(missing) > 500, lost) == ("partly", True, [])
+    assert compare(truth, stored)["extra"] == 0
+
+
+def _ns(iso: str | None) -> int:
+    return 2**63 if iso is None else microseconds(iso) * 1000
+
+
+def test_a_restart_of_home_assistant_loses_nothing_and_its_tail_is_called_unproven(
+    home: Home, service: Ingestor
+) -> None:
+    home.truth()
+    home.restart()
+    home.run(count=1000, rate=1000, seed=5)
+    service.wait_for("it is connected again", 90, connection_status__reconnect_count=1)
+    home.run(count=1000, rate=500, seed=6)
+    wait_filled(service)
+    [gap] = gaps(service)
+    found = judge(home, service)
+    assert (found["missing"], found["extra"], found["doubled"]) == (0, 0, 0)
+    restarted = isinstance(home, RealHome)
+    assert gap["state"] == ("tail_unproven" if restarted else "filled")
+    assert gap["cause"] == ("home_restart" if restarted else "closed_by_home")
+
+
+@pytest.mark.skipif("TEST_INFLUXDB_URL" not in os.environ, reason="needs a real InfluxDB 2: set TEST_INFLUXDB_URL")
+def test_what_happened_during_a_kill_is_refilled_whole_in_influxdb(home: Home, tmp_path: Path) -> None:
+    url, token, org = (os.environ[f"TEST_INFLUXDB_{name}"] for name in ("URL", "TOKEN", "ORG"))
+    bucket = f"test-{uuid4().hex}"
+    influxdb = {"INFLUXDB_URL": url, "INFLUXDB_TOKEN": token, "INFLUXDB_ORG": org, "INFLUXDB_BUCKET": bucket}
+    service = Ingestor(tmp_path / "data", HA_URL=home.url, HA_TOKEN=home.token, **influxdb)
+    service.start()
+    try:
+        service.wait_connected()
+        home.run(count=1000, rate=500, seed=1)
+        killed(service)
+        home.run(count=3000, rate=1000, burst=500, bursts=2, seed=2)
+        service.start()
+        service.wait_connected()
+        home.run(count=1000, rate=500, seed=3)
+        wait_filled(service)
+    finally:
+        assert service.stop() == 0
+    parameters = {"db": bucket, "q": "SELECT * FROM home_assistant_events", "epoch": "ns"}
+    answer = httpx.get(f"{url}/query", params=parameters, headers={"Authorization": f"Token {token}"}, timeout=60)
+    [series] = answer.json()["results"][0]["series"]
+    rows = [dict(zip(series["columns"], values, strict=True)) for values in series["values"]]
+    found = compare(*told(home, rows))
+    assert {name: found[name] for name in NOTHING_WRONG} == NOTHING_WRONG
