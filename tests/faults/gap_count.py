@@ -4,9 +4,12 @@ There are no windows in which a change may be missed: it is stored, in quarantin
 
 A refilled row, known by its lack of `caused_by`, lacks what the recorder does not keep or answer. So of no row are
 compared: the attributes (over 16 KiB they come as `{}`, some are never recorded), who was at home, the weather; the
-area has to be one in which the entity was. Of a refilled row neither are compared: `caused_by`; and what was before an
-entity's first change after a restart, which looks to the recorder like a change. What was before the end of a listed
-interval nobody knows: there it may be absent.
+area has to be one in which the entity was. Of a refilled row `caused_by` is not compared. What was before an entity's
+first change after a restart is not compared: it looks to the recorder like any other. What was before the end of a
+listed interval nobody knows: there it may be absent.
+
+Nobody can be asked for two kinds of change, which are counted as `nameless`: one whose attributes have no JSON, which
+is neither told nor recorded, and those of an entity that came and went within a gap and was never known before.
 """
 
 from __future__ import annotations
@@ -42,14 +45,14 @@ def count(changes: Mapping[Key, Made], stored: Iterable[Row], frame: Frame) -> t
     truth = {(frame.today(entity_id), at): (made, entity_id) for (entity_id, at), made in changes.items()}
     rows = [((frame.today(row["entity_id"]), row["time"]), row) for row in stored]
     keys = Counter(key for key, _ in rows)
-    counted = [
-        key for key, (made, _) in truth.items() if made.tellable and frame.from_ns < made.true_ns <= frame.until_ns
-    ]
+    counted = [key for key, (made, _) in truth.items() if frame.from_ns < made.true_ns <= frame.until_ns]
     quarantined = {(frame.today(entity_id), at) for entity_id, at in frame.quarantined} - keys.keys()
     live = {key for key, row in rows if row["caused_by"] is not None}
     excused = given_up({key: made for key, (made, _) in truth.items()}, live, frame.told, frame.today)
     absent = [key for key in counted if key not in keys and key not in quarantined]
-    lost = [key for key in absent if key not in excused]
+    nameless = _nameless(truth, keys.keys())
+    lost = [key for key in absent if key not in excused and key not in nameless]
+    listed = [key for key in absent if key in excused]
     wrong = [
         f"{key} {problem}"
         for key, row in rows
@@ -58,16 +61,18 @@ def count(changes: Mapping[Key, Made], stored: Iterable[Row], frame: Frame) -> t
     found = Counter(
         made=len(counted),
         stored=sum(key in keys for key in counted),
-        untellable=sum(not made.tellable for made in changes.values()),
+        nameless=len(absent) - len(lost) - len(listed),
         refilled=frame.told.refilled,
         quarantined=len(quarantined),
-        listed=len(absent) - len(lost),
+        listed=len(listed),
+        intervals=len(frame.told.listed),
         lost=len(lost),
         doubled=keys.total() - len(keys),
         invented=len(wrong),
     )
-    examples = [f"lost {key}" for key in lost] + [f"doubled {key}" for key in keys if keys[key] > 1]
-    return Counter({name: number for name, number in found.items() if number}), examples[:5] + wrong[:5]
+    examples = [f"lost {key}" for key in lost[:5]] + [f"listed {key}" for key in listed[:5]] + wrong[:5]
+    examples += [f"doubled {key}" for key in keys if keys[key] > 1][:5]
+    return Counter({name: number for name, number in found.items() if number}), examples
 
 
 def given_up(
@@ -86,6 +91,22 @@ def given_up(
     for from_us, until_ns in told.unproven:
         began_ns = max((made.true_ns for (_, at), made in changes.items() if at // 1000 == from_us), default=0)
         found |= {key for key, made in changes.items() if began_ns < made.true_ns <= until_ns}
+    return found
+
+
+def _nameless(truth: Mapping[Key, tuple[Made, str]], stored: AbstractSet[Key]) -> set[Key]:
+    """Return what has no JSON, and the lives of entities, from creation to removal, before which none was stored."""
+    found = {key for key, (made, _) in truth.items() if not made.tellable}
+    lives: dict[str, list[Key]] = defaultdict(list)
+    known: set[str] = set()
+    for key, (made, _) in truth.items():
+        entity_id = key[0]
+        if key in stored:
+            known.add(entity_id)
+        lives[entity_id].append(key)
+        if made.row["removed"]:
+            found |= set() if entity_id in known else set(lives[entity_id])
+            lives[entity_id] = []
     return found
 
 
@@ -108,7 +129,7 @@ def _problem(row: Row, true: tuple[Made, str] | None, frame: Frame, *, excused: 
     refilled = row["caused_by"] is None
     unknown_before = excused or made.true_ns <= frame.from_ns
     names = [name for name in COMPARED if not (refilled and name == "caused_by")]
-    if (unknown_before and row["previous_state"] is None) or (refilled and made.row["previous_state"] is None):
+    if (unknown_before and row["previous_state"] is None) or made.first:
         names = [name for name in names if name not in PREVIOUS]
     wrong = [name for name in names if not same(name, made.row[name], row.get(name))]
     if frame.areas and row["area"] not in frame.areas[entity_id]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from typing import Any
 
 from tests.faults.clock import SteppedClock
 from tests.faults.gap_count import Frame, count
-from tests.faults.gap_matrix import GapRow, Place
+from tests.faults.gap_matrix import GapRow, Place, permitted
 from tests.faults.home_truth import Truth
 from tests.faults.ledgers import told
 from tests.faults.outcome import Outcome
@@ -76,9 +77,15 @@ def run(plan: GapPlan, directory: Path, tell: Callable[[str], None]) -> list[Out
     lives = [life for row in plan.rows for life in _lives(row, plan)]
     outcomes = {life.name: Outcome(life.name, may_list=life.row.lists) for life in lives}
     places = list(dict.fromkeys(life.row.place for life in lives))
+    booting = threading.Lock()  # one home after the other: each wants a processor of its own
 
     def visited(place: Place) -> list[Outcome]:
-        return _visited(place, [life for life in lives if life.row.place == place], plan, directory / place.name, tell)
+        with ExitStack() as stack:
+            with booting:
+                world = _world(place, plan, directory / place.name, stack)
+            with ThreadPoolExecutor(plan.together if place.shared else 1) as pool:
+                here = [life for life in lives if life.row.place == place]
+                return list(pool.map(lambda life: _lived(life, plan, world, tell), here))
 
     with ThreadPoolExecutor(max(1, len(places))) as pool:
         for found in pool.map(visited, places):
@@ -94,15 +101,13 @@ def _lives(row: GapRow, plan: GapPlan) -> list[_Life]:
     return [
         _Life(row=row, database=database, number=number, times=min(repeats, strikes - begun), services=services)
         for database in row.databases
-        if database in plan.databases
+        if database in plan.databases and permitted(row, database)
         for number, begun in enumerate(range(0, strikes, repeats))
     ]
 
 
-def _visited(
-    place: Place, lives: Sequence[_Life], plan: GapPlan, directory: Path, tell: Callable[[str], None]
-) -> list[Outcome]:
-    """Let a home of this kind run, and these lives in it."""
+def _world(place: Place, plan: GapPlan, directory: Path, stack: ExitStack) -> _World:
+    """Let a home of this kind run, until the stack is closed."""
     directory.mkdir(parents=True)
     clock = SteppedClock(directory / "clock") if place.stepped else None
     load: dict[str, Any] = {
@@ -111,13 +116,9 @@ def _visited(
     }  # fmt: skip
     environment = clock.environment if clock else None
     home = RealHome(directory / "home", recorder=place.recorder, environment=environment, load=load)
-    try:
-        home.start()
-        world = _World(home=home, truth=Truth(home), clock=clock, directory=directory)
-        with ThreadPoolExecutor(plan.together if place.shared else 1) as pool:
-            return list(pool.map(lambda life: _lived(life, plan, world, tell), lives))
-    finally:
-        home.stop()
+    stack.callback(home.stop)
+    home.start()
+    return _World(home=home, truth=Truth(home), clock=clock, directory=directory)
 
 
 def _lived(life: _Life, plan: GapPlan, world: _World, tell: Callable[[str], None]) -> Outcome:

@@ -75,6 +75,7 @@ def created_and_removed_again(strike: Strike) -> None:
 def moved(strike: Strike) -> None:
     """Change an area, a name and a unit before, in and after a gap; then have another gap, and audits."""
     [entity_id] = _own(strike, 1)
+    strike.home.call("truth", "register", entity_id=entity_id)
 
     def change() -> None:
         strike.home.call("truth", "move", entity_id=entity_id, area=strike.random.choice(ROOMS))
@@ -101,6 +102,7 @@ def renamed(*, with_history: bool) -> Callable[[Strike], None]:
 
     def act(strike: Strike) -> None:
         old, new = _own(strike, 2)
+        strike.home.call("truth", "register", entity_id=old)
         strike.home.put(old, "1")
         if not with_history:
             strike.home.put(new, "0")
@@ -122,7 +124,10 @@ def renamed(*, with_history: bool) -> Callable[[Strike], None]:
 
 def spoilt(strike: Strike) -> None:
     """Let an attribute have no JSON: Home Assistant leaves out that change, the next one, and says nothing."""
-    strike.home.call("truth", "spoil", entity_id=_own(strike, 1)[0])
+    [entity_id] = _own(strike, 1)
+    if strike.random.random() < 1 / 2:
+        strike.home.put(entity_id, "0")
+    strike.home.call("truth", "spoil", entity_id=entity_id)
     strike.wait(1, 5)
 
 
@@ -133,13 +138,23 @@ def heard_late(strike: Strike) -> None:
 
 
 def recorder_disabled(strike: Strike) -> None:
-    """Disable the recorder within a gap."""
+    """Disable the recorder within a gap, and enable it again after it."""
+    with strike.away():
+        strike.wait(0, 3)
+        strike.home.call("recorder", "disable")
+        strike.wait(1, 10)
+    strike.wait(0, 3)
+    strike.home.call("recorder", "enable")
+
+
+def recorder_disabled_for_a_while(strike: Strike) -> None:
+    """Disable the recorder within a gap, and enable it again before its end."""
     with strike.away():
         strike.wait(0, 3)
         strike.home.call("recorder", "disable")
         strike.wait(1, 10)
         strike.home.call("recorder", "enable")
-        strike.wait(0, 3)
+        strike.wait(1, 10)
 
 
 def recorder_stuck(strike: Strike) -> None:

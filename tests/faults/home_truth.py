@@ -17,11 +17,15 @@ COMPARED = (
 
 
 class Made(NamedTuple):
-    """One change: what a stored row must say of it, when it was by the true clock, whether anybody could be told it."""
+    """One change: what a stored row must say of it, when it was by the true clock, whether anybody could be told it.
+
+    The `first` one of its entity since Home Assistant started looks to its recorder like any other.
+    """
 
     row: Row
     true_ns: int
-    tellable: bool
+    tellable: bool = True
+    first: bool = False
 
 
 class Truth:
@@ -32,6 +36,7 @@ class Truth:
         self.areas: dict[str, set[Any]] = defaultdict(set)
         self._home = home
         self._tags: dict[str, Row] = {}
+        self._boots: dict[str, int] = {}
         self._reading = threading.Lock()
 
     def read(self) -> dict[Key, Made]:
@@ -46,7 +51,9 @@ class Truth:
                     row={name: row[name] for name in COMPARED},
                     true_ns=change["true_ns"] + since_boot_ns,
                     tellable="has_no_json" not in change,
+                    first=self._boots.get(entity_id) != change["boot"],
                 )
+                self._boots[entity_id] = change["boot"]
                 self.changes[entity_id, time_ns] = made
             return dict(self.changes)
 

@@ -13,7 +13,7 @@ from tests.servers.truth import Key, Row, same
 
 COUNTS = ("made", "stored", "missed", "quarantined", "lost", "doubled", "invented")
 """The columns; another one appears as soon as an outcome counts it here."""
-GAP_COUNTS = ("made", "stored", "refilled", "listed", "lost", "doubled", "invented")
+GAP_COUNTS = ("made", "stored", "refilled", "nameless", "listed", "lost", "doubled", "invented")
 MUST_BE_ZERO = ("lost", "doubled", "invented")
 
 
@@ -36,7 +36,7 @@ class Outcome:
     @property
     def holds(self) -> bool:
         """Whether the promise was kept."""
-        zero = MUST_BE_ZERO if self.may_list else (*MUST_BE_ZERO, "listed")
+        zero = MUST_BE_ZERO if self.may_list else (*MUST_BE_ZERO, "listed", "intervals")
         return not self.broken and not any(self.counts[name] for name in zero)
 
     def add(self, other: Outcome) -> None:

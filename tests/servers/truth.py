@@ -30,6 +30,8 @@ _PAIRS = {
     "unlocked": 0.0,
     "home": 1.0,
     "not_home": 0.0,
+    "above_horizon": 1.0,
+    "below_horizon": 0.0,
 }
 
 

@@ -1,6 +1,7 @@
 """Changes states of every kind in a real Home Assistant, and keeps the list of truth: what its bus said.
 
 Service `truth.run`: `count` changes in all, at `rate` a second, of which `bursts` times `burst` in one loop tick.
+Service `truth.register`: put an entity into the registry, before its first state.
 Service `truth.move`: give an entity another area.
 Service `truth.put`: give an entity a state with attributes; without a state it is removed.
 Service `truth.rename`: give an entity another id, as its integration does: the registry first, then the state.
@@ -41,7 +42,7 @@ async def async_setup(hass, config):
         hass.async_create_task(truth.populate())
     else:
         truth.ready()
-    for service in (truth.run, truth.put, truth.move, truth.rename, truth.spoil):
+    for service in (truth.run, truth.put, truth.register, truth.move, truth.rename, truth.spoil):
         hass.services.async_register(DOMAIN, service.__name__, service)
     return True
 
@@ -127,6 +128,7 @@ class Truth:
             "entity_id": entity_id,
             "time_fired": at.isoformat(),
             "true_ns": time.monotonic_ns(),
+            "boot": os.getpid(),
             "context": [context.id, context.parent_id, context.user_id],
             "old": old and [old.state, old.last_updated.isoformat()],
             "new": new and [new.state, dict(new.attributes), new.last_updated.isoformat()],
@@ -149,14 +151,13 @@ class Truth:
         area = area_registry.async_get(self.hass).async_get_area(area_id) if area_id else None
         return area.name if area else None
 
-    def registered(self, entity_id):
-        """Return the registry; the entity is in it."""
-        entities = entity_registry.async_get(self.hass)
-        if entities.async_get(entity_id) is None:
-            domain, name = entity_id.split(".")
-            [entry] = self.hass.config_entries.async_entries(DOMAIN)
-            entities.async_get_or_create(domain, DOMAIN, entity_id, suggested_object_id=name, config_entry=entry)
-        return entities
+    async def register(self, call):
+        """Put an entity into the registry, before its first state: an id that is in use is not given again."""
+        domain, name = call.data["entity_id"].split(".")
+        [entry] = self.hass.config_entries.async_entries(DOMAIN)
+        entity_registry.async_get(self.hass).async_get_or_create(
+            domain, DOMAIN, name, suggested_object_id=name, config_entry=entry
+        )
 
     async def run(self, call):
         """Make changes in the background; `done` is written at the end."""
@@ -208,12 +209,12 @@ class Truth:
     async def move(self, call):
         """Give an entity another area, by its name."""
         area = area_registry.async_get(self.hass).async_get_or_create(call.data["area"])
-        self.registered(call.data["entity_id"]).async_update_entity(call.data["entity_id"], area_id=area.id)
+        entity_registry.async_get(self.hass).async_update_entity(call.data["entity_id"], area_id=area.id)
 
     async def rename(self, call):
         """Give an entity another id."""
         old, new = call.data["entity_id"], call.data["new_entity_id"]
-        self.registered(old).async_update_entity(old, new_entity_id=new)
+        entity_registry.async_get(self.hass).async_update_entity(old, new_entity_id=new)
         state = self.hass.states.get(old)
         self.hass.states.async_remove(old)
         self.hass.states.async_set(new, state.state, state.attributes, force_update=True)
