@@ -13,8 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ingestor import config, service
-from ingestor.commands import quarantine
-from ingestor.commands.audit import audit
+from ingestor.commands import audit, quarantine
 from ingestor.commands.check import check
 from ingestor.config import SECRETS, Settings
 from ingestor.errors import ConfigError
@@ -32,7 +31,7 @@ def command(arguments: Sequence[str]) -> int:
     commands.add_parser("run", help="ingest, until a signal; settings come from the environment and .env")
     commands.add_parser("check", help="try Home Assistant, the database and the weather service, and say what works")
     quarantine.add_arguments(commands.add_parser("quarantine", help="what could not be stored, and why"))
-    commands.add_parser("audit", help="when changes were missed, and what became of them")
+    audit.add_arguments(commands.add_parser("audit", help="when changes were missed, and what became of them"))
     commands.add_parser("demo", help="ingest a simulated home into .demo, with a live view")
     given = parser.parse_args(arguments)
     try:
@@ -51,7 +50,7 @@ def _with_settings(settings: Settings, given: argparse.Namespace) -> Exit:
             return _check(settings)
         case "audit":
             _configure_log(settings, "error")
-            return trio.run(audit, settings)
+            return trio.run(audit.audit, settings, given)
         case "quarantine":
             _configure_log(settings, "error")
             return trio.run(quarantine.quarantine, settings, given)

@@ -114,7 +114,7 @@ class Settings(BaseSettings):
     attributes: Literal["json", "none"] = "json"
     commit_seconds: float = Field(default=1, gt=0, le=300)
     batch_max_events: int = Field(default=5000, ge=1, le=100_000)
-    batch_max_seconds: float = Field(default=1, gt=0, le=300)
+    batch_max_seconds: float = Field(default=0.1, gt=0, le=300)
     spool_max_bytes: int = Field(default=512 * MEBIBYTE, ge=MEBIBYTE)
     data_dir: Path = Path("data")
     api_host: str = "127.0.0.1"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
@@ -25,6 +25,7 @@ from ingestor.homeassistant.chain import Chain
 from ingestor.homeassistant.connection import Connection
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.fence import Fence
+from ingestor.homeassistant.reading import Reader
 from ingestor.homeassistant.reconnect import Reconnect
 from ingestor.homeassistant.refill import Refill, Refilling
 from ingestor.homeassistant.selection import selection
@@ -244,9 +245,11 @@ class _Home:
             fence=fence,
             take_notes=storage.keeper.take,
             room=storage.has_room,
-            persons=lambda: enricher.knowledge.presence.persons,
-            weather=weather.at if settings.weather_on_events else (lambda _at_ns: None),
-            with_attributes=settings.attributes == "json",
+            reader=Reader(
+                persons=lambda: enricher.knowledge.presence.persons,
+                weather=weather.at if settings.weather_on_events else (lambda _at_ns: None),
+                with_attributes=settings.attributes == "json",
+            ),
         )
         refill = Refill(refilling, report)
         self.supervisor = Supervisor(
@@ -275,20 +278,6 @@ class _Home:
             self._frames.close()
 
 
-@asynccontextmanager
-async def offline(settings: Settings) -> AsyncGenerator[Files]:
-    """Hold the files of a service that does not run; whoever changes something holds its lock, too."""
-    store = None if settings.influxdb_url else SQLiteStore(settings.data_dir, settings.retention_days)
-    files = Files.of(settings, _state(settings), store, Valve(), LogReporter())
-    try:
-        yield files
-    finally:
-        await files.spool.aclose()
-        await files.state.aclose()
-        if store is not None:
-            await store.aclose()
-
-
 def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), random: Random | None = None) -> Service:
     """Put the service together. Raises `ConfigError`; nothing runs yet but the API's socket, which is bound."""
     random = random or Random()  # noqa: S311  jitter
@@ -296,7 +285,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
     store_name = "influxdb" if settings.influxdb_url else "sqlite"
     prometheus = PrometheusReporter(homes=(settings.home_name,), store=store_name)
     report = metrics.fan_out(status, prometheus, LogReporter(), *more_reports)
-    state = _state(settings)
+    state = state_database(settings)
     live = SettingsStore(settings, state, lambda detail: report(facts.Warned(code="state_damaged", detail=detail)))
     store = make_store(settings, live.current)
     weather = Weather(live.current.weather_location, live.current.weather_cache_minutes)
@@ -346,7 +335,8 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
     )
 
 
-def _state(settings: Settings) -> Database:
+def state_database(settings: Settings) -> Database:
+    """Return the file of what must be remembered beside the events."""
     return Database(settings.data_dir / STATE_FILE, ("state.sql",), STATE_FORMAT)
 
 

@@ -53,6 +53,7 @@ _GAP_CAUSES = (
     "protocol",
     "paused",
     "broken_link",
+    "audit",
 )
 _GAP_ENDS = ("filled", "partly", "tail_unproven")
 _REFILL_CODES = ("unreachable", "closed", "timeout", "starting", "unknown_command", "unauthorized", "protocol")

@@ -7,37 +7,10 @@ recorder has no other identity for them. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
-
-from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from ingestor.enrichment.series import retagged
-from ingestor.enrichment.values import value
-from ingestor.homeassistant import wire
-from ingestor.messages import Event, Interval, WeatherObservation
-
-
-class Row(Struct, frozen=True):
-    """A state as the recorder answers it, compressed; no `s` is a removal, `lu` is in Unix seconds."""
-
-    s: str | None
-    lu: float
-    a: Raw = Raw(b"{}")
-
-    @property
-    def at_us(self) -> int:
-        """Its time in microseconds, by the very function that Home Assistant uses: rounding is often off by one."""
-        return wire.microseconds(datetime.fromtimestamp(self.lu, UTC))
-
-
-class Surroundings(Struct, frozen=True):
-    """What was around a missed change, by its time in microseconds."""
-
-    persons_home: Callable[[int], int | None] = lambda _at_us: None
-    weather: Callable[[int], WeatherObservation | None] = lambda _at_us: None
-    with_attributes: bool = True
+from ingestor.audit.rows import Row, Surroundings, Teller
+from ingestor.messages import Event, Interval
 
 
 class Track:
@@ -52,10 +25,7 @@ class Track:
         self.refilled = 0
         self._after_us = interval.after_us if interval.after_us is not None else from_us
         self._captured = interval.captured if interval.after_us is not None else 1
-        self._series = interval.series
-        self._at_us: int | None = None
-        self._number = 0
-        self._row: Row | None = None
+        self._teller = Teller(interval.series)
         self._until: Event | None = None
         self._anything = False
 
@@ -66,10 +36,9 @@ class Track:
         self._anything = True
         if at_us > until_us if until_us is not None else before_us is not None and at_us >= before_us:
             return []
-        self._number = self._number + 1 if at_us == self._at_us else 0
-        event = self._event(row, at_us, around)
-        self._at_us, self._row = at_us, row
-        if at_us < self._after_us or (at_us == self._after_us and self._number < self._captured):
+        event = self._teller.tell(row, around)
+        number = event.time_ns - at_us * 1000
+        if at_us < self._after_us or (at_us == self._after_us and number < self._captured):
             return []
         self.refilled += 1
         if at_us != until_us:
@@ -86,7 +55,7 @@ class Track:
                 return None
             lacks = "not its last state" if self._anything else "nothing of this entity"
             return f"the recorder has {lacks}: is it excluded, was it purged or disabled?"
-        gone = self._row is None or self._row.s is None
+        gone = self._teller.last is None or self._teller.last.s is None
         if (self.refilled and gone) or (not self.refilled and self.interval.was_absent) or not intact:
             return None
         return "the recorder has not its removal"
@@ -103,23 +72,3 @@ class Track:
             return [Event(time_ns=event.time_ns, series=series, **{name: getattr(event, name) for name in fields})]
         series = self.interval.until_series or event.series
         return [replace(before, series=series), replace(event, series=series)]
-
-    def _event(self, row: Row, at_us: int, around: Surroundings) -> Event:
-        attributes = str(bytes(row.a), "utf-8")
-        units = None
-        if row.s is not None and row.s != "unavailable":
-            self._series, units = retagged(self._series, attributes)
-        before, before_us = self._row, self._at_us
-        follows = before is not None and before.s is not None and before_us is not None
-        return Event(
-            time_ns=at_us * 1000 + self._number,
-            series=self._series,
-            state=row.s,
-            value=value(self._series.domain, row.s, units) if row.s is not None and units else None,
-            previous_state=before.s if before and follows else None,
-            previous_duration_seconds=(at_us - before_us) / 1e6 if before_us is not None and follows else None,
-            attributes=attributes if row.s is not None and around.with_attributes else None,
-            weather=around.weather(at_us),
-            persons_home=around.persons_home(at_us),
-            removed=row.s is None,
-        )

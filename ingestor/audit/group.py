@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from ingestor.audit.gaps import Row, Surroundings, Track
+from ingestor.audit.gaps import Track
 from ingestor.audit.ledger import Missed, OpenGap
+from ingestor.audit.rows import Row, Surroundings
 from ingestor.messages import Event
 
 BEFORE_US = 2_000_000  # so that the row of the last captured change is among the answers
@@ -67,21 +67,3 @@ class Group:
         after_us = self._gap.from_us if track.interval.after_us is None else track.interval.after_us
         until_us = track.interval.until_us
         return [after_us] if until_us is None else [after_us, until_us]
-
-
-class Timeline:
-    """How many persons were at home at any time, from the rows of all persons."""
-
-    def __init__(self, rows: Mapping[str, Sequence[Row]]) -> None:
-        at_home: dict[str, bool] = {}
-        self._times: list[int] = []
-        self._counts: list[int] = []
-        for at_us, person, state in sorted((row.at_us, of, row.s or "") for of in rows for row in rows[of]):
-            at_home[person] = state == "home"
-            self._times.append(at_us)
-            self._counts.append(sum(at_home.values()))
-
-    def persons_home(self, at_us: int) -> int | None:
-        """Return the count, a change at that very time included; none before the first."""
-        place = bisect_right(self._times, at_us)
-        return self._counts[place - 1] if place else None

@@ -97,6 +97,12 @@ class Ledger:
         """Return the gaps that can be filled, the oldest first: those whose end is known."""
         return await self._run(lambda connection: _open(connection, home))
 
+    async def since_us(self, home: str) -> int:
+        """Return since when everything is promised: the end of the first start; 0 when it is not known."""
+        query = "SELECT max(found_ns) FROM gaps WHERE home = ? AND state = 'since'"
+        [found] = await self._run(lambda connection: connection.execute(query, (home,)).fetchone())
+        return (found or 0) // 1000
+
     async def close(self, gap: str, *, closed: Sequence[int], listed: Mapping[int, str], refilled: int) -> None:
         """Note what became of these intervals, by their ids, and how many changes were refilled."""
 

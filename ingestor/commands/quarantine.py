@@ -14,9 +14,10 @@ from ingestor import service
 from ingestor.api.quarantine import Outcome, Selection, shown
 from ingestor.config import Settings
 from ingestor.errors import ConfigError
+from ingestor.offline import offline
 from ingestor.service import Exit
 from ingestor.storage.quarantine import Quarantined
-from ingestor.tree import Files, offline
+from ingestor.tree import Files
 
 _MESSAGE_CHARACTERS = 120
 TIMEOUT_SECONDS = 600.0
@@ -74,13 +75,15 @@ async def _change(settings: Settings, action: str, ids: list[int] | None) -> Out
         with service.locked(settings.data_dir):
             async with offline(settings) as files:
                 return await _change_offline(files, action, ids)
-    token = settings.api_token.get_secret_value() if settings.api_token else ""
+    headers = {"content-type": "application/json"}
+    if settings.api_token:
+        headers["authorization"] = f"Bearer {settings.api_token.get_secret_value()}"
     try:
         async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as client:
             answer = await client.post(
                 f"{url}/api/quarantine/{action}",
                 content=Selection(ids=ids).model_dump_json(),
-                headers={"authorization": f"Bearer {token}", "content-type": "application/json"},
+                headers=headers,
             )
     except httpx.HTTPError as error:
         raise ConfigError([f"the running service did not answer at {url}: {type(error).__name__}"]) from None

@@ -21,7 +21,7 @@ from supervisors import Outbox, Progress
 
 LOGIN_SECONDS = 30.0
 SILENCE_SECONDS = 9.0  # then a ping is sent; a second such silence means that the peer is dead: 27 s at the longest
-FAREWELL_SECONDS = 1.0
+FAREWELL_SECONDS = 2.0  # for what is on its way, and the pong behind it
 TOKEN_POLL_SECONDS = 5.0
 HELD_BYTES = 32 * 1024 * 1024  # of frames that the subscription has not taken; beyond it the socket is not read
 NORMAL = 1000
@@ -67,13 +67,15 @@ class Connection:
         self._taken = trio.Event()
         self._held_bytes = 0
         self._held_frames = 0
+        self._life: _Life | None = None
         task_status.started()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._forward)
             nursery.start_soon(self._give_up_opening)
             while not self._draining.is_set():
                 await self._wait_for_room()
-                await self._wait(await self._connect())
+                if not self._draining.is_set():
+                    await self._wait(await self._connect())
             nursery.cancel_scope.cancel()
         await self._outbox.flush()
         await self._outbox.aclose()
@@ -193,7 +195,7 @@ class Connection:
 
     async def _give_up_opening(self) -> None:
         await self._draining.wait()
-        if self._life.live_since is None:
+        if self._life is not None and self._life.live_since is None:
             self._life.opening.cancel()
 
     def _put(self, message: HomeMessage) -> None:

@@ -12,7 +12,7 @@ import trio
 from msgspec import Raw, Struct
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
-from ingestor.audit.gaps import Row
+from ingestor.audit.rows import Row
 from ingestor.errors import IngestorError, RemoteProtocolError, Unavailable, first
 from ingestor.homeassistant import wire
 from ingestor.homeassistant.dialogue import Dialogue

@@ -6,22 +6,22 @@ that was not finished is begun again: the events are the same points, so that no
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import trio
 from trio.lowlevel import checkpoint
 
-from ingestor.audit.chunks import Chunks
-from ingestor.audit.gaps import Row, Surroundings
-from ingestor.audit.group import Group, Timeline
+from ingestor.audit.group import Group
 from ingestor.audit.ledger import Ledger, Missed, OpenGap
+from ingestor.audit.rows import Row, Surroundings
 from ingestor.errors import IngestorError, Unavailable
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.fence import Fence
+from ingestor.homeassistant.reading import MARGIN_US, Reader
 from ingestor.homeassistant.recorder import Recorder, Refused, opened
-from ingestor.messages import Event, WeatherObservation
+from ingestor.messages import Event
 from metrics import facts
 from supervisors import Progress
 
@@ -31,15 +31,13 @@ FIRST_RETRY_SECONDS = 1.0
 MAXIMUM_RETRY_SECONDS = 60.0
 REFUSED_SECONDS = 15 * 60.0
 ROOM_SECONDS = 1.0
-_MARGIN_US = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refilling:
     """What a refill works with. `room` says whether the journal may take more than the live events.
 
-    `take_notes` brings the ledger up to date; `persons` are the ids of all persons; `weather` is what was observed, by
-    Unix nanoseconds.
+    `take_notes` brings the ledger up to date.
     """
 
     endpoint: Endpoint
@@ -48,19 +46,16 @@ class Refilling:
     fence: Fence
     take_notes: Callable[[], Awaitable[None]]
     room: Callable[[], bool]
-    persons: Callable[[], Collection[str]]
-    weather: Callable[[int], WeatherObservation | None]
-    with_attributes: bool = True
+    reader: Reader
 
 
 class Refill:
     """Fills the gaps of one home as they come. A recorder that is missing or refuses is a state, told loudly."""
 
-    def __init__(self, refilling: Refilling, report: facts.Report, clock_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, refilling: Refilling, report: facts.Report) -> None:
         self.progress = Progress()
         self._with = refilling
         self._report = report
-        self._clock_ns = clock_ns
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Fill gaps until cancelled."""
@@ -112,43 +107,31 @@ class Refill:
             self._report(facts.IntervalsSettled(home=home, refilled=group.refilled, listed=len(listed)))
 
     async def _fill_group(self, group: Group, recorder: Recorder) -> None:
-        chunks = Chunks(group.start_us, group.end_us, lambda: self._clock_ns() // 1000)
-        for start_us, end_us in chunks:
-            rows, size_bytes = await recorder.history(group.entity_ids, start_us - _MARGIN_US, end_us)
-            chunks.answered(size_bytes)
-            around = await self._around(recorder, start_us, end_us)
-            if group.end_us is None:
-                await self._with.fence.wait()
-                group.bound(self._with.fence.returned)
-            events: list[Event] = []
-            for entity_id in group.entity_ids:
-                for row in rows.get(entity_id, ()):
-                    if start_us <= row.at_us and (end_us is None or row.at_us < end_us):
-                        events += group.take(entity_id, row, around)
-                if len(events) >= EVENTS_IN_A_COMMIT:
-                    await self._commit(events)
-                    events = []
-                await checkpoint()
-            await self._commit(events)
-            self.progress.report()
+        reading = self._with.reader.read(recorder, group.entity_ids, group.start_us, group.end_us)
+        async with aclosing(reading) as chunks:
+            async for rows, around in chunks:
+                if group.end_us is None:
+                    await self._with.fence.wait()
+                    group.bound(self._with.fence.returned)
+                await self._take(group, rows, around)
+                self.progress.report()
+
+    async def _take(self, group: Group, rows: Mapping[str, Sequence[Row]], around: Surroundings) -> None:
+        events: list[Event] = []
+        for entity_id, found in rows.items():
+            for row in found:
+                events += group.take(entity_id, row, around)
+            if len(events) >= EVENTS_IN_A_COMMIT:
+                await self._commit(events)
+                events = []
+            await checkpoint()
+        await self._commit(events)
 
     async def _commit(self, events: Sequence[Event]) -> None:
         for start in range(0, len(events), EVENTS_IN_A_COMMIT):
             while not self._with.room():  # noqa: ASYNC110  the spool has no event for half of it
                 await trio.sleep(ROOM_SECONDS)
             await self._with.commit(events[start : start + EVENTS_IN_A_COMMIT])
-
-    async def _around(self, recorder: Recorder, start_us: int, end_us: int | None) -> Surroundings:
-        """Find who was at home when, and what the weather was."""
-        persons = self._with.persons()
-        rows: dict[str, list[Row]] = {}
-        if persons:
-            rows, _ = await recorder.history(persons, start_us - _MARGIN_US, end_us, with_start=True)
-        return Surroundings(
-            persons_home=Timeline(rows).persons_home,
-            weather=lambda at_us: self._with.weather(at_us * 1000),
-            with_attributes=self._with.with_attributes,
-        )
 
     async def _settle(self, gap: OpenGap, recorder: Recorder, *, recording: bool) -> None:
         """End a gap: it is filled when nothing can have been lost unseen, or else its tail is unproven."""
@@ -173,7 +156,7 @@ class Refill:
             return True
         times = [at_us for _, at_us in anchors]
         rows, _ = await recorder.history(
-            {entity_id for entity_id, _ in anchors}, min(times) - _MARGIN_US, max(times) + _MARGIN_US
+            {entity_id for entity_id, _ in anchors}, min(times) - MARGIN_US, max(times) + MARGIN_US
         )
         found = {(entity_id, row.at_us) for entity_id in rows for row in rows[entity_id]}
         return not found.isdisjoint(anchors)

@@ -91,6 +91,14 @@ class InfluxDBStore:
                 break
         return [_event(row) for row in rows]
 
+    async def keys(self, home: str, from_ns: int, to_ns: int) -> dict[str, set[int]]:
+        """Return the times of all events of a home within [from, to), by entity."""
+        where = f"home = '{home}' AND time >= {from_ns} AND time < {to_ns}"  # a home's name holds no quotes
+        found: dict[str, set[int]] = {}
+        for row in await self._select(f'SELECT state, removed, entity_id FROM "{EVENTS}" WHERE {where}'):
+            found.setdefault(row["entity_id"], set()).add(row["time"])
+        return found
+
     async def set_retention(self, days: int) -> None:
         """Set the bucket's retention, if the bucket was made by us."""
         self._retention_days = days

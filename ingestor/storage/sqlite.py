@@ -97,6 +97,10 @@ class SQLiteStore:
         """Return the newest events first."""
         return await self._reader.run(lambda connection: _recent(connection, limit, entity_id, before_ns))
 
+    async def keys(self, home: str, from_ns: int, to_ns: int) -> dict[str, set[int]]:
+        """Return the times of all events of a home within [from, to), by entity."""
+        return await self._reader.run(lambda connection: _keys(connection, home, from_ns, to_ns))
+
     async def set_retention(self, days: int) -> None:
         """Keep events for this many days; what is older goes with one of the next writes."""
         self._retention_days = days
@@ -183,6 +187,15 @@ def _not_yet(path: Path) -> Finding:
     except OSError as error:
         raise Unavailable(f"{path} can not be made in {parent}: {error.strerror}", code="can_not_open") from None
     return Finding(subject="database", works=True, detail=f"embedded, {path}; made with the first run")
+
+
+def _keys(connection: sqlite3.Connection, home: str, from_ns: int, to_ns: int) -> dict[str, set[int]]:
+    query = """SELECT s.entity_id, e.time FROM events AS e INDEXED BY events_time JOIN series AS s ON s.id = e.series_id
+        WHERE e.time >= ? AND e.time < ? AND s.home = ?"""
+    found: dict[str, set[int]] = {}
+    for entity_id, time_ns in connection.execute(query, (from_ns, to_ns, home)):
+        found.setdefault(entity_id, set()).add(time_ns)
+    return found
 
 
 def _try(connection: sqlite3.Connection) -> None:

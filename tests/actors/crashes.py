@@ -12,16 +12,18 @@ class Crash(Exception):
     """A bug that strikes an actor."""
 
 
-def task_of(actor: str) -> trio.lowlevel.Task:
-    """Return the task in which the tree runs the actor of this path."""
+def task_of(actor: str) -> trio.lowlevel.Task | None:
+    """Return the task in which the tree runs the actor of this path; none between two of its lives."""
     root = trio.lowlevel.current_root_task()
     assert root is not None
-    [found] = [task for task in _below(root) if task.name == actor]
-    return found
+    return next((task for task in _below(root) if task.name == actor), None)
 
 
 async def crash(actor: str) -> None:
-    """Raise `Crash` at the await where the actor's task is, as soon as it is at one that can be interrupted."""
+    """Raise `Crash` at the await where the actor's task is, as soon as it is at one that can be interrupted.
+
+    Between two lives there is nothing to strike.
+    """
 
     def strike() -> NoReturn:
         raise Crash(actor)
@@ -29,6 +31,8 @@ async def crash(actor: str) -> None:
     with trio.fail_after(10):
         while True:
             task = task_of(actor)
+            if task is None:
+                return
             if task._abort_func is not None:
                 task._attempt_abort(strike)
                 return

@@ -84,7 +84,7 @@ async def measure(make_store: Callable[[], Store], directory: Path, events: int,
     for number in range(rounds):
         place = directory / str(number)
         loop = events / await _loop(make_store(), events)
-        spool = Spool(place, 10**12, Valve(), _tell_nobody)
+        spool = Spool(place, 10**12, Valve(), tell_nobody)
         await spool.open()
         for batch in batches(events):
             await spool.commit(batch)
@@ -111,9 +111,9 @@ async def _drain(spool: Spool, store: Store, place: Path) -> float:
     state = Database(place / "state.sqlite3", ("state.sql",), 1)
     intake = Intake(Inbox(trio.open_memory_channel[list[Kept]](1)[1]))
     intake.ended.set()
-    delivery = Delivery(store.name, Quarantine(state, _tell_nobody), _tell_nobody)
+    delivery = Delivery(store.name, Quarantine(state, tell_nobody), tell_nobody)
     limits = BatchLimits(maximum_events=RECORDS_IN_A_BATCH, maximum_seconds=1)
-    writer = Writer(spool, store, delivery, intake, limits, Retry(Random(1)), _tell_nobody)
+    writer = Writer(spool, store, delivery, intake, limits, Retry(Random(1)), tell_nobody)
     began = time.perf_counter()
     await writer.run()
     spent = time.perf_counter() - began
@@ -123,7 +123,7 @@ async def _drain(spool: Spool, store: Store, place: Path) -> float:
     return spent
 
 
-def _tell_nobody(_fact: facts.Fact) -> None:
+def tell_nobody(_fact: facts.Fact) -> None:
     """Count nothing."""
 
 

@@ -19,7 +19,7 @@ from ingestor.messages import Event, Record
 from ingestor.storage.spool import Spool
 from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.valve import Valve
-from tests.bench.bench_backlog import _tell_nobody, batches
+from tests.bench.bench_backlog import batches, tell_nobody
 
 DAY_SECONDS = 86_400
 COMMITS = 1000  # of the day, that are done
@@ -54,7 +54,7 @@ async def capture(day: Day, directory: Path, commits: int) -> None:
             await store.write([event for event in part if isinstance(event, Event)], live=True)
         await store.aclose()
         return
-    spool = Spool(directory, 10**9, Valve(), _tell_nobody)
+    spool = Spool(directory, 10**9, Valve(), tell_nobody)
     await spool.open()
     for number, part in enumerate(parts):
         await spool.commit(part)

@@ -1,4 +1,4 @@
-"""What a service that is dead had committed: the events in its spool's file and in its store."""
+"""What a service that is dead had committed: the events in its spool's file, in its quarantine and in its store."""
 
 from __future__ import annotations
 
@@ -29,6 +29,15 @@ def in_spool(data_dir: Path) -> set[Key]:
             shutil.copy(file, copy)
         records = [record for packed in _batches(Path(copy) / SPOOL) for record in unpack(packed)]
     return {(event.series.entity_id, event.time_ns) for event in records if isinstance(event, Event)}
+
+
+def in_quarantine(data_dir: Path) -> set[Key]:
+    """Return the identities of the events that a service which has ended keeps in quarantine."""
+    connection = sqlite3.connect(data_dir / "state.sqlite3")
+    try:
+        return set(connection.execute("SELECT entity_id, time_ns FROM quarantine"))
+    finally:
+        connection.close()
 
 
 def _batches(spool: Path) -> Generator[Packed]:

@@ -139,7 +139,7 @@ def _lived(life: _Life, plan: GapPlan, world: _World, tell: Callable[[str], None
             _live_through(life, services, world, plan, random, outcome)
     except Exception as error:  # noqa: BLE001  whatever it was, the row is broken, and the others go on
         outcome.broken.append(f"{type(error).__name__}: {error}")
-    for line in outcome.broken + outcome.notes:
+    for line in outcome.broken + outcome.examples:
         tell(f"{own.name}: {line}")
     tell(f"{own.name}: {dict(outcome.counts)} {[round(seconds, 1) for seconds in outcome.recoveries]}")
     return outcome
@@ -180,4 +180,4 @@ def _count(one: Situation, world: _World, span: tuple[int, int], outcome: Outcom
     )  # fmt: skip
     counts, examples = count(world.truth.read(), stored, frame)
     outcome.counts += counts
-    outcome.notes += examples + [f"gap: {gap}" for gap in ledger.gaps] + [f"{one}" for one in ledger.listed[:3]]
+    outcome.examples += examples + [f"gap: {gap}" for gap in ledger.gaps] + [f"{one}" for one in ledger.listed[:3]]

@@ -14,6 +14,7 @@ from tests.servers.truth import Key, Row, same
 COUNTS = ("made", "stored", "missed", "quarantined", "lost", "doubled", "invented")
 """The columns; another one appears as soon as an outcome counts it here."""
 GAP_COUNTS = ("made", "stored", "refilled", "nameless", "listed", "lost", "doubled", "invented")
+EXAMPLES = 3
 MUST_BE_ZERO = ("lost", "doubled", "invented")
 
 
@@ -21,7 +22,7 @@ MUST_BE_ZERO = ("lost", "doubled", "invented")
 class Outcome:
     """The counts of one row, over all its repetitions. `broken` are the repetitions that did not go as they should.
 
-    `may_list`: its ledger may give changes up. `notes` are what helps to find out why.
+    `may_list`: its ledger may give changes up.
     """
 
     name: str
@@ -31,7 +32,7 @@ class Outcome:
     peak_mebibytes: int = 0
     broken: list[str] = field(default_factory=list)
     may_list: bool = True
-    notes: list[str] = field(default_factory=list)
+    examples: list[str] = field(default_factory=list)
 
     @property
     def holds(self) -> bool:
@@ -46,7 +47,7 @@ class Outcome:
         self.recoveries += other.recoveries
         self.peak_mebibytes = max(self.peak_mebibytes, other.peak_mebibytes)
         self.broken += other.broken
-        self.notes += other.notes
+        self.examples += other.examples
 
 
 def count(
@@ -57,26 +58,31 @@ def count(
     gaps: Iterable[tuple[int, int]],
     committed: set[Key],
     quarantined: set[Key],
-) -> Counter[str]:
+) -> tuple[Counter[str], list[str]]:
     """Count what was made until a moment: lost is what was neither stored nor accounted for, outside of all gaps.
 
     A gap is when the service could not hear the home, and misses what is made; what was committed is never missed.
+    Returns examples of what is wrong, too.
     """
     rows = list(stored)
     keys = Counter((row["entity_id"], row["time"]) for row in rows)
     made = {key for key in truth if key[1] <= until_ns}
     absent = (made | committed) - keys.keys() - quarantined
     missed = {key for key in absent - committed if any(low <= key[1] <= high for low, high in gaps)}
+    lost = absent - missed
+    invented = [row for row in rows if not _true(row, truth.get((row["entity_id"], row["time"])))]
     found = Counter(
         made=len(made),
         stored=len(made & keys.keys()),
         missed=len(missed),
         quarantined=len(quarantined - keys.keys()),
-        lost=len(absent) - len(missed),
+        lost=len(lost),
         doubled=keys.total() - len(keys),
-        invented=sum(not _true(row, truth.get((row["entity_id"], row["time"]))) for row in rows),
+        invented=len(invented),
     )
-    return Counter({name: number for name, number in found.items() if number})
+    examples = [f"lost {key} {truth.get(key)}" for key in sorted(lost, key=lambda key: key[1])[:EXAMPLES]]
+    examples += [f"invented {row}, true is {truth.get((row['entity_id'], row['time']))}" for row in invented[:EXAMPLES]]
+    return Counter({name: number for name, number in found.items() if number}), examples
 
 
 def table(outcomes: Iterable[Outcome], counts: Sequence[str] = COUNTS) -> str:

@@ -107,6 +107,7 @@ def damaged(harm: Callable[[Path, Random], None]) -> Callable[[Situation], None]
         situation.wait(2, 10)
         before = situation.committed.copy()
         situation.kill()
+        situation.gaps[-1] = situation.database.newest_ns(), time.time_ns()
         held = in_spool(situation.data_dir)
         harm(situation.data_dir / SPOOL, situation.random)
         situation.committed = before | committed(situation.data_dir, situation.database)

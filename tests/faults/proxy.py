@@ -11,7 +11,8 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -198,13 +199,13 @@ class Proxy:
         return self.judge(request) if self.judge else None
 
 
-async def _take(source: AsyncIterator[bytes], entrance: trio.MemorySendChannel[_Piece], way: Way) -> None:
-    async with entrance:
+async def _take(source: AsyncGenerator[bytes], entrance: trio.MemorySendChannel[_Piece], way: Way) -> None:
+    async with entrance, aclosing(source):
         async for data in source:
             await entrance.send((trio.current_time() + way.delay_seconds, data))
 
 
-async def _received(stream: trio.SocketStream) -> AsyncIterator[bytes]:
+async def _received(stream: trio.SocketStream) -> AsyncGenerator[bytes]:
     async for data in stream:
         yield bytes(data)
 

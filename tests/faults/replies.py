@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -47,7 +47,7 @@ Judge = Callable[[Request], Reply | None]
 
 async def passed_on(
     client: trio.SocketStream, judge: Judge, reply: Callable[[bytes], Awaitable[None]]
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     """Yield the requests that no judge answered, as they came. They have a length, and wait for their answers."""
     held = b""
     async for data in client:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from tests.faults.committed import in_quarantine
 from tests.faults.load import Home, Load
 from tests.faults.matrix import Row
 from tests.faults.outcome import Outcome, count
@@ -84,12 +85,13 @@ def _lived(life: _Life, plan: Plan, home: Home, load: Load, directory: Path, tel
         with held as around:
             try:
                 _live_through(life, around, outcome)
-            finally:
-                _finish(life, around, load, outcome)
+            except AssertionError as error:
+                outcome.broken.append(str(error))
+            _finish(life, around, load, outcome)
     except Exception as error:  # noqa: BLE001  whatever it was, the row is broken, and the others go on
-        outcome.broken.append(f"{own.name}: {type(error).__name__}: {error}")
-    for broken in outcome.broken:
-        tell(broken)
+        outcome.broken.append(f"{type(error).__name__}: {error}")
+    for sentence in outcome.broken + outcome.examples:
+        tell(f"{own.name}: {sentence}")
     tell(f"{own.name}: {dict(outcome.counts)} {[round(seconds, 1) for seconds in outcome.recoveries]}")
     return outcome
 
@@ -114,17 +116,23 @@ def _recovered(life: _Life, around: Situation) -> float:
 def _finish(life: _Life, around: Situation, load: Load, outcome: Outcome) -> None:
     """Stop the service once all until now is stored, and count."""
     until_ns = time.time_ns()
+    if around.service.exit_code is not None:
+        around.service.start()
     try:
         _recovered(life, around)
     except AssertionError as error:
-        outcome.broken.append(f"at the end of {outcome.name}: {error}")
-    quarantined = around.quarantined()
+        outcome.broken.append(f"at the end: {error}")
     outcome.peak_mebibytes = around.service.peak_mebibytes
     code = around.service.stop()
-    if code != 0:
+    if code not in life.row.exit_codes:
         outcome.broken.append(f"exit code {code}")
     stored = [row for row in around.database.rows() if row["home"] == "home"]
     truth = load.truth(min(row["time"] for row in stored))
-    outcome.counts = count(
-        truth, stored, until_ns=until_ns, gaps=around.gaps, committed=around.committed, quarantined=quarantined
+    outcome.counts, outcome.examples = count(
+        truth,
+        stored,
+        until_ns=until_ns,
+        gaps=around.gaps,
+        committed=around.committed,
+        quarantined=in_quarantine(around.data_dir),
     )

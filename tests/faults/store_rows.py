@@ -129,7 +129,11 @@ def conflicting(situation: Situation) -> None:
 
 
 def disk_full(situation: Situation) -> None:
-    """Fill the database's disk; free it once it refuses; it goes on refusing until it is started again."""
+    """Fill the database's disk; free it once it refuses; it goes on refusing until it is started again.
+
+    Once per database: an InfluxDB 2.7.12 whose log of writes was torn by the full disk loses at its next but one start
+    what it acknowledged, and showed, since the first.
+    """
     store, _ = _between(situation)
     _fill(situation, store)
     wait_until(lambda: _refuses(store), "the database refuses", 30)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
 
@@ -79,11 +80,14 @@ class Strike:
         return told(one.data_dir).open == 0
 
     def audit(self, times: int = 2) -> None:
-        """Let every service's data be audited, where its command line can."""
-        for _ in range(times):
-            self.each(_audit)
+        """Audit every service's data of the last hour by its command line, again and again; it can not be running."""
+        since = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
 
+        def audited(one: Situation) -> None:
+            one.service.stop(signal.SIGTERM)
+            for _ in range(times):
+                done = one.service.command("audit", "--from", since)
+                assert done.returncode == 0, done.stdout + done.stderr
+            one.service.start()
 
-def _audit(one: Situation) -> None:
-    if "audit" in one.service.command("--help").stdout:
-        one.service.command("audit", "--from", "1h").check_returncode()
+        self.each(audited)

@@ -18,7 +18,7 @@ def row(at: int, **changes: Any) -> Row:
 
 def counted(stored: list[Row], **options: Any) -> dict[str, int]:
     chosen: dict[str, Any] = {"until_ns": 9, "gaps": [], "committed": set(), "quarantined": set()}
-    return dict(count(TRUTH, stored, **(chosen | options)))
+    return dict(count(TRUTH, stored, **(chosen | options))[0])
 
 
 def test_all_that_is_stored_once_is_well() -> None:

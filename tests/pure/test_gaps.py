@@ -9,8 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec import Raw, Struct
 
-from ingestor.audit.gaps import Row, Surroundings, Track
-from ingestor.audit.group import Timeline
+from ingestor.audit.gaps import Track
+from ingestor.audit.rows import Row, Surroundings, Timeline
 from ingestor.enrichment.series import retagged
 from ingestor.messages import Event, Interval, Series
 
@@ -168,4 +168,5 @@ def test_tags_come_from_the_row_but_large_attributes_leave_them() -> None:
 def test_persons_at_home_are_counted_at_any_time() -> None:
     line = Timeline({"person.a": [at(0, "home"), at(4, "away")], "person.b": [at(2, "home"), at(6, None)]})
     counts = [line.persons_home(START_US + second * 1_000_000) for second in (-1, 0, 1, 2, 4, 6)]
-    assert counts == [None, 1, 1, 2, 1, 0]
+    assert counts == [0, 1, 1, 2, 1, 0]
+    assert Timeline({}).persons_home(START_US) is None

@@ -202,7 +202,7 @@ def test_a_restart_of_home_assistant_loses_nothing_and_its_tail_is_called_unprov
     assert (found["missing"], found["extra"], found["doubled"]) == (0, 0, 0)
     restarted = isinstance(home, RealHome)
     assert gap["state"] == ("tail_unproven" if restarted else "filled")
-    assert gap["cause"] == ("home_restart" if restarted else "closed_by_home")
+    assert gap["cause"] == ("home_restart" if restarted else "closed")
 
 
 @pytest.mark.skipif("TEST_INFLUXDB_URL" not in os.environ, reason="needs a real InfluxDB 2: set TEST_INFLUXDB_URL")

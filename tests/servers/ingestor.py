@@ -81,6 +81,10 @@ class Ingestor:
         except (httpx.HTTPError, ValueError):
             return None
 
+    def text(self, path: str) -> str:
+        """Return what its API says, as text."""
+        return httpx.get(self.url + path, timeout=5).text
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Signal it and return its exit code."""
         assert self._process

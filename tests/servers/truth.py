@@ -28,6 +28,8 @@ _PAIRS = {
     "closed": 0.0,
     "locked": 1.0,
     "unlocked": 0.0,
+    "above_horizon": 1.0,
+    "below_horizon": 0.0,
     "home": 1.0,
     "not_home": 0.0,
     "above_horizon": 1.0,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +17,9 @@ from pathlib import Path
 import pytest
 
 from ingestor.config import SECRETS, Settings
+from tests.servers.influxdb2.parser import parse
 from tests.servers.influxdb2.server import ORG, ROOT, influxdb2
+from tests.servers.influxdb2.storage import Answer
 from tests.servers.ingestor import ROOT as SOURCES
 from tests.servers.ingestor import Ingestor
 from tests.servers.processes import free_port, wait_until
@@ -31,12 +35,12 @@ def home() -> Generator[SimHome]:
     started.stop()
 
 
-def command(directory: Path, name: str, **settings: str) -> tuple[int, str]:
+def command(directory: Path, *words: str, **settings: str) -> tuple[int, str]:
     """Run a command to its end; return its exit code and everything that it said."""
     clean = dict.fromkeys([*(n.upper() for n in Settings.model_fields), *(f"{n.upper()}_FILE" for n in SECRETS)], "")
     environment = clean | {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(SOURCES), "COLUMNS": "300", **settings}
     ran = subprocess.run(
-        [sys.executable, "-m", "ingestor", name],
+        [sys.executable, "-m", "ingestor", *words],
         cwd=directory,
         env=environment,
         capture_output=True,
@@ -185,3 +189,67 @@ def test_what_the_database_never_took_waits_in_the_spool(home: SimHome, tmp_path
     assert service.stop() == 0
     with closing(sqlite3.connect(tmp_path / "data" / "spool.sqlite3")) as connection:
         assert connection.execute("SELECT sum(events) FROM batches").fetchone() == (snapshot + 50,)
+
+
+def test_a_full_spool_pauses_the_home_until_the_database_is_back(home: SimHome, tmp_path: Path) -> None:
+    with influxdb2() as double:
+        double.fault = lambda _: Answer(503, "unavailable", "later")
+        influxdb = {"INFLUXDB_URL": double.url, "INFLUXDB_TOKEN": ROOT, "INFLUXDB_ORG": ORG}
+        service = Ingestor(
+            tmp_path / "data", HA_URL=home.url, HA_TOKEN=home.token, SPOOL_MAX_BYTES=str(2**20), **influxdb
+        )
+        service.start()
+        service.wait_connected()
+        began_ns = time.time_ns()
+        while not home_is_left_alone(service):
+            home.run(count=4000, rate=8000)
+        assert "SPOOL_MAX_BYTES" in service.get("/health")["problems"]["websocket_client"]
+        double.fault = None
+        service.wait_for("the home is back", seconds=60, connection_status__connected=True)
+        home.run(count=100, rate=1000)
+        wait_until(lambda: exposed(service, 'ingestor_gaps{state="filled"}') > 0, "what it missed is refilled")
+        wait_until(lambda: exposed(service, "ingestor_pending_events") == 0, "everything is written")
+        assert service.stop() == 0
+        [bucket] = double.buckets.values()
+        stored = [at for measurement, _, at in bucket.points if measurement == "home_assistant_events"]
+        made = [at for _, at in expected(home.truth()) if at >= began_ns]
+        assert sorted(at for at in stored if at >= began_ns) == sorted(made)
+        assert len(made) > 4000
+
+
+def exposed(service: Ingestor, sample: str) -> float:
+    [line] = [line for line in service.text("/metrics").splitlines() if line.startswith(f"{sample} ")]
+    return float(line.split()[-1])
+
+
+def home_is_left_alone(service: Ingestor) -> bool:
+    said = service.get("/health")["problems"].get("websocket_client", "")
+    return str(said).startswith("paused")
+
+
+def test_what_the_database_refuses_is_listed_shown_replayed_and_dropped(home: SimHome, tmp_path: Path) -> None:
+    with influxdb2() as double:
+        bucket = double.make_bucket("home_assistant")
+        bucket.write(parse('home_assistant_events value="another program writes text here"', "ns"))
+        influxdb = {"INFLUXDB_URL": double.url, "INFLUXDB_TOKEN": ROOT, "INFLUXDB_ORG": ORG}
+        settings = {"HA_URL": home.url, "HA_TOKEN": home.token, "DATA_DIR": str(tmp_path / "data"), **influxdb}
+        service = Ingestor(tmp_path / "data", **settings)
+        service.start()
+        service.wait_connected()
+        home.run(count=60, rate=1000)
+        wait_until(lambda: exposed(service, "ingestor_quarantine_records") > 10, "numbers are refused")
+        wait_until(lambda: exposed(service, "ingestor_pending_events") == 0, "the others are stored")
+        _, listed = command(tmp_path, "quarantine", "list", **settings)
+        assert "field_conflict" in listed
+        code, shown = command(tmp_path, "quarantine", "show", "1", **settings)
+        assert (code, "does another program write it?" in json.loads(shown)["message"]) == (0, True)
+        assert command(tmp_path, "quarantine", "drop", "1", **settings) == (0, "dropped: 1\n")
+        bucket.points.clear()
+        bucket._kinds.clear()
+        code, said = command(tmp_path, "quarantine", "replay", "all", **settings)
+        replayed = int(said.removeprefix("replayed: "))
+        wait_until(lambda: len(bucket.points) == replayed > 10, "what was replayed is stored")
+        assert service.stop() == 0
+        assert command(tmp_path, "quarantine", "list", **settings) == (0, "the quarantine is empty\n")
+        code, said = command(tmp_path, "quarantine", "drop", "x", **settings)
+        assert (code, said) == (2, "ingestor: give ids as numbers, or `all`\n")

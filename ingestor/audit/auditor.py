@@ -1,0 +1,131 @@
+"""Comparing the store with Home Assistant's recorder: what is missing is refilled, what was set aside is accounted for.
+
+Nothing older than the first start is compared (the ledger says since when), nor what the store keeps no more, nor the
+last half minute, nor anything while the store has not confirmed everything that was captured.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import trio
+from trio.lowlevel import checkpoint
+
+from ingestor.audit.comparison import Audited, Comparison
+from ingestor.audit.ledger import Ledger
+from ingestor.errors import Unavailable
+from ingestor.homeassistant.endpoint import Endpoint
+from ingestor.homeassistant.reading import Reader
+from ingestor.homeassistant.recorder import Recorder, opened
+from ingestor.messages import Event, GapFound, Series
+from ingestor.storage.quarantine import Quarantine
+from ingestor.storage.store import Store
+
+CAUSE = "audit"
+WINDOW_US = 3600 * 10**6
+NEWEST_US = 30 * 10**6  # what is younger may be on its way
+BEFORE_US = 60 * 10**6  # rows that tell the state before
+ENTITIES_IN_A_GROUP = 100
+EVENTS_IN_A_COMMIT = 500
+DAY_US = 86_400 * 10**6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auditing:
+    """What an audit works with. `series` are the tags of every entity that was ever captured, by its id.
+
+    `settled` says whether the store has confirmed everything; `retention_days` is how long it keeps it, 0 for ever.
+    """
+
+    endpoint: Endpoint
+    store: Store
+    ledger: Ledger
+    quarantine: Quarantine
+    reader: Reader
+    commit: Callable[[Sequence[Event]], Awaitable[None]]
+    series: Callable[[], Mapping[str, Series]]
+    settled: Callable[[], bool]
+    retention_days: Callable[[], int]
+
+
+class Auditor:
+    """Audits one home, one audit at a time."""
+
+    def __init__(self, auditing: Auditing, clock_ns: Callable[[], int] = time.time_ns) -> None:
+        self._with = auditing
+        self._clock_ns = clock_ns
+        self._lock = trio.Lock()
+
+    async def audit(self, from_us: int, to_us: int, progress: Callable[[float], None] = lambda _share: None) -> Audited:
+        """Compare a span of time, refill what is missing, and write that into the ledger.
+
+        `progress` is told the share that is done. Raises `Unavailable`, `Refused` or `CredentialsRefused`.
+        """
+        async with self._lock:
+            if not self._with.settled():
+                raise Unavailable("the store has not confirmed yet everything that was captured", code="pending")
+            from_us, to_us = await self._bounds(from_us, to_us)
+            outcome = Audited()
+            async with opened(self._with.endpoint) as recorder:
+                if not await recorder.is_running():
+                    raise Unavailable("Home Assistant is starting up", code="starting")
+                await recorder.wait_committed()
+                accounted = await self._set_aside()
+                for low_us in range(from_us, to_us, WINDOW_US):
+                    high_us = min(to_us, low_us + WINDOW_US)
+                    outcome += await self._window(recorder, low_us, high_us, accounted)
+                    progress((high_us - from_us) / (to_us - from_us))
+            if outcome.refilled:
+                await self._note(from_us, to_us, outcome)
+            return outcome
+
+    async def _bounds(self, from_us: int, to_us: int) -> tuple[int, int]:
+        now_us = self._clock_ns() // 1000
+        since_us = await self._with.ledger.since_us(self._with.endpoint.home)
+        days = self._with.retention_days()
+        kept_us = now_us - days * DAY_US if days else 0
+        return max(from_us, since_us, kept_us), min(to_us, now_us - NEWEST_US)
+
+    async def _set_aside(self) -> dict[str, set[int]]:
+        found: dict[str, set[int]] = defaultdict(set)
+        for one in await self._with.quarantine.read(limit=-1):
+            if one.home == self._with.endpoint.home and one.entity_id and one.time_ns is not None:
+                found[one.entity_id].add(one.time_ns)
+        return found
+
+    async def _window(
+        self, recorder: Recorder, low_us: int, high_us: int, accounted: Mapping[str, set[int]]
+    ) -> Audited:
+        stored = await self._with.store.keys(self._with.endpoint.home, low_us * 1000, high_us * 1000)
+        series = self._with.series()
+        outcome = Audited()
+        for start in range(0, len(series), ENTITIES_IN_A_GROUP):
+            group = dict(list(series.items())[start : start + ENTITIES_IN_A_GROUP])
+            comparison = Comparison(group, stored, accounted, low_us)
+            reading = self._with.reader.read(recorder, group, low_us - BEFORE_US, high_us)
+            async with aclosing(reading) as chunks:
+                async for rows, around in chunks:
+                    events: list[Event] = []
+                    for entity_id, found in rows.items():
+                        for row in found:
+                            events += comparison.take(entity_id, row, around)
+                        await checkpoint()
+                    for at in range(0, len(events), EVENTS_IN_A_COMMIT):
+                        await self._with.commit(events[at : at + EVENTS_IN_A_COMMIT])
+            outcome += comparison.outcome
+        return outcome
+
+    async def _note(self, from_us: int, to_us: int, outcome: Audited) -> None:
+        """Write what was found into the ledger as a gap of its own."""
+        name = f"{self._with.endpoint.home}:{self._clock_ns()}:audit"
+        detail = f"{outcome.compared} changes compared"
+        gap = GapFound(
+            gap=name, home=self._with.endpoint.home, cause=CAUSE, detail=detail, from_us=from_us, found_ns=to_us * 1000
+        )
+        await self._with.ledger.record([gap])
+        await self._with.ledger.close(name, closed=[], listed={}, refilled=outcome.refilled)
+        await self._with.ledger.settle(name, "filled", "an audit found changes that the store did not have")
