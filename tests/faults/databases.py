@@ -115,9 +115,10 @@ class InfluxDB:
 
     def holds(self, entity_id: str, state: str) -> bool:
         try:
-            return bool(self._select(HOLDS.format(entity_id, state)))
+            found = self._select(HOLDS.format(entity_id, state))
         except httpx.HTTPError:
             return False
+        return any(row["state"] == state for row in found)  # the double gives more
 
     def start(self) -> None:
         raise NotImplementedError

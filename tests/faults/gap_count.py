@@ -5,11 +5,12 @@ There are no windows in which a change may be missed: it is stored, in quarantin
 A refilled row, known by its lack of `caused_by`, lacks what the recorder does not keep or answer. So of no row are
 compared: the attributes (over 16 KiB they come as `{}`, some are never recorded), who was at home, the weather; the
 area has to be one in which the entity was. Of a refilled row `caused_by` is not compared. What was before an entity's
-first change after a restart is not compared: it looks to the recorder like any other. What was before the end of a
-listed interval nobody knows: there it may be absent.
+first change after a restart is not compared: it looks to the recorder like any other; nor what was before a change in
+what the ledger gives up. An area that is absent had not been told yet.
 
-Nobody can be asked for two kinds of change, which are counted as `nameless`: one whose attributes have no JSON, which
-is neither told nor recorded, and those of an entity that came and went within a gap and was never known before.
+Nobody can be asked for three kinds of change, which are counted as `nameless`: one whose attributes have no JSON, which
+is neither told nor recorded; one at the start of Home Assistant, before its recorder listens; and those of an entity
+that came and went within a gap and was never known before.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def given_up(
 
 
 def _nameless(truth: Mapping[Key, tuple[Made, str]], stored: AbstractSet[Key]) -> set[Key]:
-    """Return what has no JSON, and the lives of entities, from creation to removal, before which none was stored."""
+    """Return what nobody was told, and lives of entities, from creation to removal, before which nothing was stored."""
     found = {key for key, (made, _) in truth.items() if not made.tellable}
     lives: dict[str, list[Key]] = defaultdict(list)
     known: set[str] = set()
@@ -127,12 +128,12 @@ def _problem(row: Row, true: tuple[Made, str] | None, frame: Frame, *, excused: 
         return "was never made"
     made, entity_id = true
     refilled = row["caused_by"] is None
-    unknown_before = excused or made.true_ns <= frame.from_ns
+    since_ever = made.true_ns <= frame.from_ns and row["previous_state"] is None
     names = [name for name in COMPARED if not (refilled and name == "caused_by")]
-    if (unknown_before and row["previous_state"] is None) or made.first:
+    if excused or since_ever or made.first:
         names = [name for name in names if name not in PREVIOUS]
     wrong = [name for name in names if not same(name, made.row[name], row.get(name))]
-    if frame.areas and row["area"] not in frame.areas[entity_id]:
-        wrong.append("area")
-    told = ", ".join(f"{name} is {row[name]!r}, was {made.row.get(name)!r}" for name in wrong)
-    return f"{'refilled ' if refilled else ''}{told}" if wrong else ""
+    told = [f"{name} is {row[name]!r}, was {made.row.get(name)!r}" for name in wrong]
+    if frame.areas and row["area"] not in frame.areas[entity_id] | {None}:
+        told.append(f"area is {row['area']!r}")
+    return f"{'refilled ' if refilled else ''}{', '.join(told)}" if told else ""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.faults.situation import CONNECTED_SECONDS
 from tests.faults.strike import Strike
 
 COMMITS_SECONDS = 6  # the recorder commits every five
@@ -16,6 +17,7 @@ LOCKED_SECONDS = 100  # Home Assistant waits for its recorder for one minute, an
 RESTART_SECONDS = 240
 LARGEST_STEP_SECONDS = 900
 STALE_SECONDS = 3600
+HIDDEN = "hidden_"
 ROOMS = ("Attic", "Kitchen", "Cellar")
 UNITS = ("W", "kW")
 
@@ -124,11 +126,12 @@ def renamed(*, with_history: bool) -> Callable[[Strike], None]:
 
 def spoilt(strike: Strike) -> None:
     """Let an attribute have no JSON: Home Assistant leaves out that change, the next one, and says nothing."""
-    [entity_id] = _own(strike, 1)
-    if strike.random.random() < 1 / 2:
-        strike.home.put(entity_id, "0")
-    strike.home.call("truth", "spoil", entity_id=entity_id)
-    strike.wait(1, 5)
+    known, new = _own(strike, 2)
+    strike.home.put(known, "0")
+    strike.wait(1, 3)
+    for entity_id in (known, new):
+        strike.home.call("truth", "spoil", entity_id=entity_id)
+        strike.wait(1, 3)
 
 
 def heard_late(strike: Strike) -> None:
@@ -137,13 +140,31 @@ def heard_late(strike: Strike) -> None:
         strike.wait(0, 20)
 
 
+def excluded(strike: Strike) -> None:
+    """Change entities in a gap that the recorder leaves out."""
+    hidden = [f"sensor.{HIDDEN}{number}" for number in range(5)]
+
+    def change() -> None:
+        for entity_id in hidden:
+            strike.home.put(entity_id, f"{strike.random.random():.6f}")
+
+    change()
+    with strike.away():
+        change()
+        strike.wait(0, 10)
+        change()
+    strike.wait(0, 3)
+    change()
+
+
 def recorder_disabled(strike: Strike) -> None:
     """Disable the recorder within a gap, and enable it again after it."""
     with strike.away():
         strike.wait(0, 3)
         strike.home.call("recorder", "disable")
         strike.wait(1, 10)
-    strike.wait(0, 3)
+    strike.each(lambda one: one.service.wait_connected(CONNECTED_SECONDS))
+    strike.wait(1, 3)
     strike.home.call("recorder", "enable")
 
 

@@ -50,7 +50,7 @@ class Truth:
                 made = Made(
                     row={name: row[name] for name in COMPARED},
                     true_ns=change["true_ns"] + since_boot_ns,
-                    tellable="has_no_json" not in change,
+                    tellable="has_no_json" not in change and not change["unheard"],
                     first=self._boots.get(entity_id) != change["boot"],
                 )
                 self._boots[entity_id] = change["boot"]

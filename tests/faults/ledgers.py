@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 STATE = "state.sqlite3"
-OPEN, UNPROVEN = "open", "tail_unproven"
+OPEN, PARTLY, UNPROVEN = "open", "partly", "tail_unproven"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +53,14 @@ def told(data_dir: Path) -> Told:
         open=sum(gap["state"] == OPEN for gap in gaps),
         refilled=sum(gap["refilled"] for gap in gaps),
         listed=tuple(_listed(row) for row in intervals if row["reason"] is not None),
-        unproven=tuple((gap["from_us"], gap["found_ns"]) for gap in gaps if gap["state"] == UNPROVEN),
+        unproven=tuple((gap["from_us"], gap["found_ns"]) for gap in gaps if _is_unproven(gap)),
         gaps=tuple(f"{gap['cause']} {gap['state']} {gap['refilled']} {gap['reason']}".strip() for gap in gaps),
     )
+
+
+def _is_unproven(gap: dict[str, Any]) -> bool:
+    """Return whether any change may be missing: what is `partly` for some entities names its doubts about all."""
+    return gap["state"] == UNPROVEN or (gap["state"] == PARTLY and bool(gap["reason"]))
 
 
 def _listed(row: dict[str, Any]) -> Listed:

@@ -32,8 +32,6 @@ _PAIRS = {
     "below_horizon": 0.0,
     "home": 1.0,
     "not_home": 0.0,
-    "above_horizon": 1.0,
-    "below_horizon": 0.0,
 }
 
 

@@ -74,7 +74,7 @@ class Truth:
         """Listen; note what there was before."""
         self.hass.bus.async_listen("state_changed", self.heard)
         for state in self.hass.states.async_all():
-            self.note(state.entity_id, None, state, state.last_updated, state.context)
+            self.note(state.entity_id, None, state, state.last_updated, state.context, unheard=True)
         if self.load is not None:
             self.hass.async_create_background_task(self.keep_changing(**self.load), "truth load")
 
@@ -123,12 +123,13 @@ class Truth:
         self.note(data["entity_id"], data["old_state"], data["new_state"], event.time_fired, context)
 
     @callback
-    def note(self, entity_id, old, new, at, context):
+    def note(self, entity_id, old, new, at, context, *, unheard=False):
         line = {
             "entity_id": entity_id,
             "time_fired": at.isoformat(),
             "true_ns": time.monotonic_ns(),
             "boot": os.getpid(),
+            "unheard": unheard,
             "context": [context.id, context.parent_id, context.user_id],
             "old": old and [old.state, old.last_updated.isoformat()],
             "new": new and [new.state, dict(new.attributes), new.last_updated.isoformat()],
