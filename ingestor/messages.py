@@ -42,7 +42,7 @@ class Event(Struct, frozen=True, kw_only=True, tag=True, gc=False):
 
     `time_ns` is Home Assistant's `last_updated` (for a removal: when it fired). `state` is absent only on a removal.
     `value` is finite. `attributes` is the original JSON text. `previous_duration_seconds` is the time from the entity's
-    previous event to this one.
+    previous event to this one. `late` is not stored: the change was missed, and its age says nothing of our speed.
     """
 
     time_ns: int
@@ -56,6 +56,7 @@ class Event(Struct, frozen=True, kw_only=True, tag=True, gc=False):
     persons_home: int | None = None
     caused_by: CausedBy | None = None
     removed: bool = False
+    late: bool = False
 
 
 class EntityRecord(Struct, frozen=True, kw_only=True, tag=True, gc=False):

@@ -9,12 +9,12 @@ from functools import partial
 from ingestor.audit.auditor import Auditing, Auditor
 from ingestor.audit.ledger import Ledger
 from ingestor.config import Settings
+from ingestor.files import Files, make_store, state_database
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.reading import Reader
 from ingestor.settings import SettingsStore
 from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.valve import Valve
-from ingestor.tree import Files, make_store, state_database
 from metrics.log import LogReporter
 
 

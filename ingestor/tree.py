@@ -15,12 +15,14 @@ import metrics
 from ingestor.api.app import Ports, application
 from ingestor.api.quarantine import QuarantineDesk
 from ingestor.api.server import ApiServer
+from ingestor.audit.auditor import Auditing, Auditor
 from ingestor.audit.keeper import LedgerKeeper
 from ingestor.audit.ledger import Ledger
+from ingestor.audit.patrol import AuditPatrol
 from ingestor.config import Settings
-from ingestor.enrichment.again import again
 from ingestor.enrichment.step import Enricher
 from ingestor.errors import ConfigError
+from ingestor.files import Files, make_store, state_database
 from ingestor.homeassistant.chain import Chain
 from ingestor.homeassistant.connection import Connection
 from ingestor.homeassistant.endpoint import Endpoint
@@ -31,21 +33,15 @@ from ingestor.homeassistant.refill import Refill, Refilling
 from ingestor.homeassistant.selection import selection
 from ingestor.homeassistant.stream import Location, Stream
 from ingestor.homeassistant.subscription import Subscription
-from ingestor.messages import Event, Frame, HomeMessage, Kept
-from ingestor.settings import LiveSettings, SettingsStore
+from ingestor.messages import Event, Frame, HomeMessage, Kept, Series
+from ingestor.settings import SettingsStore
 from ingestor.status import StatusBoard
 from ingestor.storage.batcher import Retry
 from ingestor.storage.committer import CommitLimits, Committer
 from ingestor.storage.database import Database
-from ingestor.storage.delivery import Delivery
 from ingestor.storage.intake import Intake
-from ingestor.storage.journal import EmbeddedJournal, Journal, Notebook
-from ingestor.storage.quarantine import Quarantine
-from ingestor.storage.replay import Replay
-from ingestor.storage.spool import Spool
 from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.store import Store
-from ingestor.storage.valve import Valve
 from ingestor.storage.writer import BatchLimits, Writer
 from ingestor.weather.breaker import Breaker
 from ingestor.weather.poller import Weather, WeatherPoller, coordinates
@@ -69,8 +65,6 @@ from supervisors import (
 
 LISTS_IN_A_CHANNEL = 2  # what waits behind them waits as one larger list
 COMMANDS_IN_A_CHANNEL = 16
-STATE_FILE = "state.sqlite3"
-STATE_FORMAT = 1
 FATAL = (ConfigError,)
 
 T = TypeVar("T")
@@ -116,39 +110,6 @@ class Service:
             await file.aclose()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Files:
-    """What lies in the data directory, and who brings records there."""
-
-    state: Database
-    spool: Spool
-    quarantine: Quarantine
-    delivery: Delivery
-    journal: Journal
-    notebook: Notebook
-    replay: Replay
-
-    @classmethod
-    def of(
-        cls, settings: Settings, state: Database, embedded: SQLiteStore | None, valve: Valve, report: facts.Report
-    ) -> Files:
-        """Put them together; with the embedded database that is the journal, else the spool."""
-        quarantine = Quarantine(state, report)
-        spool = Spool(settings.data_dir, settings.spool_max_bytes, valve, report)
-        delivery = Delivery("sqlite" if embedded else "influxdb", quarantine, report)
-        journal = EmbeddedJournal(embedded, delivery, report) if embedded else spool
-        replay = Replay(quarantine, journal, again)
-        return cls(
-            state=state,
-            spool=spool,
-            quarantine=quarantine,
-            delivery=delivery,
-            journal=journal,
-            notebook=journal,
-            replay=replay,
-        )
-
-
 class _Storage:
     """Spool and writer, with the channel that leads to them.
 
@@ -181,6 +142,10 @@ class _Storage:
         self.supervisor = Supervisor(
             "storage", stages, strategy=Strategy.REST_FOR_ONE, stop_order=StopOrder.START_ORDER
         )
+
+    def series(self, home: str) -> dict[str, Series]:
+        """Return the tags of every entity that was ever captured."""
+        return {entity_id: mark.series for entity_id, mark in self.intake.marks(home).items()}
 
     async def commit_refilled(self, events: Sequence[Event]) -> None:
         """Capture events that were missed."""
@@ -238,6 +203,12 @@ class _Home:
         on_location = partial(_place_weather, weather)
         fence = Fence(commands.clone())
         subscription = Subscription(stream, self._inbox, storage.outbox(), commands, report, on_location, fence)
+        self.endpoint = endpoint
+        self.reader = Reader(
+            persons=lambda: enricher.knowledge.presence.persons,
+            weather=weather.at if settings.weather_on_events else (lambda _at_ns: None),
+            with_attributes=settings.attributes == "json",
+        )
         refilling = Refilling(
             endpoint=endpoint,
             ledger=storage.ledger,
@@ -245,11 +216,7 @@ class _Home:
             fence=fence,
             take_notes=storage.keeper.take,
             room=storage.has_room,
-            reader=Reader(
-                persons=lambda: enricher.knowledge.presence.persons,
-                weather=weather.at if settings.weather_on_events else (lambda _at_ns: None),
-                with_attributes=settings.attributes == "json",
-            ),
+            reader=self.reader,
         )
         refill = Refill(refilling, report)
         self.supervisor = Supervisor(
@@ -299,6 +266,18 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
     poller = WeatherPoller(weather, provider, observations, Breaker(), report)
     home = _Home(settings, weather, storage, leaving, report, random)
     storage.entrance.close()
+    auditing = Auditing(
+        endpoint=home.endpoint,
+        store=store,
+        ledger=storage.ledger,
+        quarantine=storage.files.quarantine,
+        reader=home.reader,
+        commit=storage.commit_refilled,
+        series=partial(storage.series, settings.home_name),
+        settled=lambda: not storage.files.spool.pending_records,
+        retention_days=lambda: live.current.retention_days,
+    )
+    patrol = AuditPatrol(settings.home_name, Auditor(auditing), report)
     ports = Ports(
         settings=settings,
         live=live,
@@ -319,6 +298,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
             storage.supervisor.as_child(shutdown_timeout_seconds=6.0, fatal=FATAL),
             _stage("weather", poller, 1.0, poller.drain),
             home.supervisor.as_child(shutdown_timeout_seconds=4.0, fatal=FATAL),
+            _stage("auditor", patrol, 1.0, None),
         ],
         observer=report,
     )
@@ -332,26 +312,6 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         unwritten=lambda: storage.unwritten() + home.undecoded(),
         leaving=leaving,
         files=(store, storage.files.spool, storage.files.state),
-    )
-
-
-def state_database(settings: Settings) -> Database:
-    """Return the file of what must be remembered beside the events."""
-    return Database(settings.data_dir / STATE_FILE, ("state.sql",), STATE_FORMAT)
-
-
-def make_store(settings: Settings, live: LiveSettings) -> Store:
-    """Return InfluxDB where one is configured, else the embedded database."""
-    if settings.influxdb_url is None or settings.influxdb_token is None or settings.influxdb_org is None:
-        return SQLiteStore(settings.data_dir, live.retention_days)
-    from ingestor.storage.influxdb import InfluxDBStore  # noqa: PLC0415  16 MB that the embedded database does not need
-
-    return InfluxDBStore(
-        url=settings.influxdb_url,
-        token=settings.influxdb_token,
-        org=settings.influxdb_org,
-        bucket=settings.influxdb_bucket,
-        retention_days=live.retention_days,
     )
 
 

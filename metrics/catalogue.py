@@ -57,6 +57,7 @@ _GAP_CAUSES = (
 )
 _GAP_ENDS = ("filled", "partly", "tail_unproven")
 _REFILL_CODES = ("unreachable", "closed", "timeout", "starting", "unknown_command", "unauthorized", "protocol")
+_AUDIT_CODES = (*_REFILL_CODES, "pending")
 BREAKER_STATES = ("closed", "half_open", "open")
 
 CATALOGUE = (
@@ -93,6 +94,10 @@ CATALOGUE = (
     Metric(
         "counter", "ingestor_refill_failures", "Times the recorder could not be asked.", ("home", "code"), _REFILL_CODES
     ),
+    Metric("counter", "ingestor_audits", "Comparisons of the store with the recorder.", ("home",)),
+    Metric("counter", "ingestor_audit_compared", "Changes compared by audits.", ("home",)),
+    Metric("counter", "ingestor_audit_refilled", "Changes that audits found missing, and refilled.", ("home",)),
+    Metric("counter", "ingestor_audit_failures", "Audits that could not be done.", ("home", "code"), _AUDIT_CODES),
     Metric(
         "gauge",
         "ingestor_capture_ratio",

@@ -55,6 +55,7 @@ class PrometheusReporter:
         self._count_home(fact)
         self._count_storage(fact)
         self._count_gaps(fact)
+        self._count_audits(fact)
         self._count_rest(fact)
 
     def _count_home(self, fact: facts.Fact) -> None:
@@ -132,6 +133,15 @@ class PrometheusReporter:
             case facts.RefillFailed():
                 self._gauge("ingestor_refill_up").labels(fact.home).set(0)
                 self._count("ingestor_refill_failures", home=fact.home, code=fact.code)
+
+    def _count_audits(self, fact: facts.Fact) -> None:
+        match fact:
+            case facts.AuditDone():
+                self._count("ingestor_audits", home=fact.home)
+                self._count("ingestor_audit_compared", fact.compared, home=fact.home)
+                self._count("ingestor_audit_refilled", fact.refilled, home=fact.home)
+            case facts.AuditFailed():
+                self._count("ingestor_audit_failures", home=fact.home, code=fact.code)
 
     def _captured(self, home: str, captured: int, lost: int) -> None:
         before = self._capture.get(home, (0, 0))

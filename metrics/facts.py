@@ -128,6 +128,24 @@ class RefillReady(Struct, frozen=True, kw_only=True):
     home: str
 
 
+class AuditDone(Struct, frozen=True, kw_only=True):
+    """The store was compared with the recorder: what it lacked was refilled, or is accounted for in the quarantine."""
+
+    home: str
+    compared: int
+    refilled: int
+    accounted: int
+
+
+class AuditFailed(Struct, frozen=True, kw_only=True):
+    """An audit could not be done; it is tried again after `retry_seconds`; `code` as in `RefillFailed`, or pending."""
+
+    home: str
+    code: str
+    detail: str
+    retry_seconds: float
+
+
 class RecordsSpooled(Struct, frozen=True, kw_only=True):
     """The spool holds now this much that the store has not confirmed."""
 
@@ -145,7 +163,7 @@ class RecordsDropped(Struct, frozen=True, kw_only=True):
 
 
 class BatchCommitted(Struct, frozen=True, kw_only=True):
-    """The journal has a batch, fsynced. `ages_seconds`: how old each of its events was then."""
+    """The journal has a batch, fsynced. `ages_seconds`: how old each of its live events was then."""
 
     records: int
     duration_seconds: float
@@ -285,6 +303,8 @@ ServiceEvent: TypeAlias = (
     | GapsHeld
     | RefillFailed
     | RefillReady
+    | AuditDone
+    | AuditFailed
     | RecordsSpooled
     | RecordsDropped
     | BatchCommitted

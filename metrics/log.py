@@ -39,6 +39,7 @@ _BAD = (
     facts.RecordsExpired,
     facts.WeatherFailed,
     facts.RefillFailed,
+    facts.AuditFailed,
     facts.Warned,
     supervisors.ChildRestarting,
 )

@@ -66,9 +66,17 @@ class Track:
         Of several in its microsecond it is the last, and what was stored in the place of the first was wrong.
         """
         before, self._until = self._until, event
-        if before is None:
-            series = self.interval.until_series or event.series
-            fields = ("previous_state", "previous_duration_seconds", "weather", "persons_home")
-            return [Event(time_ns=event.time_ns, series=series, **{name: getattr(event, name) for name in fields})]
         series = self.interval.until_series or event.series
-        return [replace(before, series=series), replace(event, series=series)]
+        if before is not None:
+            return [replace(before, series=series), replace(event, series=series)]
+        return [
+            Event(
+                time_ns=event.time_ns,
+                series=series,
+                previous_state=event.previous_state,
+                previous_duration_seconds=event.previous_duration_seconds,
+                weather=event.weather,
+                persons_home=event.persons_home,
+                late=True,
+            )
+        ]

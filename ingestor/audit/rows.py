@@ -68,6 +68,7 @@ class Teller:
             weather=around.weather(at_us),
             persons_home=around.persons_home(at_us),
             removed=row.s is None,
+            late=True,
         )
 
 

@@ -14,10 +14,10 @@ from ingestor import service
 from ingestor.api.quarantine import Outcome, Selection, shown
 from ingestor.config import Settings
 from ingestor.errors import ConfigError
+from ingestor.files import Files
 from ingestor.offline import offline
 from ingestor.service import Exit
 from ingestor.storage.quarantine import Quarantined
-from ingestor.tree import Files
 
 _MESSAGE_CHARACTERS = 120
 TIMEOUT_SECONDS = 600.0

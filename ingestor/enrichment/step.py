@@ -113,6 +113,7 @@ class Enricher:
             value=value(described.series.domain, state.state, described.conversion),
             attributes=_text(state) if self._with_attributes else None,
             caused_by=_caused_by(state.context),
+            late=True,
         )
 
     def _known(self, entity_id: str) -> Known | None:

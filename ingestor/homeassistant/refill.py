@@ -31,6 +31,7 @@ FIRST_RETRY_SECONDS = 1.0
 MAXIMUM_RETRY_SECONDS = 60.0
 REFUSED_SECONDS = 15 * 60.0
 ROOM_SECONDS = 1.0
+PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +132,9 @@ class Refill:
         for start in range(0, len(events), EVENTS_IN_A_COMMIT):
             while not self._with.room():  # noqa: ASYNC110  the spool has no event for half of it
                 await trio.sleep(ROOM_SECONDS)
+            began = trio.current_time()
             await self._with.commit(events[start : start + EVENTS_IN_A_COMMIT])
+            await trio.sleep(min(PAUSE_SECONDS, trio.current_time() - began))  # the disk belongs to live events first
 
     async def _settle(self, gap: OpenGap, recorder: Recorder, *, recording: bool) -> None:
         """End a gap: it is filled when nothing can have been lost unseen, or else its tail is unproven."""

@@ -113,7 +113,7 @@ class Committer:
             facts.BatchCommitted(
                 records=len(records),
                 duration_seconds=trio.current_time() - began,
-                ages_seconds=tuple((now_ns - r.time_ns) / 1e9 for r in records if isinstance(r, Event)),
+                ages_seconds=tuple((now_ns - r.time_ns) / 1e9 for r in records if isinstance(r, Event) and not r.late),
             )
         )
 

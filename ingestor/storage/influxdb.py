@@ -257,12 +257,13 @@ def _event(row: dict[str, Any]) -> Event:
         "caused_by",
     )
     tags: dict[str, Any] = {name: row.get(name) for name in Series.__struct_fields__}
+    said: dict[str, Any] = {name: row.get(name) for name in fields}
     return Event(
         time_ns=row["time"],
         series=Series(**tags),
         weather=weather,
         removed=bool(row.get("removed")),
-        **{name: row.get(name) for name in fields},
+        **said,
     )
 
 

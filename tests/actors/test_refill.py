@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import trio
+
 from metrics import facts
+from supervisors import ChildFailed
 from tests.actors.crashes import crash
 from tests.actors.trees import Tree, lines, running
 from tests.servers.truth import compare, refilled
@@ -77,7 +80,9 @@ async def test_a_home_that_starts_up_is_asked_later(tmp_path: Path) -> None:
 async def test_a_crash_of_the_refill_begins_again_and_doubles_nothing(tmp_path: Path) -> None:
     async with running(tmp_path) as tree:
         await miss(tree)
-        await crash(REFILL)
+        while not any("refill" in failed.path for failed in tree.heard.of(ChildFailed)):
+            await crash(REFILL)  # one that waits for a thread can not be struck just then
+            await trio.sleep(0.02)
         await tree.heard.wait(facts.GapSettled, seconds=20)
         await tree.until(lambda: not wrong(tree))
         assert tree.restarts()[REFILL] == 2  # once with the connection

@@ -1,0 +1,72 @@
+"""Comparing rows with keys: what is missing comes back as its event, what is accounted for does not."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestor.audit.chunks import FIRST_US, Chunks
+from ingestor.audit.comparison import Audited, Comparison
+from ingestor.audit.rows import Row, Surroundings
+from ingestor.messages import Event, Series
+
+START_US = 1_795_421_403_000_000
+A = "sensor.a"
+
+
+def row(offset_us: int, state: str | None) -> Row:
+    return Row(s=state, lu=(START_US + offset_us) / 1e6)
+
+
+def compared(
+    rows: list[Row], stored: Mapping[str, Collection[int]], accounted: Mapping[str, Collection[int]], from_us: int
+) -> tuple[list[Event], Audited]:
+    series = {A: Series(home="home", entity_id=A, domain="sensor")}
+    comparison = Comparison(series, stored, accounted, from_us)
+    events = [event for one in rows for event in comparison.take(A, one, Surroundings())]
+    return events, comparison.outcome
+
+
+def test_what_is_missing_comes_back_and_what_was_set_aside_does_not() -> None:
+    rows = [row(-5, "0"), row(0, "1"), row(10, "2"), row(10, "3"), row(20, None)]
+    stored = {A: {START_US * 1000, (START_US + 10) * 1000}}
+    events, outcome = compared(rows, stored, {A: {(START_US + 20) * 1000}}, START_US)
+    assert [(event.time_ns, event.state, event.previous_state) for event in events] == [
+        ((START_US + 10) * 1000 + 1, "3", "2")
+    ]
+    assert outcome == Audited(compared=4, refilled=1, accounted=1)
+
+
+@given(st.lists(st.integers(0, 20), max_size=20).map(sorted), st.sets(st.integers(0, 20)))
+def test_a_second_comparison_finds_nothing(offsets: list[int], lost: set[int]) -> None:
+    rows = [row(offset, str(number)) for number, offset in enumerate(offsets)]
+    everything = [event.time_ns for event in compared(rows, {}, {}, START_US)[0]]
+    stored = {time_ns for time_ns in everything if (time_ns // 1000 - START_US) not in lost}
+    again, _ = compared(rows, {A: stored}, {}, START_US)
+    stored |= {event.time_ns for event in again}
+    assert sorted(stored) == sorted(everything)
+    assert compared(rows, {A: stored}, {}, START_US)[0] == []
+
+
+@given(st.integers(0, 10**10), st.integers(0, 10**10), st.lists(st.integers(0, 10**8), max_size=50))
+def test_chunks_cover_a_span_without_a_hole_or_an_overlap(start: int, length: int, sizes: list[int]) -> None:
+    chunks = Chunks(start, start + length, lambda: 0)
+    found: list[tuple[int, int | None]] = []
+    for low, high in chunks:
+        found.append((low, high))
+        chunks.answered(sizes[len(found) - 1] if len(found) <= len(sizes) else 0)
+    assert (found[0][0], found[-1][1]) == (start, start + length)
+    assert [high for _, high in found[:-1]] == [low for low, _ in found[1:]]
+
+
+def test_large_answers_make_the_next_span_shorter() -> None:
+    chunks = Chunks(0, 100 * FIRST_US, lambda: 0)
+    spans = []
+    for low, high in chunks:
+        spans.append((high or 0) - low)
+        chunks.answered(4 * 1024 * 1024)
+        if len(spans) == 3:
+            break
+    assert spans == [FIRST_US, FIRST_US // 4, FIRST_US // 16]
