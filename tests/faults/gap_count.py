@@ -8,9 +8,10 @@ area has to be one in which the entity was. Of a refilled row `caused_by` is not
 first change after a restart is not compared: it looks to the recorder like any other; nor what was before a change in
 what the ledger gives up. An area that is absent had not been told yet.
 
-Nobody can be asked for three kinds of change, which are counted as `nameless`: one whose attributes have no JSON, which
-is neither told nor recorded; one at the start of Home Assistant, before its recorder listens; and those of an entity
-that came and went within a gap and was never known before.
+Nobody can be asked for four kinds of change, which are counted as `nameless`: one whose attributes have no JSON, which
+is neither told nor recorded; one at the start of Home Assistant, before its recorder listens; the removal of an id that
+an entity had before it was renamed, which is not recorded once its history has moved; and those of an entity that came
+and went within a gap and was never known before.
 """
 
 from __future__ import annotations
@@ -97,7 +98,11 @@ def given_up(
 
 def _nameless(truth: Mapping[Key, tuple[Made, str]], stored: AbstractSet[Key]) -> set[Key]:
     """Return what nobody was told, and lives of entities, from creation to removal, before which nothing was stored."""
-    found = {key for key, (made, _) in truth.items() if not made.tellable}
+    found = {
+        key
+        for key, (made, entity_id) in truth.items()
+        if not made.tellable or (made.row["removed"] and entity_id != key[0])
+    }
     lives: dict[str, list[Key]] = defaultdict(list)
     known: set[str] = set()
     for key, (made, _) in truth.items():

@@ -111,3 +111,5 @@ def test_an_entity_that_was_renamed_is_one() -> None:
     moved = [*stored(3), row(3) | {"entity_id": "sensor.b"}]
     assert counted(moved, today=today) == {"made": 9, "stored": 9}
     assert counted([*stored(), row(3) | {"entity_id": "sensor.b"}], today=today)["doubled"] == 1
+    truth = TRUTH | {key(3): change(3, removed=1)}
+    assert counted(stored(3), truth, today=today) == {"made": 9, "stored": 8, "nameless": 1}
