@@ -64,12 +64,14 @@ class Strike:
         """Return how long it takes every service until it is up to date and its ledger has no gap open."""
         began = time.monotonic()
         mark = f"{self.random.randrange(2**63):x}"
-        took = []
-        for one in self.services:
-            left = max(1.0, seconds - (time.monotonic() - began))
-            wait_until(partial(self._is_settled, one, mark), "all is refilled and stored", left, POLL_SECONDS)
-            took.append(time.monotonic() - began - CONFIRMED_SECONDS)
-        return took
+
+        def settled(one: Situation) -> float:
+            settles = partial(self._is_settled, one, mark)
+            wait_until(settles, "all is refilled and stored", seconds, POLL_SECONDS)
+            return time.monotonic() - began - CONFIRMED_SECONDS
+
+        with ThreadPoolExecutor(len(self.services)) as pool:
+            return list(pool.map(settled, self.services))
 
     def _is_settled(self, one: Situation, mark: str) -> bool:
         """Return whether a service heard a mark live, or later, and has no gap; one is noted soon after its end."""
