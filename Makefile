@@ -20,6 +20,7 @@ test: lint coverage-supervisors
 	$(BIN)/python -m pytest --ignore=tests/supervisors
 
 # What has been received is stored, whatever fails: make faults FAULTS="us: crash" TIMES=20 SEED=1 HA=simulated DATABASE=embedded
+# What was missed is refilled or listed, in real homes: make faults FAULTS='link:*' (or 'away:*', 'home:*', 'listed:*')
 faults: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.faults --rows "$(FAULTS)" --times $(TIMES) --seed $(SEED) --home $(HA) --database $(DATABASE)
 

@@ -1,7 +1,8 @@
 """Run the fault matrix and print its table: `make faults`, or `python -m tests.faults --help`.
 
-The rows of the table are in matrix.py. Each is lived through at random moments under load, by several services at once;
-the same seed brings the same faults. The last three counts of the table have to be 0, else the exit code is 1.
+The rows of the table are in matrix.py; those about what was missed, which need real homes of their own, in
+gap_matrix.py. Each is lived through at random moments under load, by several services at once; the same seed brings the
+same faults. What is lost, doubled or invented has to be 0, else the exit code is 1.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import fnmatch
 import secrets
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from tests.faults import gap_runner
+from tests.faults.gap_matrix import GAP_ROWS
 from tests.faults.load import Home
-from tests.faults.matrix import ROWS
-from tests.faults.outcome import table
+from tests.faults.matrix import ROWS, Row
+from tests.faults.outcome import GAP_COUNTS, Outcome, table
 from tests.faults.runner import Plan, run
 from tests.servers.home_assistant import RealHome
 from tests.servers.simulated_home import SimHome
@@ -28,11 +32,30 @@ DATABASES = {"both": ("influxdb", "embedded"), "influxdb": ("influxdb",), "embed
 def main() -> int:
     """Return the exit code."""
     chosen = _arguments()
-    rows = [row for row in ROWS if fnmatch.fnmatch(row.name, f"*{chosen.rows}*")]
-    _tell(f"seed {chosen.seed}, home {chosen.home}, database {chosen.database}, {len(rows)} rows, {chosen.times} times")
+    rows = [row for row in ROWS if _is_chosen(row.name, chosen)]
+    gaps = [row for row in GAP_ROWS if _is_chosen(row.name, chosen)] if chosen.home == "real" else []
+    count = len(rows) + len(gaps)
+    _tell(f"seed {chosen.seed}, home {chosen.home}, database {chosen.database}, {count} rows, {chosen.times} times")
     with ExitStack() as stack:
         directory = chosen.directory or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-")))
         directory.mkdir(parents=True, exist_ok=True)
+        outcomes = _lived(rows, chosen, directory) if rows else []
+        gap_plan = gap_runner.GapPlan(
+            rows=gaps, databases=DATABASES[chosen.database], times=chosen.times, seed=chosen.seed, rate=chosen.rate,
+            together=chosen.together, short=chosen.short,
+        )  # fmt: skip
+        missed = gap_runner.run(gap_plan, directory, _tell)
+    for told in ([table(outcomes)] if rows else []) + ([table(missed, GAP_COUNTS)] if gaps else []):
+        print(told)  # noqa: T201  the result
+    return 0 if all(outcome.holds for outcome in outcomes + missed) else 1
+
+
+def _is_chosen(name: str, chosen: argparse.Namespace) -> bool:
+    return fnmatch.fnmatch(name, f"*{chosen.rows}*")
+
+
+def _lived(rows: Sequence[Row], chosen: argparse.Namespace, directory: Path) -> list[Outcome]:
+    with ExitStack() as stack:
         weather = SimWeather()
         home: Home = SimHome() if chosen.home == "simulated" else RealHome(directory / "home")
         for server in (weather, home):
@@ -42,14 +65,12 @@ def main() -> int:
             rows=rows, databases=DATABASES[chosen.database], times=chosen.times, seed=chosen.seed, rate=chosen.rate,
             together=chosen.together, settings=weather.settings, short=chosen.short,
         )  # fmt: skip
-        outcomes = run(plan, home, directory, _tell)
-    print(table(outcomes))  # noqa: T201  the result
-    return 0 if all(outcome.holds for outcome in outcomes) else 1
+        return run(plan, home, directory, _tell)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("--rows", default="", help="part of the names of the rows to run, or a pattern with *")
+    parser.add_argument("--rows", default="", help="part of the names of the rows to run, or a pattern")
     parser.add_argument("--times", type=int, default=20, help="how often each row is repeated")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     parser.add_argument("--home", choices=("real", "simulated"), default="real")

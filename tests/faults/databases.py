@@ -23,6 +23,7 @@ from tests.servers.truth import Row
 
 EVERYTHING = "SELECT * FROM home_assistant_events"
 NEWEST = "SELECT * FROM home_assistant_events WHERE time > now() - 7200s ORDER BY time DESC LIMIT 1"
+HOLDS = "SELECT * FROM home_assistant_events WHERE entity_id = '{}' AND state = '{}'"
 CHUNK_ROWS = "10000"
 
 
@@ -34,6 +35,9 @@ class Database(Protocol):
 
     def newest_ns(self) -> int:
         """Return the time of the newest one; 0 when there is none, or no answer."""
+
+    def holds(self, entity_id: str, state: str) -> bool:
+        """Return whether an entity's change to a state is stored; not when there is no answer."""
 
     def close(self) -> None:
         """End it."""
@@ -53,6 +57,12 @@ class Embedded:
             return int(self._query("SELECT max(time) AS newest FROM events")[0]["newest"] or 0)
         except sqlite3.Error:  # not made yet
             return 0
+
+    def holds(self, entity_id: str, state: str) -> bool:
+        try:
+            return bool(self._query(HOLDS.format(entity_id, state)))
+        except sqlite3.Error:
+            return False
 
     def close(self) -> None:
         """Leave the file."""
@@ -102,6 +112,13 @@ class InfluxDB:
             return max((row["time"] for row in self._select(NEWEST)), default=0)
         except httpx.HTTPError:
             return 0
+
+    def holds(self, entity_id: str, state: str) -> bool:
+        try:
+            found = self._select(HOLDS.format(entity_id, state))
+        except httpx.HTTPError:
+            return False
+        return any(row["state"] == state for row in found)  # the double gives more
 
     def start(self) -> None:
         raise NotImplementedError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -13,13 +13,17 @@ from tests.servers.truth import Key, Row, same
 
 COUNTS = ("made", "stored", "missed", "quarantined", "lost", "doubled", "invented")
 """The columns; another one appears as soon as an outcome counts it here."""
+GAP_COUNTS = ("made", "stored", "refilled", "nameless", "listed", "lost", "doubled", "invented")
 EXAMPLES = 3
 MUST_BE_ZERO = ("lost", "doubled", "invented")
 
 
 @dataclass
 class Outcome:
-    """The counts of one row, over all its repetitions. `broken` are the repetitions that did not go as they should."""
+    """The counts of one row, over all its repetitions. `broken` are the repetitions that did not go as they should.
+
+    `may_list`: its ledger may give changes up.
+    """
 
     name: str
     times: int = 0
@@ -27,12 +31,14 @@ class Outcome:
     recoveries: list[float] = field(default_factory=list)
     peak_mebibytes: int = 0
     broken: list[str] = field(default_factory=list)
+    may_list: bool = True
     examples: list[str] = field(default_factory=list)
 
     @property
     def holds(self) -> bool:
         """Whether the promise was kept."""
-        return not self.broken and not any(self.counts[name] for name in MUST_BE_ZERO)
+        zero = MUST_BE_ZERO if self.may_list else (*MUST_BE_ZERO, "listed", "intervals")
+        return not self.broken and not any(self.counts[name] for name in zero)
 
     def add(self, other: Outcome) -> None:
         """Add the outcome of another repetition of the same row."""
@@ -79,15 +85,15 @@ def count(
     return Counter({name: number for name, number in found.items() if number}), examples
 
 
-def table(outcomes: Iterable[Outcome]) -> str:
+def table(outcomes: Iterable[Outcome], counts: Sequence[str] = COUNTS) -> str:
     """Return the outcomes as a table in Markdown."""
-    columns = ["fault", "times", *COUNTS, "recovered (median, most)", "peak MB"]
-    lines = [columns, [":--", *["--:"] * (len(columns) - 1)], *map(_cells, outcomes)]
+    columns = ["fault", "times", *counts, "recovered (median, most)", "peak MB"]
+    lines = [columns, [":--", *["--:"] * (len(columns) - 1)], *(_cells(one, counts) for one in outcomes)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _cells(outcome: Outcome) -> list[str]:
-    numbers = [f"{outcome.counts[name]:,}" for name in COUNTS]
+def _cells(outcome: Outcome, counts: Sequence[str]) -> list[str]:
+    numbers = [f"{outcome.counts[name]:,}" for name in counts]
     took = f"{median(outcome.recoveries):.1f} s, {max(outcome.recoveries):.1f} s" if outcome.recoveries else "-"
     name = outcome.name if outcome.holds else f"**{outcome.name}**"
     return [name, str(outcome.times), *numbers, took, str(outcome.peak_mebibytes)]

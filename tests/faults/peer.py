@@ -19,7 +19,8 @@ from pathlib import Path
 
 from tests.faults.databases import InfluxDB, influxdb
 from tests.faults.proxy import Proxy
-from tests.servers.home_assistant import VERSION, RealHome, installed
+from tests.servers.home_assistant import RealHome
+from tests.servers.home_template import VERSION, installed
 from tests.servers.ingestor import Ingestor
 from tests.servers.processes import CACHE, wait_until
 from tests.servers.truth import Key, Row, expected

@@ -34,6 +34,7 @@ IN_TRANSIT_SECONDS = 1.0  # what a socket held when it ended
 class Needs:
     """What a fault needs beside the service, the proxies and the database."""
 
+    own_store: bool = False  # one that can be stopped, with files of its own
     small_store: bool = False
     small_data: bool = False
     clock: bool = False

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,12 @@ class Ingestor:
         """Signal it and return its exit code."""
         assert self._process
         return self._process.stop(number)
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run another command of its command line, in its environment, to the end."""
+        command = [sys.executable, "-m", "ingestor", *arguments]
+        environment = os.environ | self._environment
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """Return rows of its embedded database."""

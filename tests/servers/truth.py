@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -40,29 +40,35 @@ def expected(heard: Iterable[Row], home: str = "home") -> dict[Key, Row]:
     rows: dict[Key, Row] = {}
     tags: dict[str, Row] = {}
     for change in heard:
-        entity_id, new, old = change["entity_id"], change["new"], change["old"]
-        at_us = microseconds(new[2] if new else change["time_fired"])
-        time_ns = at_us * 1000
-        while (entity_id, time_ns) in rows:
-            time_ns += 1
-        if new and new[0] != "unavailable":
-            tags[entity_id] = _tags(entity_id, new[1], change["area"])
-        carried = tags.setdefault(entity_id, _tags(entity_id, new[1] if new else {}, change["area"]))
-        rows[entity_id, time_ns] = {
-            "home": home,
-            "entity_id": entity_id,
-            "time": time_ns,
-            **carried,
-            "state": new[0] if new else None,
-            "value": _value(carried["domain"], new[0], new[1]) if new else None,
-            "previous_state": old[0] if old else None,
-            "previous_duration_seconds": (at_us - microseconds(old[1])) / 1e6 if old else None,
-            "attributes": new[1] if new else None,
-            "persons_home": change["persons_home"],
-            "caused_by": _caused_by(*change["context"]),
-            "removed": None if new else 1,
-        }
+        row = expected_row(change, rows, tags, home)
+        rows[row["entity_id"], row["time"]] = row
     return rows
+
+
+def expected_row(change: Row, rows: Mapping[Key, object], tags: dict[str, Row], home: str = "home") -> Row:
+    """Return the row of the next change. `rows` are those before it, `tags` the last ones of every entity."""
+    entity_id, new, old = change["entity_id"], change["new"], change["old"]
+    at_us = microseconds(new[2] if new else change["time_fired"])
+    time_ns = at_us * 1000
+    while (entity_id, time_ns) in rows:
+        time_ns += 1
+    if new and new[0] != "unavailable":
+        tags[entity_id] = _tags(entity_id, new[1], change["area"])
+    carried = tags.setdefault(entity_id, _tags(entity_id, new[1] if new else {}, change["area"]))
+    return {
+        "home": home,
+        "entity_id": entity_id,
+        "time": time_ns,
+        **carried,
+        "state": new[0] if new else None,
+        "value": _value(carried["domain"], new[0], new[1]) if new else None,
+        "previous_state": old[0] if old else None,
+        "previous_duration_seconds": (at_us - microseconds(old[1])) / 1e6 if old else None,
+        "attributes": new[1] if new else None,
+        "persons_home": change["persons_home"],
+        "caused_by": _caused_by(*change["context"]),
+        "removed": None if new else 1,
+    }
 
 
 def since_start(heard: Iterable[Row], stored: list[Row]) -> tuple[dict[Key, Row], list[Row]]:

@@ -1,13 +1,20 @@
 """Changes states of every kind in a real Home Assistant, and keeps the list of truth: what its bus said.
 
 Service `truth.run`: `count` changes in all, at `rate` a second, of which `bursts` times `burst` in one loop tick.
-Service `truth.flush`: write what the bus said since the last flush to `truth.jsonl`, then the mark to `flushed`.
+Service `truth.register`: put an entity into the registry, before its first state.
 Service `truth.move`: give an entity another area.
 Service `truth.put`: give an entity a state with attributes; without a state it is removed.
+Service `truth.rename`: give an entity another id, as its integration does: the registry first, then the state.
+Service `truth.spoil`: give an entity a state whose attributes have no JSON, then two more, as an integration may.
+
+What the bus says is in `truth.jsonl` before any other listener hears it, so that it survives a kill -9. The file
+`load.json` holds options of `truth.run`; they are carried out again and again from the start-up on.
 """
 
 import asyncio
 import json
+import os
+import time
 from pathlib import Path
 from random import Random
 
@@ -16,75 +23,12 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import Context, callback
 from homeassistant.helpers import area_registry, device_registry, entity_registry, floor_registry, label_registry
 
+from .kinds import KINDS
+
 DOMAIN = "truth"
 CONFIG_SCHEMA = vol.Schema({}, extra=vol.ALLOW_EXTRA)
-TEXTS = [
-    'say "hello"',
-    "comma, and = sign",
-    "two\nlines",
-    "Café 漢字 😀",
-    "back\\slash\\",
-    "",
-    " ",
-    "it's",
-    "1_000",
-    "nan",
-]
 ROOMS = ["Attic", "Kitchen", 'Café, "front"']
 STEP_SECONDS = 0.01
-
-
-def number(low, high):
-    return lambda random, turn: f"{random.uniform(low, high):.3f}"
-
-
-def one_of(*states):
-    return lambda random, turn: states[turn % len(states)]
-
-
-def measured(unit, device_class):
-    return lambda random, turn: {
-        "unit_of_measurement": unit, "device_class": device_class, "state_class": "measurement",
-    }  # fmt: skip
-
-
-def plain(**attributes):
-    return lambda random, turn: attributes
-
-
-KINDS = [
-    ("celsius", "sensor", number(-20, 40), measured("°C", "temperature")),
-    ("fahrenheit", "sensor", number(0, 100), measured("°F", "temperature")),
-    ("kelvin", "sensor", number(250, 310), measured("K", "temperature")),
-    ("watt", "sensor", number(0, 3000), measured("W", "power")),
-    ("kilowatt", "sensor", number(0, 9), measured("kW", "power")),
-    ("hectopascal", "sensor", number(980, 1040), measured("hPa", "atmospheric_pressure")),
-    ("inches", "sensor", number(29, 31), measured("inHg", "atmospheric_pressure")),
-    ("watthours", "sensor", lambda random, turn: str(turn), measured("Wh", "energy")),
-    ("lux", "sensor", number(0, 9999), measured("lx", "illuminance")),
-    ("motion", "binary_sensor", one_of("on", "off"), plain(device_class="motion")),
-    ("switch", "switch", one_of("off", "on"), plain()),
-    (
-        "lamp", "light", one_of("on", "off"),
-        lambda random, turn: {"rgb_color": [turn % 256, 7, 9], "brightness": random.randrange(256), "effect": None},
-    ),
-    ("cover", "cover", one_of("closed", "opening", "open", "closing"), plain(device_class="shutter")),
-    ("valve", "valve", one_of("closed", "open"), plain()),
-    ("lock", "lock", one_of("locked", "unlocked"), plain()),
-    ("climate", "climate", one_of("heat", "off", "cool"), plain(hvac_modes=["off", "heat", "cool"])),
-    ("player", "media_player", one_of("playing", "paused", "off", "idle"), plain(volume_level=0.1)),
-    ("tracker", "device_tracker", one_of("home", "not_home", "Work"), plain(source_type="gps")),
-    ("visitor", "person", one_of("home", "not_home", "Work"), plain()),
-    ("text", "sensor", lambda random, turn: TEXTS[turn % len(TEXTS)], plain()),
-    ("steady", "sensor", one_of("steady"), lambda random, turn: {"seq": turn}),
-    (
-        "morphing", "sensor", number(0, 1),
-        lambda random, turn: {"morph": [turn, str(turn), [turn], None, {"n": turn}, True][turn % 6]},
-    ),
-    ("flaky", "sensor", one_of("1", "unavailable", "2", "unknown"), measured("W", "power")),
-    ("fleeting", "sensor", one_of("1", "2", None, "3"), measured("hPa", "pressure")),
-    ("typeless", "sensor", number(0, 9), lambda random, turn: {"device_class": turn % 7, "unit_of_measurement": None}),
-]  # fmt: skip
 COPIES = 4
 
 
@@ -92,15 +36,14 @@ async def async_setup(hass, config):
     """Make registries and services; listen to the bus from the first moment."""
     truth = Truth(hass)
     hass.data[DOMAIN] = truth
-    hass.bus.async_listen("state_changed", truth.heard)
+    await hass.async_add_executor_job(truth.open)
+    truth.begin()
     if not hass.config_entries.async_entries(DOMAIN):
         hass.async_create_task(truth.populate())
     else:
         truth.ready()
-    hass.services.async_register(DOMAIN, "run", truth.run)
-    hass.services.async_register(DOMAIN, "flush", truth.flush)
-    hass.services.async_register(DOMAIN, "move", truth.move)
-    hass.services.async_register(DOMAIN, "put", truth.put)
+    for service in (truth.run, truth.put, truth.register, truth.move, truth.rename, truth.spoil):
+        hass.services.async_register(DOMAIN, service.__name__, service)
     return True
 
 
@@ -114,9 +57,31 @@ class Truth:
 
     def __init__(self, hass):
         self.hass = hass
-        self.lines = []
+        self.file = -1
+        self.load = None
         self.persons_home = 0
         self.directory = Path(hass.config.config_dir)
+
+    def open(self):
+        """Open the list, and read what load is wanted."""
+        self.file = os.open(self.directory / "truth.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        load = self.directory / "load.json"
+        if load.exists():
+            self.load = json.loads(load.read_text())
+
+    @callback
+    def begin(self):
+        """Listen; note what there was before."""
+        self.hass.bus.async_listen("state_changed", self.heard)
+        for state in self.hass.states.async_all():
+            self.note(state.entity_id, None, state, state.last_updated, state.context, unheard=True)
+        if self.load is not None:
+            self.hass.async_create_background_task(self.keep_changing(**self.load), "truth load")
+
+    async def keep_changing(self, **options):
+        """Make changes for ever."""
+        while True:
+            await self.change(**options)
 
     async def populate(self):
         """Register rooms, devices, labels and entities, once."""
@@ -155,18 +120,27 @@ class Truth:
         data, context = event.data, event.context
         if data["entity_id"].startswith("person."):
             self.persons_home = sum(state.state == "home" for state in self.hass.states.async_all("person"))
-        old, new = data["old_state"], data["new_state"]
-        self.lines.append(
-            {
-                "entity_id": data["entity_id"],
-                "time_fired": event.time_fired.isoformat(),
-                "context": [context.id, context.parent_id, context.user_id],
-                "old": old and [old.state, old.last_updated.isoformat()],
-                "new": new and [new.state, dict(new.attributes), new.last_updated.isoformat()],
-                "area": self.area(data["entity_id"]),
-                "persons_home": self.persons_home,
-            }
-        )
+        self.note(data["entity_id"], data["old_state"], data["new_state"], event.time_fired, context)
+
+    @callback
+    def note(self, entity_id, old, new, at, context, *, unheard=False):
+        line = {
+            "entity_id": entity_id,
+            "time_fired": at.isoformat(),
+            "true_ns": time.monotonic_ns(),
+            "boot": os.getpid(),
+            "unheard": unheard,
+            "context": [context.id, context.parent_id, context.user_id],
+            "old": old and [old.state, old.last_updated.isoformat()],
+            "new": new and [new.state, dict(new.attributes), new.last_updated.isoformat()],
+            "area": self.area(entity_id),
+            "persons_home": self.persons_home,
+        }
+        try:
+            text = json.dumps(line)
+        except TypeError:
+            text = json.dumps(line | {"has_no_json": True}, default=str)
+        os.write(self.file, text.encode() + b"\n")
 
     def area(self, entity_id):
         """Return the name of the entity's area, its own or its device's."""
@@ -178,9 +152,17 @@ class Truth:
         area = area_registry.async_get(self.hass).async_get_area(area_id) if area_id else None
         return area.name if area else None
 
+    async def register(self, call):
+        """Put an entity into the registry, before its first state: an id that is in use is not given again."""
+        domain, name = call.data["entity_id"].split(".")
+        [entry] = self.hass.config_entries.async_entries(DOMAIN)
+        entity_registry.async_get(self.hass).async_get_or_create(
+            domain, DOMAIN, name, suggested_object_id=name, config_entry=entry
+        )
+
     async def run(self, call):
         """Make changes in the background; `done` is written at the end."""
-        self.hass.async_create_background_task(self.change(**call.data), "truth")
+        self.hass.async_create_background_task(self.finish(call.data), "truth")
 
     async def change(self, count=100, rate=100, burst=0, bursts=0, seed=1, prefix=""):
         random = Random(seed)
@@ -198,7 +180,11 @@ class Truth:
                     for _ in range(burst):
                         next(turns)
             await asyncio.sleep(STEP_SECONDS)
-        await self.hass.async_add_executor_job((self.directory / "done").write_text, str(seed))
+
+    async def finish(self, options):
+        """Make changes, then say so."""
+        await self.change(**options)
+        await self.hass.async_add_executor_job((self.directory / "done").write_text, "yes")
 
     def turns(self, random, prefix):
         """Make one change with each step."""
@@ -226,6 +212,14 @@ class Truth:
         area = area_registry.async_get(self.hass).async_get_or_create(call.data["area"])
         entity_registry.async_get(self.hass).async_update_entity(call.data["entity_id"], area_id=area.id)
 
+    async def rename(self, call):
+        """Give an entity another id."""
+        old, new = call.data["entity_id"], call.data["new_entity_id"]
+        entity_registry.async_get(self.hass).async_update_entity(old, new_entity_id=new)
+        state = self.hass.states.get(old)
+        self.hass.states.async_remove(old)
+        self.hass.states.async_set(new, state.state, state.attributes, force_update=True)
+
     async def put(self, call):
         """Set a state, or remove it."""
         entity_id, state = call.data["entity_id"], call.data.get("state")
@@ -235,12 +229,10 @@ class Truth:
             attributes = call.data.get("attributes", {})
             self.hass.states.async_set(entity_id, state, attributes, force_update=True, context=Context())
 
-    async def flush(self, call):
-        """Write what was heard."""
-        lines, self.lines = self.lines, []
-        await self.hass.async_add_executor_job(self.write, lines, call.data.get("mark", ""))
-
-    def write(self, lines, mark):
-        with (self.directory / "truth.jsonl").open("a") as file:
-            file.writelines(json.dumps(line) + "\n" for line in lines)
-        (self.directory / "flushed").write_text(str(mark))
+    async def spoil(self, call):
+        """Make three changes of which the first can not be told."""
+        entity_id = call.data["entity_id"]
+        self.hass.states.async_set(entity_id, "1", {"spoilt": object()}, force_update=True)
+        for state in ("2", "3"):
+            await asyncio.sleep(STEP_SECONDS)
+            self.hass.states.async_set(entity_id, state, {}, force_update=True)

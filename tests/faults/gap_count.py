@@ -1,0 +1,144 @@
+"""What became of all that a home made while the service was there, away or deaf: counted against its own ledger. Pure.
+
+There are no windows in which a change may be missed: it is stored, in quarantine, given up by the ledger, or lost.
+
+A refilled row, known by its lack of `caused_by`, lacks what the recorder does not keep or answer. So of no row are
+compared: the attributes (over 16 KiB they come as `{}`, some are never recorded), who was at home, the weather; the
+area has to be one in which the entity was. Of a refilled row `caused_by` is not compared. What was before an entity's
+first change after a restart is not compared: it looks to the recorder like any other; nor what was before a change in
+what the ledger gives up. An area that is absent had not been told yet.
+
+Nobody can be asked for four kinds of change, which are counted as `nameless`: one whose attributes have no JSON, which
+is neither told nor recorded; one at the start of Home Assistant, before its recorder listens; the removal of an id that
+an entity had before it was renamed, which is not recorded once its history has moved; and those of an entity that came
+and went within a gap and was never known before.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.faults.home_truth import COMPARED, Made
+from tests.faults.ledgers import Listed, Told
+from tests.servers.truth import Key, Row, same
+
+PREVIOUS = ("previous_state", "previous_duration_seconds")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """What is counted: what was made between two moments (ns, true), and what is known beside the rows."""
+
+    from_ns: int
+    until_ns: int
+    told: Told
+    quarantined: AbstractSet[Key] = frozenset()
+    areas: Mapping[str, AbstractSet[Any]] = field(default_factory=dict)
+    today: Callable[[str], str] = lambda entity_id: entity_id
+
+
+def count(changes: Mapping[Key, Made], stored: Iterable[Row], frame: Frame) -> tuple[Counter[str], list[str]]:
+    """Return the counts, and of each kind that must not be a few examples."""
+    truth = {(frame.today(entity_id), at): (made, entity_id) for (entity_id, at), made in changes.items()}
+    rows = [((frame.today(row["entity_id"]), row["time"]), row) for row in stored]
+    keys = Counter(key for key, _ in rows)
+    counted = [key for key, (made, _) in truth.items() if frame.from_ns < made.true_ns <= frame.until_ns]
+    quarantined = {(frame.today(entity_id), at) for entity_id, at in frame.quarantined} - keys.keys()
+    live = {key for key, row in rows if row["caused_by"] is not None}
+    excused = given_up({key: made for key, (made, _) in truth.items()}, live, frame.told, frame.today)
+    absent = [key for key in counted if key not in keys and key not in quarantined]
+    nameless = _nameless(truth, keys.keys())
+    lost = [key for key in absent if key not in excused and key not in nameless]
+    listed = [key for key in absent if key in excused]
+    wrong = [
+        f"{key} {problem}"
+        for key, row in rows
+        if (problem := _problem(row, truth.get(key), frame, excused=key in excused))
+    ]
+    found = Counter(
+        made=len(counted),
+        stored=sum(key in keys for key in counted),
+        nameless=len(absent) - len(lost) - len(listed),
+        refilled=frame.told.refilled,
+        quarantined=len(quarantined),
+        listed=len(listed),
+        intervals=len(frame.told.listed),
+        lost=len(lost),
+        doubled=keys.total() - len(keys),
+        invented=len(wrong),
+    )
+    examples = [f"lost {key}" for key in lost[:5]] + [f"listed {key}" for key in listed[:5]] + wrong[:5]
+    examples += [f"doubled {key}" for key in keys if keys[key] > 1][:5]
+    return Counter({name: number for name, number in found.items() if number}), examples
+
+
+def given_up(
+    changes: Mapping[Key, Made], live: AbstractSet[Key], told: Told, today: Callable[[str], str] = str
+) -> set[Key]:
+    """Return the changes that a ledger gives up. Bounds are found by their order: a clock may have been set back."""
+    of: dict[str, list[int]] = defaultdict(list)
+    for entity_id, at in changes:
+        of[entity_id].append(at)
+    found: set[Key] = set()
+    for one in told.listed:
+        entity_id = today(one.entity_id)
+        times = of[entity_id]
+        first, last = _bounds(times, one, {place for place, at in enumerate(times) if (entity_id, at) in live})
+        found |= {(entity_id, at) for at in times[first:last]}
+    for from_us, until_ns in told.unproven:
+        began_ns = max((made.true_ns for (_, at), made in changes.items() if at // 1000 == from_us), default=0)
+        found |= {key for key, made in changes.items() if began_ns < made.true_ns <= until_ns}
+    return found
+
+
+def _nameless(truth: Mapping[Key, tuple[Made, str]], stored: AbstractSet[Key]) -> set[Key]:
+    """Return what nobody was told, and lives of entities, from creation to removal, before which nothing was stored."""
+    found = {
+        key
+        for key, (made, entity_id) in truth.items()
+        if not made.tellable or (made.row["removed"] and entity_id != key[0])
+    }
+    lives: dict[str, list[Key]] = defaultdict(list)
+    known: set[str] = set()
+    for key, (made, _) in truth.items():
+        entity_id = key[0]
+        if key in stored:
+            known.add(entity_id)
+        lives[entity_id].append(key)
+        if made.row["removed"]:
+            found |= set() if entity_id in known else set(lives[entity_id])
+            lives[entity_id] = []
+    return found
+
+
+def _bounds(times: Sequence[int], one: Listed, live: AbstractSet[int]) -> tuple[int, int]:
+    first = 0
+    if one.after_us is not None:
+        same_us = [place for place, at in enumerate(times) if at // 1000 == one.after_us]
+        first = same_us[-1] + 1 if same_us else bisect_right(times, one.after_us * 1000 + 999)
+    if one.until_us is None:
+        return first, min((place for place in live if place >= first), default=len(times))
+    same_us = [place for place, at in enumerate(times) if at // 1000 == one.until_us and place >= first]
+    return first, same_us[0] + 1 if same_us else bisect_left(times, (one.until_us + 1) * 1000)
+
+
+def _problem(row: Row, true: tuple[Made, str] | None, frame: Frame, *, excused: bool) -> str:
+    """Return what a stored row says wrongly."""
+    if true is None:
+        return "was never made"
+    made, entity_id = true
+    refilled = row["caused_by"] is None
+    since_ever = made.true_ns <= frame.from_ns and row["previous_state"] is None
+    names = [name for name in COMPARED if not (refilled and name == "caused_by")]
+    if excused or since_ever or made.first:
+        names = [name for name in names if name not in PREVIOUS]
+    wrong = [name for name in names if not same(name, made.row[name], row.get(name))]
+    told = [f"{name} is {row[name]!r}, was {made.row.get(name)!r}" for name in wrong]
+    if frame.areas and row["area"] not in frame.areas[entity_id] | {None}:
+        told.append(f"area is {row['area']!r}")
+    return f"{'refilled ' if refilled else ''}{', '.join(told)}" if told else ""
