@@ -45,6 +45,7 @@ def _rows() -> dict[str, list[Any]]:
         "At a glance": _glance(),
         "Flow": _flow(),
         "Home Assistant": _home(),
+        "What was missed": _missed(),
         "Database and weather": _remotes(),
         "Actors and process": _inside(),
     }
@@ -66,6 +67,12 @@ def _glance() -> list[Any]:
             unit="short",
             help_="Events that the store has not confirmed.",
             bad_from=10_000,
+        ),
+        number(
+            "Capture rate",
+            "min(ingestor_capture_ratio)",
+            unit="percentunit",
+            help_="Share of all changes that are captured, live or refilled from Home Assistant's recorder.",
         ),
         number(
             "Quarantined",
@@ -161,6 +168,33 @@ def _home() -> list[Any]:
             unit="short",
             help_="Counted and survived.",
         ),
+    ]
+
+
+def _missed() -> list[Any]:
+    return [
+        graph(
+            "Gaps",
+            {"{{state}}": "ingestor_gaps"},
+            unit="short",
+            help_="The ledger: open ones wait for the recorder, partly filled ones list what is gone.",
+        ),
+        graph(
+            "Refilled",
+            {"{{home}}": f"sum by (home) (rate(ingestor_events_refilled_total{RATE}))"},
+            unit="cps",
+            help_="Missed changes that came out of Home Assistant's recorder.",
+        ),
+        graph(
+            "Links",
+            {
+                "checked": f"sum(rate(ingestor_links_total{RATE}))",
+                "broken": f"sum(rate(ingestor_links_broken_total{RATE}))",
+            },
+            unit="cps",
+            help_="Every change names its predecessor; a broken link is a change that was missed.",
+        ),
+        states("Recorder", {"{{home}}": "ingestor_refill_up"}, help_="Down: gaps wait, capture goes on."),
     ]
 
 
