@@ -53,8 +53,8 @@ def count(changes: Mapping[Key, Made], stored: Iterable[Row], frame: Frame) -> t
     excused = given_up({key: made for key, (made, _) in truth.items()}, live, frame.told, frame.today)
     absent = [key for key in counted if key not in keys and key not in quarantined]
     nameless = _nameless(truth, keys.keys())
+    listed = [key for key in absent if key in excused and key not in nameless]
     lost = [key for key in absent if key not in excused and key not in nameless]
-    listed = [key for key in absent if key in excused]
     wrong = [
         f"{key} {problem}"
         for key, row in rows
