@@ -68,6 +68,8 @@ class Auditor:
         async with self._lock:
             if not self._with.settled():
                 raise Unavailable("the store has not confirmed yet everything that was captured", code="pending")
+            if await self._with.ledger.open_gaps(self._with.endpoint.home):
+                raise Unavailable("a gap is still open: its refill comes first", code="pending")
             from_us, to_us = await self._bounds(from_us, to_us)
             outcome = Audited()
             async with opened(self._with.endpoint) as recorder:

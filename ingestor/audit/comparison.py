@@ -29,7 +29,8 @@ class Audited(Struct, frozen=True, kw_only=True):
 class Comparison:
     """Some entities' rows within [from, to), while they pass by in order; earlier ones only tell what was before.
 
-    `stored` and `accounted` are times in nanoseconds, by entity.
+    `stored` and `accounted` are times in nanoseconds, by entity. When an entity is renamed, Home Assistant moves its
+    history to the new id: a change that is stored at that very moment under another id of the domain is the same one.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Comparison:
         self._stored = stored
         self._accounted = accounted
         self._from_us = from_us
+        self._moments = {(_domain(of), at_ns) for of, times in stored.items() for at_ns in times}
 
     def take(self, entity_id: str, row: Row, around: Surroundings) -> list[Event]:
         """Return the event of a row that the store does not have."""
@@ -51,7 +53,12 @@ class Comparison:
         if row.at_us < self._from_us:
             return []
         stored = event.time_ns in self._stored.get(entity_id, ())
-        accounted = not stored and event.time_ns in self._accounted.get(entity_id, ())
+        elsewhere = (_domain(entity_id), event.time_ns) in self._moments
+        accounted = not stored and (elsewhere or event.time_ns in self._accounted.get(entity_id, ()))
         missing = not stored and not accounted
         self.outcome += Audited(compared=1, refilled=int(missing), accounted=int(accounted))
         return [event] if missing else []
+
+
+def _domain(entity_id: str) -> str:
+    return entity_id.partition(".")[0]

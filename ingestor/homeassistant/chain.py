@@ -98,15 +98,24 @@ class Chain:
         self._draft_opening = Opening(gap, since, fresh=not links)
 
     def follows(self, entity_id: str, old: wire.State | None, new: wire.State | None) -> bool:
-        """Return whether the change follows the last captured one; it is the last one from now on."""
+        """Return whether the change follows the last captured one; it is the last one from now on.
+
+        In the gap before a session a creation proves nothing: an entity that was absent may have come and gone in it.
+        """
         last = self._draft.get(entity_id, _UNSEEN)
         if last is _UNSEEN:
             last = self._last.get(entity_id)
         self._draft[entity_id] = new.last_updated if new is not None else None
         self.links += 1
+        opening = self._draft_opening
+        unproven = last is None and old is None and opening is not None
+        if unproven and opening is not None:
+            self._draft_away = self._draft_away | {entity_id: opening.gap.gap}
         if last is None and self._draft_away:
             self._return(entity_id, new)
         self._before = last
+        if unproven:
+            return False
         return (None if old is None else old.last_updated) == last or not self._draft_sessions
 
     def miss(self, mark: Watermark | None, entity_id: str, until: Event | None, now_ns: int) -> None:
@@ -127,7 +136,7 @@ class Chain:
             until_us=until.time_ns // 1000 if until else None,
             until_series=until.series if until else None,
         )
-        self._add(opening.gap if opening else self._broken_link(entity_id, mark, now_ns), interval)
+        self._add(opening.gap if opening else self._broken_link(entity_id, mark, until, now_ns), interval)
 
     def cut(self, snapshot: Mapping[str, wire.State], now_ns: int) -> Iterator[str]:
         """Yield the entities whose last captured change is not what the snapshot has, those that it lacks included.
@@ -163,8 +172,8 @@ class Chain:
         cause = HOME_RESTART if restarted else opening.gap.cause
         return replace(opening.gap, cause=cause, found_ns=now_ns, whole=True, intact_since_us=intact)
 
-    def _broken_link(self, entity_id: str, mark: Watermark | None, now_ns: int) -> GapFound:
-        from_us = mark.at_ns // 1000 if mark else now_ns // 1000
+    def _broken_link(self, entity_id: str, mark: Watermark | None, until: Event | None, now_ns: int) -> GapFound:
+        from_us = mark.at_ns // 1000 if mark else until.time_ns // 1000 - 1 if until else now_ns // 1000
         return GapFound(
             gap=_link_gap(self._home, now_ns),
             home=self._home,
