@@ -178,3 +178,17 @@ def test_registries_are_learned_before_the_first_state_is_restored() -> None:
     raw = {name: Raw(json.dumps(result).encode()) for name, result in results.items()}
     taken = home.take(SessionStarted(session=1, at_ns=1, results=raw), changed(3, 2))
     assert {record.series.area for record in taken.records if isinstance(record, Event)} == {"Attic"}
+
+
+def test_an_absent_entity_that_is_created_before_the_cut_may_have_come_and_gone_before() -> None:
+    taken = Home(a=(1, True), b=(0, False)).session(changed(5, None), snapshot=[now(5), now(0, B)])
+    [returned] = [note for note in taken.notes if isinstance(note, EntityReturned)]
+    assert (missed(taken), stored(taken)) == ([(A, 1, None)], [(A, 5)])
+    assert (returned.entity_id, second(returned.at_us)) == (A, 5)
+    assert [fact.broken for fact in taken.reports if isinstance(fact, facts.LinksChecked)] == [0]
+
+
+def test_an_entity_that_is_created_behind_the_cut_proves_by_that_that_nothing_is_missing() -> None:
+    home = Home(a=(1, True), b=(0, False))
+    home.session(snapshot=[now(0, B)])
+    assert missed(home.take(changed(5, None))) == []

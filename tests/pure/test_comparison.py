@@ -70,3 +70,11 @@ def test_large_answers_make_the_next_span_shorter() -> None:
         if len(spans) == 3:
             break
     assert spans == [FIRST_US, FIRST_US // 4, FIRST_US // 16]
+
+
+def test_history_that_moved_with_a_rename_is_not_stored_again() -> None:
+    rows = [row(0, "1"), row(10, "2"), row(20, "3")]
+    stored = {"sensor.its_old_name": {START_US * 1000}, "light.of_another_domain": {(START_US + 10) * 1000}}
+    events, outcome = compared(rows, stored, {}, START_US)
+    assert [event.time_ns for event in events] == [(START_US + 10) * 1000, (START_US + 20) * 1000]
+    assert outcome == Audited(compared=3, refilled=2, accounted=1)
