@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from ingestor.errors import IngestorError, Rejected, Unavailable
-from ingestor.messages import EntityRecord, Event, Note, Point, Series, Watermark, WeatherObservation
+from ingestor.messages import EntityRecord, Event, Note, Point, Series, Statistic, Watermark, WeatherObservation
 from ingestor.storage import notes as notebook
 from ingestor.storage.database import Database, transaction
 from ingestor.storage.notes import Written
@@ -26,6 +26,7 @@ DAY_NS = 86_400 * 10**9
 
 _SERIES = Series.__struct_fields__
 _ENTITY = ("time", "home", "entity_id", "domain", "friendly_name", "device", "area", "floor", "labels", "integration")
+_STATISTIC = ("home", "entity_id", "source", "unit", "time", "mean", "min", "max", "sum", "state")
 _OBSERVATION = ("id", "location", "observed_at", "temperature", "humidity", "pressure", "condition")
 _EVENT = (
     "series_id", "time", "state", "value", "previous_state", "previous_duration_seconds",
@@ -43,6 +44,7 @@ def _upsert(table: str, columns: Sequence[str], key: Sequence[str]) -> str:
 
 _WRITE_EVENT = _upsert("events", _EVENT, ("series_id", "time"))
 _WRITE_ENTITY = _upsert("home_assistant_entities", _ENTITY, ("home", "entity_id", "time"))
+_WRITE_STATISTIC = _upsert("home_assistant_statistics", _STATISTIC, ("home", "entity_id", "source", "unit", "time"))
 _WRITE_OBSERVATION = f"INSERT OR IGNORE INTO observations VALUES ({', '.join('?' * len(_OBSERVATION))})"
 _WRITE_SERIES = f"INSERT OR IGNORE INTO series ({', '.join(_SERIES)}) VALUES ({', '.join('?' * len(_SERIES))})"
 _READ_SERIES = f"SELECT id FROM series WHERE {' AND '.join(f'{name} IS ?' for name in _SERIES)}"
@@ -158,6 +160,7 @@ class SQLiteStore:
         connection.executemany(_WRITE_OBSERVATION, map(_observation_row, observations))
         connection.executemany(_WRITE_EVENT, (_event_row(event, known[event.series]) for event in events))
         connection.executemany(_WRITE_ENTITY, (_entity_row(p) for p in points if isinstance(p, EntityRecord)))
+        connection.executemany(_WRITE_STATISTIC, (_statistic_row(p) for p in points if isinstance(p, Statistic)))
 
     def _expire(self, connection: sqlite3.Connection) -> None:
         if not self._retention_days or time.monotonic() - self._expired_at < EXPIRY_SECONDS:
@@ -234,6 +237,11 @@ def _entity_row(record: EntityRecord) -> tuple[Any, ...]:
     texts = (record.friendly_name, record.device, record.area, record.floor)
     labels = ",".join(record.labels) or None
     return record.time_ns, record.home, record.entity_id, record.domain, *texts, labels, record.integration
+
+
+def _statistic_row(one: Statistic) -> tuple[Any, ...]:
+    tags = one.home, one.entity_id, one.source, one.unit or ""
+    return *tags, one.time_ns, one.mean, one.min, one.max, one.sum, one.state
 
 
 def _event(row: dict[str, Any]) -> Event:

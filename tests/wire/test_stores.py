@@ -22,7 +22,7 @@ from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.store import Store
 from tests.servers.influxdb2.server import ORG, READER, ROOT, WRITER, influxdb2
 from tests.servers.influxdb2.storage import Answer
-from tests.servers.records import ENTITY, WEATHER, event, full, removal
+from tests.servers.records import ENTITY, STATISTIC, WEATHER, event, full, removal
 
 INFLUXDB = ["double", *(["influxdb"] if "TEST_INFLUXDB_URL" in os.environ else [])]
 KINDS = ["sqlite", *INFLUXDB]
@@ -79,7 +79,7 @@ def read_back(kind: str, written: Event) -> Event:
 @pytest.mark.parametrize("kind", KINDS)
 async def test_what_is_written_is_read_back_whole_newest_first(kind: str, tmp_path: Path) -> None:
     written = [event(0), full(1), removal(2), event(3, state="", value=None), event(4, state="unavailable", value=None)]
-    records: list[Point] = [*written, ENTITY, WEATHER]
+    records: list[Point] = [*written, ENTITY, WEATHER, STATISTIC]
     async with opened(kind, tmp_path) as store:
         await store.write(records)
         assert await store.recent(limit=10) == [read_back(kind, one) for one in reversed(written)]
@@ -108,11 +108,14 @@ async def test_preparing_again_harms_nothing(kind: str, tmp_path: Path) -> None:
 
 async def test_the_embedded_database_can_be_queried_as_documented(tmp_path: Path) -> None:
     async with opened("sqlite", tmp_path) as store:
-        await store.write([full(7), ENTITY, WEATHER])
+        await store.write([full(7), ENTITY, WEATHER, STATISTIC])
+        await store.write([STATISTIC])
     with sqlite3.connect(tmp_path / "events.sqlite3") as connection:
         names = [row[1] for row in connection.execute("PRAGMA table_info(home_assistant_events)")]
         [temperature] = connection.execute("SELECT weather_temperature FROM home_assistant_events").fetchone()
         assert connection.execute("SELECT labels FROM home_assistant_entities").fetchone() == ("a,b, c",)
+        query = "SELECT entity_id, unit, mean, sum, state FROM home_assistant_statistics"
+        assert connection.execute(query).fetchall() == [("sensor.a", "kWh", 1.5, 1234.5678, 0.0)]
         assert connection.execute("SELECT condition FROM weather").fetchone() == ("light rain",)
     connection.close()
     assert temperature == 7.5
