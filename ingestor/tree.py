@@ -16,6 +16,9 @@ from ingestor.api.app import Ports, application
 from ingestor.api.quarantine import QuarantineDesk
 from ingestor.api.server import ApiServer
 from ingestor.audit.auditor import Auditing, Auditor
+from ingestor.audit.backfill import Backfilling
+from ingestor.audit.backfiller import Backfiller
+from ingestor.audit.jobs import Jobs
 from ingestor.audit.keeper import LedgerKeeper
 from ingestor.audit.ledger import Ledger
 from ingestor.audit.patrol import AuditPatrol
@@ -29,11 +32,11 @@ from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.fence import Fence
 from ingestor.homeassistant.reading import Reader
 from ingestor.homeassistant.reconnect import Reconnect
-from ingestor.homeassistant.refill import Refill, Refilling
+from ingestor.homeassistant.refill import ROOM_SECONDS, Refill, Refilling
 from ingestor.homeassistant.selection import selection
 from ingestor.homeassistant.stream import Location, Stream
 from ingestor.homeassistant.subscription import Subscription
-from ingestor.messages import Event, Frame, HomeMessage, Kept, Series
+from ingestor.messages import Event, Frame, HomeMessage, Kept, Record, Series
 from ingestor.settings import SettingsStore
 from ingestor.status import StatusBoard
 from ingestor.storage.batcher import Retry
@@ -151,6 +154,17 @@ class _Storage:
         """Capture events that were missed."""
         await self.files.journal.commit(events, live=False)
         self.intake.refilled(events)
+
+    async def commit_backfilled(self, records: Sequence[Record]) -> None:
+        """Capture history, as soon as there is room."""
+        while not self.has_room():  # noqa: ASYNC110  the spool has no event for half of it
+            await trio.sleep(ROOM_SECONDS)
+        await self.files.journal.commit(records, live=False)
+
+    async def confirmed(self) -> None:
+        """Wait until the store has what was captured before this call."""
+        await self.intake.known.wait()
+        await self.files.spool.confirmed()
 
     def has_room(self) -> bool:
         """Return whether more may come than the live events."""
@@ -277,6 +291,14 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         settled=lambda: not storage.files.spool.pending_records,
         retention_days=lambda: live.current.retention_days,
     )
+    backfilling = Backfilling(
+        auditing=auditing,
+        jobs=Jobs(state),
+        wanted=selection(settings.include, settings.exclude),
+        commit=storage.commit_backfilled,
+        confirmed=storage.confirmed,
+    )
+    backfiller = Backfiller(settings.home_name, backfilling, report)
     patrol = AuditPatrol(settings.home_name, Auditor(auditing), report)
     ports = Ports(
         settings=settings,
@@ -287,6 +309,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         metrics=prometheus.render,
         quarantine=QuarantineDesk(quarantine=storage.files.quarantine, replay=storage.files.replay),
         ledger=storage.ledger,
+        backfiller=backfiller,
         enriching=lambda: any(child.id == "subscription" and child.state == "up" for child in home.children()),
     )
     api = ApiServer(partial(application, ports), settings.api_host, settings.api_port)
@@ -299,6 +322,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
             _stage("weather", poller, 1.0, poller.drain),
             home.supervisor.as_child(shutdown_timeout_seconds=4.0, fatal=FATAL),
             _stage("auditor", patrol, 1.0, None),
+            _stage("backfill", backfiller, 1.0, None),
         ],
         observer=report,
     )

@@ -89,6 +89,7 @@ CATALOGUE = (
     Metric("counter", "ingestor_gaps_settled", "Gaps that are no longer open.", ("home", "state"), _GAP_ENDS),
     Metric("gauge", "ingestor_gaps", "Gaps in the ledger.", ("state",), ("open", *_GAP_ENDS, "since")),
     Metric("gauge", "ingestor_gap_intervals_listed", "Times of an entity that are known to be incomplete for good."),
+    Metric("counter", "ingestor_backfills", "Imports of history that ended.", ("home", "state"), ("done", "failed")),
     Metric("counter", "ingestor_events_refilled", "Missed changes that came out of the recorder.", ("home",)),
     Metric("gauge", "ingestor_refill_up", "1 while the recorder can be asked; gaps wait while it is 0.", ("home",)),
     Metric(

@@ -27,7 +27,7 @@ from urllib3.exceptions import HTTPError
 
 from ingestor.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
 from ingestor.messages import Event, Point, Series, WeatherObservation
-from ingestor.storage.lines import EVENTS, LineEncoder
+from ingestor.storage.lines import EVENTS, STATISTICS, LineEncoder
 from ingestor.storage.store import Finding
 
 TIMEOUT_SECONDS = 10.0
@@ -91,11 +91,13 @@ class InfluxDBStore:
                 break
         return [_event(row) for row in rows]
 
-    async def keys(self, home: str, from_ns: int, to_ns: int) -> dict[str, set[int]]:
-        """Return the times of all events of a home within [from, to), by entity."""
+    async def keys(self, home: str, from_ns: int, to_ns: int, *, statistics: bool = False) -> dict[str, set[int]]:
+        """Return the times of all events, or statistics, of a home within [from, to), by entity."""
         where = f"home = '{home}' AND time >= {from_ns} AND time < {to_ns}"  # a home's name holds no quotes
         found: dict[str, set[int]] = {}
-        for row in await self._select(f'SELECT state, removed, entity_id FROM "{EVENTS}" WHERE {where}'):
+        fields = 'mean, "min", "max", sum, state' if statistics else "state, removed"  # every point has one of them
+        source = STATISTICS if statistics else EVENTS
+        for row in await self._select(f'SELECT {fields}, entity_id FROM "{source}" WHERE {where}'):
             found.setdefault(row["entity_id"], set()).add(row["time"])
         return found
 

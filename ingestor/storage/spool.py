@@ -28,6 +28,7 @@ FILE = "spool.sqlite3"
 FORMAT = 1
 RECORDS_IN_A_BATCH = 5000
 RESUMES_BELOW = 0.8  # of the maximum; a home that paused comes back then
+CONFIRMED_SECONDS = 0.1  # between two looks whether the store has confirmed
 _FULL = "spool_full"
 
 T = TypeVar("T")
@@ -136,6 +137,12 @@ class Spool:
         while self._sizes and self._sizes[0].id <= self._done:
             gone.append(self._sizes.popleft())
         self._count(gone, -1)
+
+    async def confirmed(self) -> None:
+        """Wait until everything that was committed before this call is acknowledged."""
+        newest = self._sizes[-1].id if self._sizes else 0
+        while self._sizes and self._sizes[0].id <= newest:  # noqa: ASYNC110  nobody else wants an event for it
+            await trio.sleep(CONFIRMED_SECONDS)
 
     async def sweep(self) -> None:
         """Delete what was acknowledged, and give the room back to the disk."""

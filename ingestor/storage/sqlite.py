@@ -48,6 +48,10 @@ _WRITE_STATISTIC = _upsert("home_assistant_statistics", _STATISTIC, ("home", "en
 _WRITE_OBSERVATION = f"INSERT OR IGNORE INTO observations VALUES ({', '.join('?' * len(_OBSERVATION))})"
 _WRITE_SERIES = f"INSERT OR IGNORE INTO series ({', '.join(_SERIES)}) VALUES ({', '.join('?' * len(_SERIES))})"
 _READ_SERIES = f"SELECT id FROM series WHERE {' AND '.join(f'{name} IS ?' for name in _SERIES)}"
+_EVENT_KEYS = """SELECT s.entity_id, e.time
+    FROM events AS e INDEXED BY events_time JOIN series AS s ON s.id = e.series_id
+    WHERE e.time >= ? AND e.time < ? AND s.home = ?"""
+_STATISTIC_KEYS = "SELECT entity_id, time FROM home_assistant_statistics WHERE time >= ? AND time < ? AND home = ?"
 _EXPIRE = "DELETE FROM events WHERE (series_id, time) IN (SELECT series_id, time FROM events WHERE time < ? LIMIT ?)"
 _FORGET = (
     "DELETE FROM attributes WHERE id NOT IN (SELECT attributes_id FROM events WHERE attributes_id IS NOT NULL)",
@@ -99,9 +103,10 @@ class SQLiteStore:
         """Return the newest events first."""
         return await self._reader.run(lambda connection: _recent(connection, limit, entity_id, before_ns))
 
-    async def keys(self, home: str, from_ns: int, to_ns: int) -> dict[str, set[int]]:
-        """Return the times of all events of a home within [from, to), by entity."""
-        return await self._reader.run(lambda connection: _keys(connection, home, from_ns, to_ns))
+    async def keys(self, home: str, from_ns: int, to_ns: int, *, statistics: bool = False) -> dict[str, set[int]]:
+        """Return the times of all events, or statistics, of a home within [from, to), by entity."""
+        query = _STATISTIC_KEYS if statistics else _EVENT_KEYS
+        return await self._reader.run(lambda connection: _keys(connection, query, (from_ns, to_ns, home)))
 
     async def set_retention(self, days: int) -> None:
         """Keep events for this many days; what is older goes with one of the next writes."""
@@ -192,11 +197,9 @@ def _not_yet(path: Path) -> Finding:
     return Finding(subject="database", works=True, detail=f"embedded, {path}; made with the first run")
 
 
-def _keys(connection: sqlite3.Connection, home: str, from_ns: int, to_ns: int) -> dict[str, set[int]]:
-    query = """SELECT s.entity_id, e.time FROM events AS e INDEXED BY events_time JOIN series AS s ON s.id = e.series_id
-        WHERE e.time >= ? AND e.time < ? AND s.home = ?"""
+def _keys(connection: sqlite3.Connection, query: str, values: tuple[int, int, str]) -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
-    for entity_id, time_ns in connection.execute(query, (from_ns, to_ns, home)):
+    for entity_id, time_ns in connection.execute(query, values):
         found.setdefault(entity_id, set()).add(time_ns)
     return found
 

@@ -40,8 +40,8 @@ class Store(Protocol):
     async def recent(self, *, limit: int, entity_id: str | None = None, before_ns: int | None = None) -> list[Event]:
         """Return the newest events first, `limit` at most, all older than `before_ns`."""
 
-    async def keys(self, home: str, from_ns: int, to_ns: int) -> dict[str, set[int]]:
-        """Return the times of all events of a home within [from, to), by entity."""
+    async def keys(self, home: str, from_ns: int, to_ns: int, *, statistics: bool = False) -> dict[str, set[int]]:
+        """Return the times of all events, or statistics, of a home within [from, to), by entity."""
 
     async def set_retention(self, days: int) -> None:
         """Keep events for this many days; 0 is for ever."""

@@ -40,7 +40,7 @@ class ScriptedStore:
     async def prepare(self) -> None:
         await trio.lowlevel.checkpoint()
 
-    async def keys(self, home: str, from_ns: int, to_ns: int) -> dict[str, set[int]]:
+    async def keys(self, home: str, from_ns: int, to_ns: int, *, statistics: bool = False) -> dict[str, set[int]]:
         raise NotImplementedError
 
     async def write(self, points: Sequence[Point]) -> int:
