@@ -92,6 +92,14 @@ class Statistic(Struct, frozen=True, kw_only=True, tag=True, gc=False):
     state: float | None = None
 
 
+class StoreMark(Struct, frozen=True, kw_only=True, tag=True, gc=False):
+    """Says in the store itself how much it had confirmed: the number of the newest batch, and when."""
+
+    time_ns: int
+    home: str
+    batch: int
+
+
 class RawEvent(Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """An event that our own code could not decode or enrich: the message as it came, and what went wrong.
 
@@ -107,7 +115,7 @@ class RawEvent(Struct, frozen=True, kw_only=True, tag=True, gc=False):
     weather: WeatherObservation | None = None
 
 
-Point: TypeAlias = Event | EntityRecord | WeatherObservation | Statistic
+Point: TypeAlias = Event | EntityRecord | WeatherObservation | Statistic | StoreMark
 """What a store takes."""
 
 Record: TypeAlias = Point | RawEvent

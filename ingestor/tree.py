@@ -22,6 +22,7 @@ from ingestor.audit.jobs import Jobs
 from ingestor.audit.keeper import LedgerKeeper
 from ingestor.audit.ledger import Ledger
 from ingestor.audit.patrol import AuditPatrol
+from ingestor.audit.recovery import Recovery
 from ingestor.config import Settings
 from ingestor.enrichment.step import Enricher
 from ingestor.errors import ConfigError
@@ -43,6 +44,7 @@ from ingestor.storage.batcher import Retry
 from ingestor.storage.committer import CommitLimits, Committer
 from ingestor.storage.database import Database
 from ingestor.storage.intake import Intake
+from ingestor.storage.marks import Marks
 from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.store import Store
 from ingestor.storage.writer import BatchLimits, Writer
@@ -136,11 +138,24 @@ class _Storage:
         self.files = files = Files.of(settings, state, embedded, self.intake.valve, report)
         self.ledger = Ledger(state, report)
         self.keeper = LedgerKeeper(files.notebook, self.ledger, self.intake, report)
-        committer = Committer(self.intake, files.journal, CommitLimits(seconds=settings.commit_seconds), report)
+        self.jobs = Jobs(state)
+        recovery = Recovery(
+            home=settings.home_name,
+            store=store,
+            spool=files.spool,
+            intake=self.intake,
+            ledger=self.ledger,
+            jobs=self.jobs,
+            report=report,
+        )
+        limits = CommitLimits(seconds=settings.commit_seconds)
+        recollect = None if embedded else recovery.recollect
+        committer = Committer(self.intake, files.journal, limits, report, recollect)
         stages = [_piped("spool", committer, 3.0, self._end_the_stream)]
         if embedded is None or files.spool.exists:
-            limits = BatchLimits(maximum_events=settings.batch_max_events, maximum_seconds=settings.batch_max_seconds)
-            writer = Writer(files.spool, store, files.delivery, self.intake, limits, Retry(random), report)
+            due = BatchLimits(maximum_events=settings.batch_max_events, maximum_seconds=settings.batch_max_seconds)
+            marks = None if embedded else Marks(settings.home_name, store, files.spool, recovery.restored)
+            writer = Writer(files.spool, store, files.delivery, self.intake, due, Retry(random), report, marks=marks)
             stages.append(_piped("writer", writer, 5.0, self._end_the_intake))
         self.supervisor = Supervisor(
             "storage", stages, strategy=Strategy.REST_FOR_ONE, stop_order=StopOrder.START_ORDER
@@ -213,7 +228,12 @@ class _Home:
         connection = Connection(endpoint, self._frames, asked, Reconnect(random), intake.valve, report)
         observation = (lambda: weather.current) if settings.weather_on_events else (lambda: None)
         enricher = Enricher(name, observation, intake.last_mark, with_attributes=settings.attributes == "json")
-        stream = Stream(name, enricher, selection(settings.include, settings.exclude), Chain(name, intake.marks))
+        stream = Stream(
+            name,
+            enricher,
+            selection(settings.include, settings.exclude),
+            Chain(name, intake.marks, lambda: intake.loss),
+        )
         on_location = partial(_place_weather, weather)
         fence = Fence(commands.clone())
         subscription = Subscription(stream, self._inbox, storage.outbox(), commands, report, on_location, fence)
@@ -293,7 +313,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
     )
     backfilling = Backfilling(
         auditing=auditing,
-        jobs=Jobs(state),
+        jobs=storage.jobs,
         wanted=selection(settings.include, settings.exclude),
         commit=storage.commit_backfilled,
         confirmed=storage.confirmed,

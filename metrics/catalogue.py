@@ -54,7 +54,11 @@ _GAP_CAUSES = (
     "paused",
     "broken_link",
     "audit",
+    "spool_lost",
+    "data_lost",
+    "store_restored",
 )
+_WARNINGS = ("state_damaged", "spool_lost", "data_lost", "store_restored")
 _GAP_ENDS = ("filled", "partly", "tail_unproven")
 _REFILL_CODES = ("unreachable", "closed", "timeout", "starting", "unknown_command", "unauthorized", "protocol")
 _AUDIT_CODES = (*_REFILL_CODES, "pending")
@@ -166,6 +170,6 @@ CATALOGUE = (
     ),
     Metric("counter", "ingestor_actor_restarts", "Restarts of an actor or supervisor.", ("child",)),
     Metric("counter", "ingestor_actor_crashes", "Crashes of an actor or supervisor.", ("child",)),
-    Metric("counter", "ingestor_warnings", "Warnings that no other metric tells.", ("code",), ("state_damaged",)),
+    Metric("counter", "ingestor_warnings", "Warnings that no other metric tells.", ("code",), _WARNINGS),
     Metric("gauge", "ingestor_uptime_seconds", "Time since the service started."),
 )

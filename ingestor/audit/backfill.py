@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -70,7 +71,7 @@ class Backfill:
             job = await self._import_states(recorder, job, told)
             job = await self._import_statistics(recorder, job, told)
         await self._with.confirmed()
-        job = replace(job, state="done", detail="" if job.compared else NOTHING)
+        job = replace(job, state="done", detail=job.detail if job.compared else NOTHING)
         await self._with.jobs.save(job)
         told(job)
         return job
@@ -93,6 +94,9 @@ class Backfill:
         accounted = await self._set_aside()
         if start_us == job.from_us:
             start_us = await self._oldest(recorder, tellers, start_us, end_us)
+            if start_us - job.from_us > HOUR_US:
+                begins = datetime.fromtimestamp(start_us // 10**6, UTC)
+                job = replace(job, detail=f"the recorder has nothing before {begins:%Y-%m-%d %H:%M}")
         chunks = Chunks(start_us, end_us, lambda: now_us)
         for low_us, high_us in chunks if start_us < end_us else ():
             until_us = end_us if high_us is None else high_us

@@ -12,6 +12,7 @@ from ingestor.audit.backfill import Backfill, Backfilling
 from ingestor.audit.jobs import Job
 from ingestor.errors import CredentialsRefused, IngestorError
 from ingestor.homeassistant.recorder import Refused
+from ingestor.messages import GapFound
 from metrics import facts
 from supervisors import Progress
 
@@ -31,10 +32,10 @@ class Backfiller:
         self.progress = Progress()
         self._home = home
         self._jobs = backfilling.jobs
+        self._ledger = backfilling.auditing.ledger
         self._backfill = Backfill(backfilling)
         self._report = report
         self._clock_ns = clock_ns
-        self._asked = trio.Event()
 
     async def ask(self, from_us: int, to_us: int | None) -> Job | None:
         """Begin a backfill, or go on with the one of this span; none while another is under way.
@@ -44,7 +45,6 @@ class Backfiller:
         job = await self._jobs.running(self._home)
         if job is None:
             job = await self._jobs.begin(self._home, from_us, to_us, self._clock_ns() // 1000)
-            self._asked.set()
         return job if job.from_us == from_us and to_us in {None, job.to_us} else None
 
     async def jobs(self) -> list[Job]:
@@ -55,11 +55,11 @@ class Backfiller:
         """Work off what is asked for, until cancelled."""
         task_status.started()
         while True:
-            self._asked = trio.Event()
+            begun = self._jobs.begun
             try:
                 job = await self._jobs.running(self._home)
                 if job is None:
-                    await self._asked.wait()
+                    await begun.wait()
                 else:
                     await self._work_off(job)
             except IngestorError as error:
@@ -73,8 +73,20 @@ class Backfiller:
             [job] = [one for one in await self._jobs.read() if one.id == job.id]
             job = replace(job, state="failed", detail=str(refusal))
             await self._jobs.save(job)
+        if job.cause:
+            await self._note(job)
         self._report(
             facts.BackfillEnded(
                 home=job.home, state=job.state, imported=job.imported, statistics=job.statistics, detail=job.detail
             )
         )
+
+    async def _note(self, job: Job) -> None:
+        """Write into the ledger what a loss of the store or of our own files has cost."""
+        name = f"{job.home}:{job.id}:{job.cause}"
+        found_ns = job.to_us * 1000
+        detail = f"{job.compared} changes compared"
+        gap = GapFound(gap=name, home=job.home, cause=job.cause, detail=detail, from_us=job.from_us, found_ns=found_ns)
+        await self._ledger.record([gap])
+        await self._ledger.close(name, closed=[], listed={}, refilled=job.imported)
+        await self._ledger.settle(name, "tail_unproven" if job.detail else "filled", job.detail)

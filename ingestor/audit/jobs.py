@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
+import trio
 from msgspec import Struct
 from msgspec.structs import asdict
 
@@ -20,7 +21,7 @@ class Job(Struct, frozen=True, kw_only=True):
     """A backfill. `compared` states and hours were found in the recorder; those `imported` were not in the store.
 
     States are imported until `cursor_us`, then `statistics` (hours) until `hours_us`. `detail` says why it failed, or
-    what it found strange.
+    what it found strange; `cause` why it was begun, unless the user wished it.
     """
 
     id: int = 0
@@ -31,6 +32,7 @@ class Job(Struct, frozen=True, kw_only=True):
     hours_us: int
     state: Literal["running", "done", "failed"] = "running"
     detail: str = ""
+    cause: str = ""
     compared: int = 0
     imported: int = 0
     statistics: int = 0
@@ -51,9 +53,10 @@ class Jobs:
     """The backfills of every home. Every method raises `Unavailable` while the disk does not serve."""
 
     def __init__(self, database: Database) -> None:
+        self.begun = trio.Event()
         self._database = database
 
-    async def begin(self, home: str, from_us: int, to_us: int | None, now_us: int) -> Job:
+    async def begin(self, home: str, from_us: int, to_us: int | None, now_us: int, cause: str = "") -> Job:
         """Return the unfinished backfill from this time (and to that one, if given), or a new one.
 
         Another that is under way is given up.
@@ -71,7 +74,9 @@ class Jobs:
                 else:
                     until_us = now_us if to_us is None else to_us
                     values = asdict(
-                        Job(home=home, from_us=from_us, to_us=until_us, cursor_us=from_us, hours_us=from_us)
+                        Job(
+                            home=home, from_us=from_us, to_us=until_us, cursor_us=from_us, hours_us=from_us, cause=cause
+                        )
                     )
                     del values["id"]
                     marks = ", ".join("?" * len(values))
@@ -79,7 +84,10 @@ class Jobs:
                     id_ = connection.execute(insert, tuple(values.values())).lastrowid or 0
                 return _read(connection, "WHERE id = ?", (id_,))[0]
 
-        return await self._database.run(work)
+        job = await self._database.run(work)
+        self.begun.set()
+        self.begun = trio.Event()
+        return job
 
     async def running(self, home: str) -> Job | None:
         """Return the backfill of a home that is under way."""

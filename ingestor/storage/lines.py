@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ingestor.messages import EntityRecord, Event, Point, Series, Statistic, WeatherObservation
+from ingestor.messages import EntityRecord, Event, Point, Series, Statistic, StoreMark, WeatherObservation
 
 EVENTS = "home_assistant_events"
 WEATHER = "weather"
 ENTITIES = "home_assistant_entities"
 STATISTICS = "home_assistant_statistics"
+MARKS = "ingestor_marks"
 
 MAXIMUM_TAG_BYTES = 65_535  # a longer tag value is refused with the whole batch
 _TAG = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\n": r"\n", "\t": r"\t", "\r": r"\r"})
@@ -44,6 +45,8 @@ class LineEncoder:
                 return _entity(point)
             case Statistic():
                 return _statistic(point)
+            case StoreMark():
+                return f"{MARKS}{_tags(home=point.home)} batch={point.batch}i {point.time_ns}"
 
     def _event(self, event: Event) -> str:  # noqa: C901  one step per field; a loop over them costs twice the time
         prefix = self._prefixes.get(event.series)

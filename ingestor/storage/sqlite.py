@@ -11,7 +11,17 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from ingestor.errors import IngestorError, Rejected, Unavailable
-from ingestor.messages import EntityRecord, Event, Note, Point, Series, Statistic, Watermark, WeatherObservation
+from ingestor.messages import (
+    EntityRecord,
+    Event,
+    Note,
+    Point,
+    Series,
+    Statistic,
+    StoreMark,
+    Watermark,
+    WeatherObservation,
+)
 from ingestor.storage import notes as notebook
 from ingestor.storage.database import Database, transaction
 from ingestor.storage.notes import Written
@@ -107,6 +117,14 @@ class SQLiteStore:
         """Return the times of all events, or statistics, of a home within [from, to), by entity."""
         query = _STATISTIC_KEYS if statistics else _EVENT_KEYS
         return await self._reader.run(lambda connection: _keys(connection, query, (from_ns, to_ns, home)))
+
+    async def newest(self, home: str) -> tuple[list[Watermark], int | None]:  # noqa: ARG002  the store's interface
+        """Return nothing: the watermarks are in the same file."""
+        return [], None
+
+    async def mark(self, home: str) -> StoreMark | None:  # noqa: ARG002  the store's interface
+        """Return nothing: a copy of before has the watermarks of before, and the chain finds what is missing."""
+        return None
 
     async def set_retention(self, days: int) -> None:
         """Keep events for this many days; what is older goes with one of the next writes."""

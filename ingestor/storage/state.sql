@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS backfills (
     cursor_us INTEGER NOT NULL, hours_us INTEGER NOT NULL,
     state TEXT NOT NULL,  -- running, done, failed
     detail TEXT NOT NULL DEFAULT '',
+    cause TEXT NOT NULL DEFAULT '',  -- why it was begun, where that was not the user's wish: the ledger is told
     compared INTEGER NOT NULL DEFAULT 0, imported INTEGER NOT NULL DEFAULT 0, statistics INTEGER NOT NULL DEFAULT 0,
     tails BLOB  -- the last row of every entity before the cursor, MessagePack
 );

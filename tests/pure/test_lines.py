@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from influxdb_client.client.write.point import Point
 
-from ingestor.messages import EntityRecord, Event, Statistic, WeatherObservation
+from ingestor.messages import EntityRecord, Event, Statistic, StoreMark, WeatherObservation
 from ingestor.storage.lines import MAXIMUM_TAG_BYTES, LineEncoder
 from tests.servers.records import (
     ENTITY,
+    MARK,
     NASTY,
     STATISTIC,
     WEATHER,
@@ -23,7 +24,7 @@ from tests.servers.records import (
 
 TAGS = ("home", "entity_id", "domain", "device_class", "state_class", "area", "friendly_name", "unit")
 FIELDS = ("state", "value", "previous_state", "previous_duration_seconds", "attributes", "persons_home", "caused_by")
-Record: TypeAlias = Event | EntityRecord | WeatherObservation | Statistic
+Record: TypeAlias = Event | EntityRecord | WeatherObservation | Statistic | StoreMark
 OBSERVED = ("temperature", "humidity", "pressure", "condition")
 
 
@@ -59,6 +60,8 @@ def point(record: Record) -> str:  # noqa: C901, PLR0912  it spells out the data
                 made.tag(name, getattr(record, name))
             for name in ("mean", "min", "max", "sum", "state"):
                 made.field(name, getattr(record, name))
+        case StoreMark():
+            made = Point("ingestor_marks").tag("home", record.home).field("batch", record.batch).time(record.time_ns)
     return str(made.to_line_protocol())
 
 
@@ -77,7 +80,7 @@ def test_a_statistic_is_encoded_as_the_library_would(record: Statistic) -> None:
     assert LineEncoder().line(record) == point(record)
 
 
-@pytest.mark.parametrize("record", [full(), removal(), ENTITY, WEATHER, STATISTIC, event(3, value=1e-7)])
+@pytest.mark.parametrize("record", [full(), removal(), ENTITY, WEATHER, STATISTIC, MARK, event(3, value=1e-7)])
 def test_plain_records_are_encoded_as_the_library_would(record: Record) -> None:
     assert LineEncoder().line(record) == point(record)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ingestor.messages import EntityRecord, Event, Series, Statistic, WeatherObservation
+from ingestor.messages import EntityRecord, Event, Series, Statistic, StoreMark, WeatherObservation
 
 SECOND_NS = 10**9
 START_NS = 1_795_421_403 * SECOND_NS
@@ -74,6 +74,8 @@ STATISTIC = Statistic(
     sum=1234.5678,
     state=0.0,
 )
+
+MARK = StoreMark(time_ns=START_NS, home="home, 1", batch=7)
 
 _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 _name = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)

@@ -22,7 +22,7 @@ from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.store import Store
 from tests.servers.influxdb2.server import ORG, READER, ROOT, WRITER, influxdb2
 from tests.servers.influxdb2.storage import Answer
-from tests.servers.records import ENTITY, STATISTIC, WEATHER, event, full, removal
+from tests.servers.records import ENTITY, MARK, STATISTIC, WEATHER, event, full, removal
 
 INFLUXDB = ["double", *(["influxdb"] if "TEST_INFLUXDB_URL" in os.environ else [])]
 KINDS = ["sqlite", *INFLUXDB]
@@ -86,6 +86,39 @@ async def test_what_is_written_is_read_back_whole_newest_first(kind: str, tmp_pa
         assert await store.recent(limit=2) == [read_back(kind, one) for one in (written[4], written[3])]
         assert await store.recent(limit=9, entity_id="sensor.number_1") == [read_back(kind, written[1])]
         assert await store.recent(limit=1, before_ns=written[1].time_ns) == [written[0]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_keys_are_told_by_entity_whatever_the_tags(kind: str, tmp_path: Path) -> None:
+    written = [event(1), event(1, area="Attic"), event(2), removal(11), event(3, home="another")]
+    async with opened(kind, tmp_path) as store:
+        await store.write([*written, STATISTIC])
+        from_ns, to_ns = written[0].time_ns, written[3].time_ns + 1
+        times = {written[0].time_ns, written[3].time_ns}
+        assert await store.keys("home", from_ns, to_ns) == {
+            "sensor.number_1": times,
+            "sensor.number_2": {written[2].time_ns},
+        }
+        hour_ns = STATISTIC.time_ns
+        assert await store.keys("home", hour_ns, hour_ns + 1, statistics=True) == {"sensor.a": {hour_ns}}
+
+
+@pytest.mark.parametrize("kind", INFLUXDB)
+async def test_what_was_captured_can_be_asked_for_again(kind: str, tmp_path: Path) -> None:
+    written = [event(1), event(11, area="Attic"), event(2), removal(12)]
+    async with opened(kind, tmp_path) as store:
+        assert (await store.newest("home"), await store.mark("home")) == (([], None), None)
+        await store.write([*written, MARK])
+        marks, oldest_ns = await store.newest("home")
+        assert oldest_ns == written[0].time_ns
+        found = {mark.series.entity_id: (mark.at_ns, mark.removed, mark.series.area) for mark in marks}
+        assert found == {
+            "sensor.number_1": (written[1].time_ns, False, "Attic"),
+            "sensor.number_2": (written[3].time_ns, True, None),
+        }
+        assert await store.mark("home") is None
+        await store.write([msgspec.structs.replace(MARK, home="home", batch=9)])
+        assert await store.mark("home") == msgspec.structs.replace(MARK, home="home", batch=9)
 
 
 @pytest.mark.parametrize("kind", KINDS)
