@@ -24,7 +24,7 @@ Home: TypeAlias = RealHome | SimHome
 CORE = ("sun.", "zone.", "sensor.sun_", "sensor.backup_", "event.backup_")
 SETTLED_SECONDS = 31  # what is younger may be on its way, and is left out
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 
 class Store:
