@@ -34,7 +34,7 @@ EVERYTHING = "SELECT * FROM home_assistant_events"
 SETTLED_SECONDS = 31  # what is younger may be on its way, and is left out
 
 
-@pytest.fixture(scope="module", params=["real", "simulated"])
+@pytest.fixture(scope="module", params=[pytest.param("real", marks=pytest.mark.slow), "simulated"])
 def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Home]:
     """Give a home that has a history."""
     started = RealHome(tmp_path_factory.mktemp("home")) if request.param == "real" else SimHome()
