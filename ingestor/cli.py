@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ingestor import config, service
-from ingestor.commands import audit, quarantine
+from ingestor.commands import audit, backfill, quarantine
 from ingestor.commands.check import check
 from ingestor.config import SECRETS, Settings
 from ingestor.errors import ConfigError
@@ -32,6 +32,7 @@ def command(arguments: Sequence[str]) -> int:
     commands.add_parser("check", help="try Home Assistant, the database and the weather service, and say what works")
     quarantine.add_arguments(commands.add_parser("quarantine", help="what could not be stored, and why"))
     audit.add_arguments(commands.add_parser("audit", help="when changes were missed, and what became of them"))
+    backfill.add_arguments(commands.add_parser("backfill", help="import history from Home Assistant's recorder"))
     commands.add_parser("demo", help="ingest a simulated home into .demo, with a live view")
     given = parser.parse_args(arguments)
     try:
@@ -51,6 +52,9 @@ def _with_settings(settings: Settings, given: argparse.Namespace) -> Exit:
         case "audit":
             _configure_log(settings, "error")
             return trio.run(audit.audit, settings, given)
+        case "backfill":
+            _configure_log(settings, "error")
+            return trio.run(backfill.backfill, settings, given)
         case "quarantine":
             _configure_log(settings, "error")
             return trio.run(quarantine.quarantine, settings, given)

@@ -74,6 +74,32 @@ class EntityRecord(Struct, frozen=True, kw_only=True, tag=True, gc=False):
     integration: str | None = None
 
 
+class Statistic(Struct, frozen=True, kw_only=True, tag=True, gc=False):
+    """What Home Assistant's long-term statistics say of one hour; `time_ns` is its start.
+
+    `entity_id` is the statistic's own id, which need not be an entity's. Numbers are finite and in the canonical unit.
+    """
+
+    time_ns: int
+    home: str
+    entity_id: str
+    source: str
+    unit: str | None = None
+    mean: float | None = None
+    min: float | None = None
+    max: float | None = None
+    sum: float | None = None
+    state: float | None = None
+
+
+class StoreMark(Struct, frozen=True, kw_only=True, tag=True, gc=False):
+    """Says in the store itself how much it had confirmed: the number of the newest batch, and when."""
+
+    time_ns: int
+    home: str
+    batch: int
+
+
 class RawEvent(Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """An event that our own code could not decode or enrich: the message as it came, and what went wrong.
 
@@ -89,7 +115,7 @@ class RawEvent(Struct, frozen=True, kw_only=True, tag=True, gc=False):
     weather: WeatherObservation | None = None
 
 
-Point: TypeAlias = Event | EntityRecord | WeatherObservation
+Point: TypeAlias = Event | EntityRecord | WeatherObservation | Statistic | StoreMark
 """What a store takes."""
 
 Record: TypeAlias = Point | RawEvent

@@ -5,17 +5,29 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
+from random import Random
+
+import trio
 
 from ingestor.audit.auditor import Auditing, Auditor
+from ingestor.audit.backfill import Backfill, Backfilling
+from ingestor.audit.jobs import Jobs
 from ingestor.audit.ledger import Ledger
 from ingestor.config import Settings
 from ingestor.files import Files, make_store, state_database
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.reading import Reader
+from ingestor.homeassistant.selection import selection
+from ingestor.messages import Kept
 from ingestor.settings import SettingsStore
+from ingestor.storage.batcher import Retry
+from ingestor.storage.intake import Intake
 from ingestor.storage.sqlite import SQLiteStore
+from ingestor.storage.store import Store
 from ingestor.storage.valve import Valve
+from ingestor.storage.writer import BatchLimits, Writer
 from metrics.log import LogReporter
+from supervisors import Inbox
 
 
 @asynccontextmanager
@@ -35,6 +47,36 @@ async def offline(settings: Settings) -> AsyncGenerator[Files]:
 @asynccontextmanager
 async def offline_auditor(settings: Settings) -> AsyncGenerator[Auditor]:
     """Hold an auditor over the files of a service that does not run; to be used with its lock."""
+    async with _auditing(settings) as (_, auditing):
+        yield Auditor(auditing)
+
+
+@asynccontextmanager
+async def offline_backfill(settings: Settings) -> AsyncGenerator[tuple[Backfill, Jobs]]:
+    """Hold a backfill over the files of a service that does not run, and what brings them into the store.
+
+    To be used with the service's lock. Raises `Unavailable` when the store is away.
+    """
+    async with _auditing(settings) as (files, auditing):
+        backfilling = Backfilling(
+            auditing=auditing,
+            jobs=Jobs(files.state),
+            wanted=selection(settings.include, settings.exclude),
+            commit=partial(files.journal.commit, live=False),
+            confirmed=files.spool.confirmed,
+        )
+        await auditing.store.prepare()
+        async with trio.open_nursery() as nursery:
+            ended = trio.Event()
+            if files.journal is files.spool:
+                writer, ended = _writer(settings, files, auditing.store)
+                nursery.start_soon(writer.run)
+            yield Backfill(backfilling), backfilling.jobs
+            ended.set()
+
+
+@asynccontextmanager
+async def _auditing(settings: Settings) -> AsyncGenerator[tuple[Files, Auditing]]:
     async with offline(settings) as files:
         live = SettingsStore(settings, files.state, lambda _detail: None).current
         store = make_store(settings, live)
@@ -58,6 +100,15 @@ async def offline_auditor(settings: Settings) -> AsyncGenerator[Auditor]:
             retention_days=lambda: live.retention_days,
         )
         try:
-            yield Auditor(auditing)
+            yield files, auditing
         finally:
             await store.aclose()
+
+
+def _writer(settings: Settings, files: Files, store: Store) -> tuple[Writer, trio.Event]:
+    """Return a writer, and the event after which it ends with an empty spool."""
+    _, nothing = trio.open_memory_channel[list[Kept]](0)
+    intake = Intake(Inbox(nothing))
+    limits = BatchLimits(maximum_events=settings.batch_max_events, maximum_seconds=settings.batch_max_seconds)
+    writer = Writer(files.spool, store, files.delivery, intake, limits, Retry(Random()), LogReporter())  # noqa: S311  jitter
+    return writer, intake.ended

@@ -16,9 +16,13 @@ from ingestor.api.app import Ports, application
 from ingestor.api.quarantine import QuarantineDesk
 from ingestor.api.server import ApiServer
 from ingestor.audit.auditor import Auditing, Auditor
+from ingestor.audit.backfill import Backfilling
+from ingestor.audit.backfiller import Backfiller
+from ingestor.audit.jobs import Jobs
 from ingestor.audit.keeper import LedgerKeeper
 from ingestor.audit.ledger import Ledger
 from ingestor.audit.patrol import AuditPatrol
+from ingestor.audit.recovery import Recovery
 from ingestor.config import Settings
 from ingestor.enrichment.step import Enricher
 from ingestor.errors import ConfigError
@@ -29,17 +33,18 @@ from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.fence import Fence
 from ingestor.homeassistant.reading import Reader
 from ingestor.homeassistant.reconnect import Reconnect
-from ingestor.homeassistant.refill import Refill, Refilling
+from ingestor.homeassistant.refill import ROOM_SECONDS, Refill, Refilling
 from ingestor.homeassistant.selection import selection
 from ingestor.homeassistant.stream import Location, Stream
 from ingestor.homeassistant.subscription import Subscription
-from ingestor.messages import Event, Frame, HomeMessage, Kept, Series
+from ingestor.messages import Event, Frame, HomeMessage, Kept, Record, Series
 from ingestor.settings import SettingsStore
 from ingestor.status import StatusBoard
 from ingestor.storage.batcher import Retry
 from ingestor.storage.committer import CommitLimits, Committer
 from ingestor.storage.database import Database
 from ingestor.storage.intake import Intake
+from ingestor.storage.marks import Marks
 from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.store import Store
 from ingestor.storage.writer import BatchLimits, Writer
@@ -133,11 +138,24 @@ class _Storage:
         self.files = files = Files.of(settings, state, embedded, self.intake.valve, report)
         self.ledger = Ledger(state, report)
         self.keeper = LedgerKeeper(files.notebook, self.ledger, self.intake, report)
-        committer = Committer(self.intake, files.journal, CommitLimits(seconds=settings.commit_seconds), report)
+        self.jobs = Jobs(state)
+        recovery = Recovery(
+            home=settings.home_name,
+            store=store,
+            spool=files.spool,
+            intake=self.intake,
+            ledger=self.ledger,
+            jobs=self.jobs,
+            report=report,
+        )
+        limits = CommitLimits(seconds=settings.commit_seconds)
+        recollect = None if embedded else recovery.recollect
+        committer = Committer(self.intake, files.journal, limits, report, recollect)
         stages = [_piped("spool", committer, 3.0, self._end_the_stream)]
         if embedded is None or files.spool.exists:
-            limits = BatchLimits(maximum_events=settings.batch_max_events, maximum_seconds=settings.batch_max_seconds)
-            writer = Writer(files.spool, store, files.delivery, self.intake, limits, Retry(random), report)
+            due = BatchLimits(maximum_events=settings.batch_max_events, maximum_seconds=settings.batch_max_seconds)
+            marks = None if embedded else Marks(settings.home_name, store, files.spool, recovery.restored)
+            writer = Writer(files.spool, store, files.delivery, self.intake, due, Retry(random), report, marks=marks)
             stages.append(_piped("writer", writer, 5.0, self._end_the_intake))
         self.supervisor = Supervisor(
             "storage", stages, strategy=Strategy.REST_FOR_ONE, stop_order=StopOrder.START_ORDER
@@ -151,6 +169,17 @@ class _Storage:
         """Capture events that were missed."""
         await self.files.journal.commit(events, live=False)
         self.intake.refilled(events)
+
+    async def commit_backfilled(self, records: Sequence[Record]) -> None:
+        """Capture history, as soon as there is room."""
+        while not self.has_room():  # noqa: ASYNC110  the spool has no event for half of it
+            await trio.sleep(ROOM_SECONDS)
+        await self.files.journal.commit(records, live=False)
+
+    async def confirmed(self) -> None:
+        """Wait until the store has what was captured before this call."""
+        await self.intake.known.wait()
+        await self.files.spool.confirmed()
 
     def has_room(self) -> bool:
         """Return whether more may come than the live events."""
@@ -199,7 +228,12 @@ class _Home:
         connection = Connection(endpoint, self._frames, asked, Reconnect(random), intake.valve, report)
         observation = (lambda: weather.current) if settings.weather_on_events else (lambda: None)
         enricher = Enricher(name, observation, intake.last_mark, with_attributes=settings.attributes == "json")
-        stream = Stream(name, enricher, selection(settings.include, settings.exclude), Chain(name, intake.marks))
+        stream = Stream(
+            name,
+            enricher,
+            selection(settings.include, settings.exclude),
+            Chain(name, intake.marks, lambda: intake.loss),
+        )
         on_location = partial(_place_weather, weather)
         fence = Fence(commands.clone())
         subscription = Subscription(stream, self._inbox, storage.outbox(), commands, report, on_location, fence)
@@ -277,6 +311,14 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         settled=lambda: not storage.files.spool.pending_records,
         retention_days=lambda: live.current.retention_days,
     )
+    backfilling = Backfilling(
+        auditing=auditing,
+        jobs=storage.jobs,
+        wanted=selection(settings.include, settings.exclude),
+        commit=storage.commit_backfilled,
+        confirmed=storage.confirmed,
+    )
+    backfiller = Backfiller(settings.home_name, backfilling, report)
     patrol = AuditPatrol(settings.home_name, Auditor(auditing), report)
     ports = Ports(
         settings=settings,
@@ -287,6 +329,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         metrics=prometheus.render,
         quarantine=QuarantineDesk(quarantine=storage.files.quarantine, replay=storage.files.replay),
         ledger=storage.ledger,
+        backfiller=backfiller,
         enriching=lambda: any(child.id == "subscription" and child.state == "up" for child in home.children()),
     )
     api = ApiServer(partial(application, ports), settings.api_host, settings.api_port)
@@ -299,6 +342,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
             _stage("weather", poller, 1.0, poller.drain),
             home.supervisor.as_child(shutdown_timeout_seconds=4.0, fatal=FATAL),
             _stage("auditor", patrol, 1.0, None),
+            _stage("backfill", backfiller, 1.0, None),
         ],
         observer=report,
     )

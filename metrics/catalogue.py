@@ -54,7 +54,11 @@ _GAP_CAUSES = (
     "paused",
     "broken_link",
     "audit",
+    "spool_lost",
+    "data_lost",
+    "store_restored",
 )
+_WARNINGS = ("state_damaged", "spool_lost", "data_lost", "store_restored")
 _GAP_ENDS = ("filled", "partly", "tail_unproven")
 _REFILL_CODES = ("unreachable", "closed", "timeout", "starting", "unknown_command", "unauthorized", "protocol")
 _AUDIT_CODES = (*_REFILL_CODES, "pending")
@@ -89,6 +93,7 @@ CATALOGUE = (
     Metric("counter", "ingestor_gaps_settled", "Gaps that are no longer open.", ("home", "state"), _GAP_ENDS),
     Metric("gauge", "ingestor_gaps", "Gaps in the ledger.", ("state",), ("open", *_GAP_ENDS, "since")),
     Metric("gauge", "ingestor_gap_intervals_listed", "Times of an entity that are known to be incomplete for good."),
+    Metric("counter", "ingestor_backfills", "Imports of history that ended.", ("home", "state"), ("done", "failed")),
     Metric("counter", "ingestor_events_refilled", "Missed changes that came out of the recorder.", ("home",)),
     Metric("gauge", "ingestor_refill_up", "1 while the recorder can be asked; gaps wait while it is 0.", ("home",)),
     Metric(
@@ -165,6 +170,6 @@ CATALOGUE = (
     ),
     Metric("counter", "ingestor_actor_restarts", "Restarts of an actor or supervisor.", ("child",)),
     Metric("counter", "ingestor_actor_crashes", "Crashes of an actor or supervisor.", ("child",)),
-    Metric("counter", "ingestor_warnings", "Warnings that no other metric tells.", ("code",), ("state_damaged",)),
+    Metric("counter", "ingestor_warnings", "Warnings that no other metric tells.", ("code",), _WARNINGS),
     Metric("gauge", "ingestor_uptime_seconds", "Time since the service started."),
 )

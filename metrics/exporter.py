@@ -124,6 +124,8 @@ class PrometheusReporter:
                 self._captured(fact.home, fact.refilled, fact.listed)
             case facts.GapSettled():
                 self._count("ingestor_gaps_settled", home=fact.home, state=fact.state)
+            case facts.BackfillEnded():
+                self._count("ingestor_backfills", home=fact.home, state=fact.state)
             case facts.GapsHeld():
                 for state, gaps in fact.states.items():
                     self._gauge("ingestor_gaps").labels(state).set(gaps)

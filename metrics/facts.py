@@ -106,6 +106,16 @@ class GapSettled(Struct, frozen=True, kw_only=True):
     detail: str
 
 
+class BackfillEnded(Struct, frozen=True, kw_only=True):
+    """History was imported: changes, and hours of statistics; `state`: done, failed."""
+
+    home: str
+    state: str
+    imported: int
+    statistics: int
+    detail: str
+
+
 class GapsHeld(Struct, frozen=True, kw_only=True):
     """The ledger holds now so many gaps, by state; `listed` intervals are known to be incomplete for good."""
 
@@ -300,6 +310,7 @@ ServiceEvent: TypeAlias = (
     | GapsNoted
     | IntervalsSettled
     | GapSettled
+    | BackfillEnded
     | GapsHeld
     | RefillFailed
     | RefillReady

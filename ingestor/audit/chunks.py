@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 TARGET_BYTES = 1024 * 1024  # it takes some 30 ms to work off; live events wait no longer. The ceiling is 4 MiB
 FIRST_US = 10_000_000
 LEAST_US = 50_000
+MOST_US = 3600 * 10**6  # after a quiet time may come a storm
 LARGEST_STEP = 8
 
 
@@ -37,4 +38,4 @@ class Chunks:
     def answered(self, size_bytes: int) -> None:
         """Make the next span longer or shorter by the size of this answer."""
         step = min(LARGEST_STEP, TARGET_BYTES / max(1, size_bytes))
-        self._span_us = max(LEAST_US, int(self._span_us * step))
+        self._span_us = min(MOST_US, max(LEAST_US, int(self._span_us * step)))

@@ -27,6 +27,14 @@ class Row(Struct, frozen=True):
         return wire.microseconds(datetime.fromtimestamp(self.lu, UTC))
 
 
+class Tail(Struct, frozen=True, kw_only=True):
+    """The last row that was told of an entity: its state, its time in Unix seconds, and its tags."""
+
+    state: str | None
+    at: float
+    series: Series
+
+
 class Surroundings(Struct, frozen=True):
     """What was around a missed change, by its time in microseconds."""
 
@@ -46,6 +54,18 @@ class Teller:
         self._series = series
         self._at_us = 0
         self._number = 0
+
+    @property
+    def tail(self) -> Tail | None:
+        """What `follow` needs to go on from here in another process."""
+        last = self.last
+        return None if last is None else Tail(state=last.s, at=last.lu, series=self._series)
+
+    def follow(self, tail: Tail) -> None:
+        """Go on behind what another has told."""
+        self.last = Row(tail.state, tail.at)
+        self._at_us = self.last.at_us
+        self._series = tail.series
 
     def tell(self, row: Row, around: Surroundings) -> Event:
         """Return the next event; those of one microsecond are a nanosecond apart."""

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from ingestor import service
 from ingestor.audit.ledger import Gap, Ledger, Listed
+from ingestor.commands.moments import add_span
 from ingestor.config import Settings
 from ingestor.errors import ConfigError, IngestorError
 from ingestor.offline import offline, offline_auditor
@@ -20,8 +21,7 @@ from ingestor.service import Exit
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the span of time."""
-    for name, words in (("from", "compare everything since this time"), ("to", "until then; without it, until now")):
-        parser.add_argument(f"--{name}", dest=f"{name}_", type=_time, metavar="TIME", help=f"{words} (ISO 8601)")
+    add_span(parser, "compare everything")
 
 
 async def audit(settings: Settings, arguments: argparse.Namespace) -> Exit:
@@ -70,11 +70,6 @@ def _listed(one: Listed) -> str:
     after = "an unknown time" if one.after_us is None else _moment(one.after_us)
     until = "its return" if one.until_us is None else _moment(one.until_us)
     return f"{one.entity_id} between {after} and {until}: {one.reason}"
-
-
-def _time(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
-    return at if at.tzinfo else at.astimezone()
 
 
 def _microseconds(at: datetime) -> int:

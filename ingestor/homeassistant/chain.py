@@ -39,12 +39,19 @@ class Opening(Struct, frozen=True):
 class Chain:
     """The last captured change of every entity of one home, as the time of its state; none is a removal.
 
-    `captured` gives what earlier processes captured, once there is a session.
+    `captured` gives what earlier processes captured, once there is a session; `loss`
+    why the store had to be asked for it.
     """
 
-    def __init__(self, home: str, captured: Callable[[str], Mapping[str, Watermark]] = lambda _home: {}) -> None:
+    def __init__(
+        self,
+        home: str,
+        captured: Callable[[str], Mapping[str, Watermark]] = lambda _home: {},
+        loss: Callable[[], str | None] = lambda: None,
+    ) -> None:
         self._home = home
         self._captured = captured
+        self._loss = loss
         self._last: dict[str, datetime | None] = {}
         self._opening: Opening | None = None
         self._sessions = 0
@@ -76,7 +83,9 @@ class Chain:
 
     def start(self, started: SessionStarted) -> None:
         """Begin the gap before a session."""
+        cause = started.cause
         if not self._draft_sessions:
+            cause = self._loss() or cause
             marks = self._captured(self._home)
             self._draft |= {
                 entity_id: None if m.removed else _moment(m.at_ns // 1000) for entity_id, m in marks.items()
@@ -89,7 +98,7 @@ class Chain:
         gap = GapFound(
             gap=f"{self._home}:{started.at_ns}",
             home=self._home,
-            cause=started.cause if links else FIRST_START,
+            cause=cause if links else FIRST_START,
             detail=started.detail,
             from_us=wire.microseconds(since),
             found_ns=started.at_ns,

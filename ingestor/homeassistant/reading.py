@@ -29,16 +29,23 @@ class Reader:
         """Yield the rows from a start to before an end, once each and by entity, chunk by chunk in order."""
         chunks = Chunks(start_us, end_us, lambda: self.clock_ns() // 1000)
         for low_us, high_us in chunks:
-            answer, size_bytes = await recorder.history(entity_ids, low_us - MARGIN_US, high_us)
+            within, size_bytes = await self.rows(recorder, entity_ids, low_us, high_us)
             chunks.answered(size_bytes)
-            around = await self._around(recorder, low_us, high_us)
-            within = {
-                entity_id: [row for row in rows if low_us <= row.at_us and (high_us is None or row.at_us < high_us)]
-                for entity_id, rows in answer.items()
-            }
-            yield within, around
+            yield within, await self.around(recorder, low_us, high_us)
 
-    async def _around(self, recorder: Recorder, start_us: int, end_us: int | None) -> Surroundings:
+    async def rows(
+        self, recorder: Recorder, entity_ids: Collection[str], low_us: int, high_us: int | None
+    ) -> tuple[dict[str, list[Row]], int]:
+        """Return the rows within [low, high), by entity, and the size of the answer in bytes."""
+        answer, size_bytes = await recorder.history(entity_ids, low_us - MARGIN_US, high_us)
+        within = {
+            entity_id: [row for row in rows if low_us <= row.at_us and (high_us is None or row.at_us < high_us)]
+            for entity_id, rows in answer.items()
+        }
+        return within, size_bytes
+
+    async def around(self, recorder: Recorder, start_us: int, end_us: int | None) -> Surroundings:
+        """Return what was around the changes of a span."""
         persons = self.persons()
         rows: dict[str, list[Row]] = {}
         if persons:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Collection, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,10 +13,13 @@ from msgspec import Raw, Struct
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from ingestor.audit.rows import Row
+from ingestor.audit.statistics import UNITS, Hour, StatisticId
+from ingestor.enrichment.metadata import Registry
 from ingestor.errors import IngestorError, RemoteProtocolError, Unavailable, first
 from ingestor.homeassistant import wire
 from ingestor.homeassistant.dialogue import Dialogue
 from ingestor.homeassistant.endpoint import Endpoint
+from ingestor.homeassistant.session import SYNCHRONISING
 
 ANSWER_SECONDS = 60.0
 BARRIER_SECONDS = 180.0  # a recorder that lags behind commits everything that is queued before it answers
@@ -103,6 +106,39 @@ class Recorder:
             **end,
         )
         return msgspec.json.decode(answer, type=dict[str, list[Row]]), size_bytes
+
+    async def states(self) -> list[wire.State]:
+        """Return the present state of every entity."""
+        answer, _ = await self._ask("get_states")
+        return msgspec.json.decode(answer, type=list[wire.State])
+
+    async def registry(self) -> Registry:
+        """Return the registries; one that Home Assistant does not have is empty."""
+        found: dict[str, Raw] = {}
+        for name, type_ in SYNCHRONISING.items():
+            if type_.startswith("config/"):
+                with suppress(Refused):
+                    answer, _ = await self._ask(type_)
+                    found[name] = Raw(bytes(answer))
+        return Registry(found)
+
+    async def statistic_ids(self) -> list[StatisticId]:
+        """Return which long-term statistics there are."""
+        answer, _ = await self._ask("recorder/list_statistic_ids")
+        return msgspec.json.decode(answer, type=list[StatisticId])
+
+    async def statistics(self, ids: Sequence[str], start_us: int, end_us: int) -> dict[str, list[Hour]]:
+        """Return the hours that begin within [start, end), by statistic, in the units of `UNITS`."""
+        answer, _ = await self._ask(
+            "recorder/statistics_during_period",
+            start_time=_iso(start_us),
+            end_time=_iso(end_us),
+            statistic_ids=list(ids),
+            period="hour",
+            units=UNITS,
+            types=["mean", "min", "max", "sum", "state"],
+        )
+        return msgspec.json.decode(answer, type=dict[str, list[Hour]])
 
     async def _ask(self, type_: str, **arguments: Any) -> tuple[Raw, int]:  # noqa: ANN401  any JSON value
         return await self._answer(await self._send(type_, **arguments), ANSWER_SECONDS)

@@ -31,6 +31,15 @@ class SimulatedRecorder:
         self._clock = clock
         self._rows: deque[tuple[int, str, Json]] = deque(maxlen=kept)
         self._committed_us = 0
+        self._statistics: dict[str, Json] = {}
+        self._hours: dict[str, dict[int, Json]] = {}
+        self.commands: dict[str, Callable[[Json], Any]] = {
+            "history/history_during_period": self.history,
+            "recorder/info": self.info,
+            "recorder/list_statistic_ids": self.statistic_ids,
+            "recorder/statistics_during_period": self.statistics,
+            "recorder/import_statistics": self.import_statistics,
+        }
 
     def write(self, entity_id: str, moment: str, state: Json | None) -> None:
         """Queue a change."""
@@ -73,9 +82,34 @@ class SimulatedRecorder:
                     found.setdefault(entity_id, []).insert(0, row | {"lu": start.timestamp()})
         return found
 
-    def info(self) -> Json:
+    def info(self, _asked: Json) -> Json:
         """Return the answer to `recorder/info`."""
         return {"backlog": 0, "max_backlog": 65_000, "recording": self.recording, "thread_running": True}
+
+    def import_statistics(self, given: Json) -> None:
+        """Do as `recorder/import_statistics`: take hours of a statistic."""
+        about, hours = given["metadata"], given["stats"]
+        id_ = about["statistic_id"]
+        told = {name: about[name] for name in ("statistic_id", "source", "has_mean", "has_sum", "name")}
+        unit = about["unit_of_measurement"]
+        units = {"display_unit_of_measurement": unit, "statistics_unit_of_measurement": unit, "unit_class": None}
+        self._statistics[id_] = told | units
+        for hour in hours:
+            start = int(datetime.fromisoformat(hour["start"]).timestamp() * 1000)
+            self._hours.setdefault(id_, {})[start] = hour | {"start": start, "end": start + 3_600_000}
+
+    def statistic_ids(self, _asked: Json) -> list[Json]:
+        """Return the answer to `recorder/list_statistic_ids`."""
+        return list(self._statistics.values())
+
+    def statistics(self, asked: Json) -> Json:
+        """Return the answer to `recorder/statistics_during_period`."""
+        start, end = (datetime.fromisoformat(asked[name]).timestamp() * 1000 for name in ("start_time", "end_time"))
+        found = {
+            id_: [hour for at, hour in sorted(self._hours.get(id_, {}).items()) if start <= at < end]
+            for id_ in asked["statistic_ids"]
+        }
+        return {id_: hours for id_, hours in found.items() if hours}
 
     def _newest_us(self) -> int:
         return self._rows[-1][0] if self._rows else 0

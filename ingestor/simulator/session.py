@@ -95,10 +95,8 @@ class ServerSession:
             case "history/stream":
                 self.subscriptions[number] = "history"  # of an entity that never changes
                 return _result(number, None)
-            case "history/history_during_period":
-                return _result(number, self._home.recorder.history(message))
-            case "recorder/info":
-                return _result(number, self._home.recorder.info())
+            case kind if kind in self._home.recorder.commands:
+                return _result(number, self._home.recorder.commands[kind](message))
             case "unsubscribe_events":
                 if self.subscriptions.pop(message.get("subscription", 0), None) is None:
                     return _error(number, "not_found", "Subscription not found.")

@@ -7,13 +7,13 @@ more, and when that is much, the homes pause.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import trio
 from msgspec import Struct
 
 from ingestor.errors import Unavailable
-from ingestor.messages import Event, GapFound, Kept, Note, RawEvent
+from ingestor.messages import Event, GapFound, Kept, Note, RawEvent, Watermark
 from ingestor.storage.intake import Intake
 from ingestor.storage.journal import RETRY_SECONDS, Journal
 from metrics import facts
@@ -42,6 +42,7 @@ class Committer:
         journal: Journal,
         limits: CommitLimits,
         report: facts.Report,
+        recollect: Callable[[], Awaitable[list[Watermark]]] | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.progress = Progress()
@@ -49,6 +50,7 @@ class Committer:
         self._journal = journal
         self._limits = limits
         self._report = report
+        self._recollect = recollect
         self._clock_ns = clock_ns
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -69,7 +71,10 @@ class Committer:
 
     async def _open(self) -> bool:
         try:
-            self._intake.opened(await self._journal.open())
+            marks = await self._journal.open()
+            if not marks and self._recollect is not None:
+                marks = await self._recollect()
+            self._intake.opened(marks)
         except Unavailable as error:
             self._failed(error)
             self._intake.valve.close(error.code, str(error))

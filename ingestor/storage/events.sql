@@ -1,4 +1,4 @@
--- The embedded database. Anyone may read it with sqlite3 while the service runs: query the three views.
+-- The embedded database. Anyone may read it with sqlite3 while the service runs: query the views and tables of docs/schema.md.
 -- Times are Unix nanoseconds, UTC. What repeats (tags, attributes, weather) is stored once and joined.
 
 CREATE TABLE IF NOT EXISTS series (
@@ -31,6 +31,12 @@ CREATE TABLE IF NOT EXISTS home_assistant_entities (
     home TEXT NOT NULL, entity_id TEXT NOT NULL, domain TEXT NOT NULL,
     friendly_name TEXT, device TEXT, area TEXT, floor TEXT, labels TEXT, integration TEXT,
     PRIMARY KEY (home, entity_id, time)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS home_assistant_statistics (
+    home TEXT NOT NULL, entity_id TEXT NOT NULL, source TEXT NOT NULL, unit TEXT NOT NULL,  -- '' where there is none
+    time INTEGER NOT NULL,
+    mean REAL, min REAL, max REAL, sum REAL, state REAL,
+    PRIMARY KEY (home, entity_id, time, source, unit)
 ) WITHOUT ROWID;
 
 CREATE VIEW IF NOT EXISTS home_assistant_events AS

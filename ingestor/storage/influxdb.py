@@ -26,8 +26,8 @@ from pydantic import SecretStr
 from urllib3.exceptions import HTTPError
 
 from ingestor.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
-from ingestor.messages import Event, Point, Series, WeatherObservation
-from ingestor.storage.lines import EVENTS, LineEncoder
+from ingestor.messages import Event, Point, Series, StoreMark, Watermark, WeatherObservation
+from ingestor.storage.lines import EVENTS, MARKS, STATISTICS, LineEncoder
 from ingestor.storage.store import Finding
 
 TIMEOUT_SECONDS = 10.0
@@ -91,13 +91,30 @@ class InfluxDBStore:
                 break
         return [_event(row) for row in rows]
 
-    async def keys(self, home: str, from_ns: int, to_ns: int) -> dict[str, set[int]]:
-        """Return the times of all events of a home within [from, to), by entity."""
+    async def keys(self, home: str, from_ns: int, to_ns: int, *, statistics: bool = False) -> dict[str, set[int]]:
+        """Return the times of all events, or statistics, of a home within [from, to), by entity."""
         where = f"home = '{home}' AND time >= {from_ns} AND time < {to_ns}"  # a home's name holds no quotes
         found: dict[str, set[int]] = {}
-        for row in await self._select(f'SELECT state, removed, entity_id FROM "{EVENTS}" WHERE {where}'):
+        fields = 'mean, "min", "max", sum, state' if statistics else "state, removed"  # every point has one of them
+        source = STATISTICS if statistics else EVENTS
+        for row in await self._select(f'SELECT {fields}, entity_id FROM "{source}" WHERE {where}'):
             found.setdefault(row["entity_id"], set()).add(row["time"])
         return found
+
+    async def newest(self, home: str) -> tuple[list[Watermark], int | None]:
+        """Return the newest event of every entity, and the time of the oldest of all."""
+        where = f"FROM \"{EVENTS}\" WHERE home = '{home}'"
+        rows = await self._select(f"SELECT * {where} GROUP BY entity_id ORDER BY time DESC LIMIT 1")
+        oldest = await self._select(f"SELECT state, removed {where} ORDER BY time LIMIT 1")
+        events = map(_event, rows)
+        marks = [Watermark(at_ns=one.time_ns, removed=one.removed, series=one.series) for one in events]
+        return marks, oldest[0]["time"] if oldest else None
+
+    async def mark(self, home: str) -> StoreMark | None:
+        """Return the newest mark."""
+        query = f"SELECT batch FROM \"{MARKS}\" WHERE home = '{home}' ORDER BY time DESC LIMIT 1"
+        found = await self._select(query)
+        return StoreMark(time_ns=found[0]["time"], home=home, batch=found[0]["batch"]) if found else None
 
     async def set_retention(self, days: int) -> None:
         """Set the bucket's retention, if the bucket was made by us."""
@@ -150,7 +167,7 @@ class InfluxDBStore:
             raise Unavailable(f"InfluxDB answered {answer.status_code}: {answer.text[:200]}", code="server_error")
         [result] = answer.json()["results"]
         return [
-            dict(zip(series["columns"], values, strict=True))
+            series.get("tags", {}) | dict(zip(series["columns"], values, strict=True))
             for series in result.get("series", [])
             for values in series["values"]
         ]

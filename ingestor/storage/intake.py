@@ -15,7 +15,8 @@ from supervisors import Inbox
 class Intake:
     """The inbox of records, the valve that lets homes bring them, and what was captured last.
 
-    `ended` is set when every sender has closed its end and everything was committed, `noted` when there are notes.
+    `ended` is set when every sender has closed its end and everything was committed, `noted` when there are notes,
+    `known` once the journal has said what was captured before; `loss` says why it had to ask the store.
     """
 
     def __init__(self, inbox: Inbox[list[Kept]]) -> None:
@@ -24,11 +25,14 @@ class Intake:
         self.recent = RecentEvents()
         self.ended = trio.Event()
         self.noted = trio.Event()
+        self.known = trio.Event()
+        self.loss: str | None = None
         self._captured: dict[tuple[str, str], Watermark] = {}
 
     def opened(self, watermarks: Iterable[Watermark]) -> None:
         """Take over what the journal says was captured."""
         self._captured |= {(mark.series.home, mark.series.entity_id): mark for mark in watermarks}
+        self.known.set()
 
     def captured(self, records: Iterable[Record]) -> None:
         """Note what was committed."""

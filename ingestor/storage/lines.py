@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ingestor.messages import EntityRecord, Event, Point, Series, WeatherObservation
+from ingestor.messages import EntityRecord, Event, Point, Series, Statistic, StoreMark, WeatherObservation
 
 EVENTS = "home_assistant_events"
 WEATHER = "weather"
 ENTITIES = "home_assistant_entities"
+STATISTICS = "home_assistant_statistics"
+MARKS = "ingestor_marks"
 
 MAXIMUM_TAG_BYTES = 65_535  # a longer tag value is refused with the whole batch
 _TAG = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\n": r"\n", "\t": r"\t", "\r": r"\r"})
@@ -41,6 +43,10 @@ class LineEncoder:
                 return _weather(point)
             case EntityRecord():
                 return _entity(point)
+            case Statistic():
+                return _statistic(point)
+            case StoreMark():
+                return f"{MARKS}{_tags(home=point.home)} batch={point.batch}i {point.time_ns}"
 
     def _event(self, event: Event) -> str:  # noqa: C901  one step per field; a loop over them costs twice the time
         prefix = self._prefixes.get(event.series)
@@ -109,6 +115,13 @@ def _entity(record: EntityRecord) -> str:
     fields = _joined({name: _string(text) for name, text in texts.items() if text is not None})
     tags = _tags(domain=record.domain, entity_id=record.entity_id, home=record.home)
     return f"{ENTITIES}{tags} {fields} {record.time_ns}" if fields else ""
+
+
+def _statistic(one: Statistic) -> str:
+    numbers = {"max": one.max, "mean": one.mean, "min": one.min, "state": one.state, "sum": one.sum}
+    fields = _joined({name: _float(number) for name, number in numbers.items() if number is not None})
+    tags = _tags(entity_id=one.entity_id, home=one.home, source=one.source, unit=one.unit)
+    return f"{STATISTICS}{tags} {fields} {one.time_ns}" if fields else ""
 
 
 def _observed(observation: WeatherObservation) -> dict[str, str]:

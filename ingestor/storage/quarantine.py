@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from ingestor.errors import Damaged, Rejected
-from ingestor.messages import Event, RawEvent, Record, WeatherObservation
+from ingestor.messages import Event, RawEvent, Record, StoreMark, WeatherObservation
 from ingestor.storage.codec import pack_one, unpack_one
 from ingestor.storage.database import Database, transaction
 from metrics import facts
@@ -111,6 +111,8 @@ def about(record: Record) -> tuple[str | None, str | None, int | None]:
             return None, None, record.observed_at * 10**9
         case Event():
             return record.series.home, record.series.entity_id, record.time_ns
+        case StoreMark():
+            return record.home, None, record.time_ns
     return record.home, record.entity_id, record.time_ns
 
 

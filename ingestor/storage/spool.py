@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 from ingestor.errors import Damaged
-from ingestor.messages import Note, Record, Watermark
+from ingestor.messages import Event, Note, Record, Watermark
 from ingestor.storage import notes as notebook
 from ingestor.storage.codec import Packed, pack, unpack
 from ingestor.storage.database import Database, transaction
@@ -28,6 +28,7 @@ FILE = "spool.sqlite3"
 FORMAT = 1
 RECORDS_IN_A_BATCH = 5000
 RESUMES_BELOW = 0.8  # of the maximum; a home that paused comes back then
+CONFIRMED_SECONDS = 0.1  # between two looks whether the store has confirmed
 _FULL = "spool_full"
 
 T = TypeVar("T")
@@ -71,6 +72,7 @@ class Spool:
         self._sizes: deque[_Size] = deque()
         self._done = 0
         self._swept = 0
+        self._newest = 0
         self._arrived = trio.Event()
         self._lock = trio.Lock()
 
@@ -86,11 +88,26 @@ class Spool:
 
     async def open(self) -> list[Watermark]:
         """Read what is pending, and return how far each entity was captured."""
-        sizes, watermarks = await self._guarded(self._read)
+        sizes, watermarks, self._newest = await self._guarded(self._read)
         self._count(self._sizes, -1)
         self._sizes = deque(size for size in sizes if size.id > self._done)
         self._count(self._sizes, 1)
         return watermarks
+
+    @property
+    def confirmed_batch(self) -> int:
+        """The number of the newest batch before which everything is confirmed; numbers rise, also over restarts."""
+        return self._sizes[0].id - 1 if self._sizes else self._newest
+
+    async def adopt(self, watermarks: Sequence[Watermark]) -> None:
+        """Take over how far each entity was captured, as somebody else remembers it."""
+        events = [Event(time_ns=mark.at_ns, series=mark.series, removed=mark.removed) for mark in watermarks]
+
+        def work(connection: sqlite3.Connection) -> None:
+            with transaction(connection):
+                self._watermarks.write(connection, events)
+
+        await self._guarded(work)
 
     async def commit(self, records: Sequence[Record], *, live: bool = True, notes: Sequence[Note] = ()) -> None:
         """Keep the records, fsynced, all or none; live ones move their entities' watermarks on, with the notes.
@@ -100,6 +117,7 @@ class Spool:
         added = await self._guarded(lambda connection: self._append(connection, records, notes, live=live))
         self._swept = self._done
         self._sizes.extend(added)
+        self._newest = max([self._newest, *(size.id for size in added)])
         self._count(added, 1)
         self._arrived.set()
         self._arrived = trio.Event()
@@ -136,6 +154,12 @@ class Spool:
         while self._sizes and self._sizes[0].id <= self._done:
             gone.append(self._sizes.popleft())
         self._count(gone, -1)
+
+    async def confirmed(self) -> None:
+        """Wait until everything that was committed before this call is acknowledged."""
+        newest = self._sizes[-1].id if self._sizes else 0
+        while self._sizes and self._sizes[0].id <= newest:  # noqa: ASYNC110  nobody else wants an event for it
+            await trio.sleep(CONFIRMED_SECONDS)
 
     async def sweep(self) -> None:
         """Delete what was acknowledged, and give the room back to the disk."""
@@ -182,11 +206,14 @@ class Spool:
             detail = f"they could not be read from {found.aside.name}"
             self._report(facts.RecordsDropped(reason="spool_damaged", records=records, detail=detail))
 
-    def _read(self, connection: sqlite3.Connection) -> tuple[list[_Size], list[Watermark]]:
+    def _read(self, connection: sqlite3.Connection) -> tuple[list[_Size], list[Watermark], int]:
         [(said,)] = connection.execute("PRAGMA quick_check(1)").fetchall()
         if said != "ok":
             raise Damaged(f"{self._database.path} is damaged ({said})")
-        return [_Size(*row) for row in connection.execute(_SIZES)], self._watermarks.read(connection)
+        [newest] = connection.execute(
+            "SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'batches'"
+        ).fetchone()
+        return [_Size(*row) for row in connection.execute(_SIZES)], self._watermarks.read(connection), newest
 
     def _append(
         self, connection: sqlite3.Connection, records: Sequence[Record], notes: Sequence[Note], *, live: bool

@@ -11,7 +11,17 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from ingestor.errors import IngestorError, Rejected, Unavailable
-from ingestor.messages import EntityRecord, Event, Note, Point, Series, Watermark, WeatherObservation
+from ingestor.messages import (
+    EntityRecord,
+    Event,
+    Note,
+    Point,
+    Series,
+    Statistic,
+    StoreMark,
+    Watermark,
+    WeatherObservation,
+)
 from ingestor.storage import notes as notebook
 from ingestor.storage.database import Database, transaction
 from ingestor.storage.notes import Written
@@ -26,6 +36,7 @@ DAY_NS = 86_400 * 10**9
 
 _SERIES = Series.__struct_fields__
 _ENTITY = ("time", "home", "entity_id", "domain", "friendly_name", "device", "area", "floor", "labels", "integration")
+_STATISTIC = ("home", "entity_id", "source", "unit", "time", "mean", "min", "max", "sum", "state")
 _OBSERVATION = ("id", "location", "observed_at", "temperature", "humidity", "pressure", "condition")
 _EVENT = (
     "series_id", "time", "state", "value", "previous_state", "previous_duration_seconds",
@@ -43,9 +54,14 @@ def _upsert(table: str, columns: Sequence[str], key: Sequence[str]) -> str:
 
 _WRITE_EVENT = _upsert("events", _EVENT, ("series_id", "time"))
 _WRITE_ENTITY = _upsert("home_assistant_entities", _ENTITY, ("home", "entity_id", "time"))
+_WRITE_STATISTIC = _upsert("home_assistant_statistics", _STATISTIC, ("home", "entity_id", "source", "unit", "time"))
 _WRITE_OBSERVATION = f"INSERT OR IGNORE INTO observations VALUES ({', '.join('?' * len(_OBSERVATION))})"
 _WRITE_SERIES = f"INSERT OR IGNORE INTO series ({', '.join(_SERIES)}) VALUES ({', '.join('?' * len(_SERIES))})"
 _READ_SERIES = f"SELECT id FROM series WHERE {' AND '.join(f'{name} IS ?' for name in _SERIES)}"
+_EVENT_KEYS = """SELECT s.entity_id, e.time
+    FROM events AS e INDEXED BY events_time JOIN series AS s ON s.id = e.series_id
+    WHERE e.time >= ? AND e.time < ? AND s.home = ?"""
+_STATISTIC_KEYS = "SELECT entity_id, time FROM home_assistant_statistics WHERE time >= ? AND time < ? AND home = ?"
 _EXPIRE = "DELETE FROM events WHERE (series_id, time) IN (SELECT series_id, time FROM events WHERE time < ? LIMIT ?)"
 _FORGET = (
     "DELETE FROM attributes WHERE id NOT IN (SELECT attributes_id FROM events WHERE attributes_id IS NOT NULL)",
@@ -97,9 +113,18 @@ class SQLiteStore:
         """Return the newest events first."""
         return await self._reader.run(lambda connection: _recent(connection, limit, entity_id, before_ns))
 
-    async def keys(self, home: str, from_ns: int, to_ns: int) -> dict[str, set[int]]:
-        """Return the times of all events of a home within [from, to), by entity."""
-        return await self._reader.run(lambda connection: _keys(connection, home, from_ns, to_ns))
+    async def keys(self, home: str, from_ns: int, to_ns: int, *, statistics: bool = False) -> dict[str, set[int]]:
+        """Return the times of all events, or statistics, of a home within [from, to), by entity."""
+        query = _STATISTIC_KEYS if statistics else _EVENT_KEYS
+        return await self._reader.run(lambda connection: _keys(connection, query, (from_ns, to_ns, home)))
+
+    async def newest(self, home: str) -> tuple[list[Watermark], int | None]:  # noqa: ARG002  the store's interface
+        """Return nothing: the watermarks are in the same file."""
+        return [], None
+
+    async def mark(self, home: str) -> StoreMark | None:  # noqa: ARG002  the store's interface
+        """Return nothing: a copy of before has the watermarks of before, and the chain finds what is missing."""
+        return None
 
     async def set_retention(self, days: int) -> None:
         """Keep events for this many days; what is older goes with one of the next writes."""
@@ -158,6 +183,7 @@ class SQLiteStore:
         connection.executemany(_WRITE_OBSERVATION, map(_observation_row, observations))
         connection.executemany(_WRITE_EVENT, (_event_row(event, known[event.series]) for event in events))
         connection.executemany(_WRITE_ENTITY, (_entity_row(p) for p in points if isinstance(p, EntityRecord)))
+        connection.executemany(_WRITE_STATISTIC, (_statistic_row(p) for p in points if isinstance(p, Statistic)))
 
     def _expire(self, connection: sqlite3.Connection) -> None:
         if not self._retention_days or time.monotonic() - self._expired_at < EXPIRY_SECONDS:
@@ -189,11 +215,9 @@ def _not_yet(path: Path) -> Finding:
     return Finding(subject="database", works=True, detail=f"embedded, {path}; made with the first run")
 
 
-def _keys(connection: sqlite3.Connection, home: str, from_ns: int, to_ns: int) -> dict[str, set[int]]:
-    query = """SELECT s.entity_id, e.time FROM events AS e INDEXED BY events_time JOIN series AS s ON s.id = e.series_id
-        WHERE e.time >= ? AND e.time < ? AND s.home = ?"""
+def _keys(connection: sqlite3.Connection, query: str, values: tuple[int, int, str]) -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
-    for entity_id, time_ns in connection.execute(query, (from_ns, to_ns, home)):
+    for entity_id, time_ns in connection.execute(query, values):
         found.setdefault(entity_id, set()).add(time_ns)
     return found
 
@@ -234,6 +258,11 @@ def _entity_row(record: EntityRecord) -> tuple[Any, ...]:
     texts = (record.friendly_name, record.device, record.area, record.floor)
     labels = ",".join(record.labels) or None
     return record.time_ns, record.home, record.entity_id, record.domain, *texts, labels, record.integration
+
+
+def _statistic_row(one: Statistic) -> tuple[Any, ...]:
+    tags = one.home, one.entity_id, one.source, one.unit or ""
+    return *tags, one.time_ns, one.mean, one.min, one.max, one.sum, one.state
 
 
 def _event(row: dict[str, Any]) -> Event:

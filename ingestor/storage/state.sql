@@ -26,3 +26,14 @@ CREATE TABLE IF NOT EXISTS intervals (  -- those that are open, and those that a
 );
 CREATE UNIQUE INDEX IF NOT EXISTS intervals_identity
     ON intervals (gap, entity_id, ifnull(after_us, 0), ifnull(until_us, 0));
+-- What `ingestor backfill` has done: states are imported until `cursor_us`, statistics until `hours_us`.
+CREATE TABLE IF NOT EXISTS backfills (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    home TEXT NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER NOT NULL,
+    cursor_us INTEGER NOT NULL, hours_us INTEGER NOT NULL,
+    state TEXT NOT NULL,  -- running, done, failed
+    detail TEXT NOT NULL DEFAULT '',
+    cause TEXT NOT NULL DEFAULT '',  -- why it was begun, where that was not the user's wish: the ledger is told
+    compared INTEGER NOT NULL DEFAULT 0, imported INTEGER NOT NULL DEFAULT 0, statistics INTEGER NOT NULL DEFAULT 0,
+    tails BLOB  -- the last row of every entity before the cursor, MessagePack
+);

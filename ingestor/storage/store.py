@@ -7,7 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from ingestor.messages import Event, Point
+from ingestor.messages import Event, Point, StoreMark, Watermark
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -40,8 +40,17 @@ class Store(Protocol):
     async def recent(self, *, limit: int, entity_id: str | None = None, before_ns: int | None = None) -> list[Event]:
         """Return the newest events first, `limit` at most, all older than `before_ns`."""
 
-    async def keys(self, home: str, from_ns: int, to_ns: int) -> dict[str, set[int]]:
-        """Return the times of all events of a home within [from, to), by entity."""
+    async def keys(self, home: str, from_ns: int, to_ns: int, *, statistics: bool = False) -> dict[str, set[int]]:
+        """Return the times of all events, or statistics, of a home within [from, to), by entity."""
+
+    async def newest(self, home: str) -> tuple[list[Watermark], int | None]:
+        """Return the newest event of every entity, and the time of the oldest of all; nothing from an empty store.
+
+        Nothing, too, from a database that is its own journal, which remembers that by itself.
+        """
+
+    async def mark(self, home: str) -> StoreMark | None:
+        """Return the newest mark that was written."""
 
     async def set_retention(self, days: int) -> None:
         """Keep events for this many days; 0 is for ever."""

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import trio
 
 from ingestor.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
-from ingestor.messages import Point
+from ingestor.messages import Point, StoreMark
 from ingestor.race import first_of
 from ingestor.storage.batcher import Retry
 from ingestor.storage.delivery import Delivery
 from ingestor.storage.intake import Intake
+from ingestor.storage.marks import Marks
 from ingestor.storage.spool import Batch, Spool
 from ingestor.storage.store import Store
 from metrics import facts
@@ -47,6 +48,8 @@ class Writer:
         limits: BatchLimits,
         retry: Retry,
         report: facts.Report,
+        *,
+        marks: Marks | None = None,
     ) -> None:
         self.progress = Progress()
         self._spool = spool
@@ -56,6 +59,8 @@ class Writer:
         self._limits = limits
         self._retry = retry
         self._report = report
+        self._marks = marks
+        self._mark: StoreMark | None = None
         self._ready = False
         self._accepted: Point | None = None
 
@@ -96,9 +101,12 @@ class Writer:
         return True
 
     async def _deliver(self, batch: Batch) -> None:
+        self._mark = self._marks.mark(batch.ids[-1]) if self._marks else None
         while True:
             try:
                 await self._delivery.deliver(batch.records, self._until_taken)
+                if self._mark is not None:  # it was refused together with every point
+                    await self._until_taken(())
             except Unavailable as error:  # the disk under the quarantine
                 await self._back_off(error)
             else:
@@ -113,7 +121,9 @@ class Writer:
             try:
                 if not self._ready:
                     await self._store.prepare()
-                expired = await self._store.write(points)
+                if self._marks is not None:
+                    await self._marks.check(at_once=not self._ready)
+                expired = await self._store.write([*points, self._mark] if self._mark else points)
             except (Unavailable, CredentialsRefused) as error:
                 failures += error.code == "server_error"
                 if failures >= SUSPECT_AFTER and await self._are_at_fault(points):
@@ -124,6 +134,7 @@ class Writer:
                 return refusal
             else:
                 self._works()
+                self._mark = None
                 self._accepted = points[-1] if points else self._accepted
                 return expired
 

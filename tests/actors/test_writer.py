@@ -10,11 +10,12 @@ from random import Random
 import trio
 
 from ingestor.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
-from ingestor.messages import Event, Kept, Point, RawEvent
+from ingestor.messages import Event, Kept, Point, RawEvent, StoreMark, Watermark
 from ingestor.storage.batcher import Retry
 from ingestor.storage.database import Database
 from ingestor.storage.delivery import Delivery
 from ingestor.storage.intake import Intake
+from ingestor.storage.marks import Marks
 from ingestor.storage.quarantine import Quarantine
 from ingestor.storage.spool import Spool
 from ingestor.storage.store import Finding
@@ -40,8 +41,16 @@ class ScriptedStore:
     async def prepare(self) -> None:
         await trio.lowlevel.checkpoint()
 
-    async def keys(self, home: str, from_ns: int, to_ns: int) -> dict[str, set[int]]:
+    async def keys(self, home: str, from_ns: int, to_ns: int, *, statistics: bool = False) -> dict[str, set[int]]:
         raise NotImplementedError
+
+    async def newest(self, home: str) -> tuple[list[Watermark], int | None]:
+        raise NotImplementedError
+
+    async def mark(self, home: str) -> StoreMark | None:
+        assert home == "home"
+        marks = [point for point in self.points if isinstance(point, StoreMark)]
+        return marks[-1] if marks else None
 
     async def write(self, points: Sequence[Point]) -> int:
         await trio.lowlevel.checkpoint()
@@ -75,7 +84,8 @@ class Quick(Retry):
 class Bench:
     """A writer over a real spool and a real quarantine, and a store of ours."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, marked: bool = False) -> None:
+        self.restored: list[int] = []
         self.heard: list[facts.Fact] = []
         self.emptied = trio.Event()
         self.store = ScriptedStore()
@@ -85,7 +95,11 @@ class Bench:
         self.intake = Intake(Inbox(trio.open_memory_channel[list[Kept]](1)[1]))
         delivery = Delivery("influxdb", self.quarantine, self.heard.append)
         limits = BatchLimits(maximum_events=100, maximum_seconds=0.01)
-        self.writer = Writer(self.spool, self.store, delivery, self.intake, limits, Quick(Random(1)), self.heard.append)
+        marks = Marks("home", self.store, self.spool, self._note_restored, lambda: 125 * 10**9) if marked else None
+        report = self.heard.append
+        self.writer = Writer(
+            self.spool, self.store, delivery, self.intake, limits, Quick(Random(1)), report, marks=marks
+        )
 
     async def write_all(self) -> None:
         """Let the writer work until the spool is empty."""
@@ -94,6 +108,9 @@ class Bench:
             with trio.fail_after(20):
                 await self.emptied.wait()
             self.intake.ended.set()
+
+    async def _note_restored(self, at_ns: int) -> None:
+        self.restored.append(at_ns)
 
     def _hear(self, fact: facts.Fact) -> None:
         self.heard.append(fact)
@@ -105,8 +122,8 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(directory: Path) -> AsyncGenerator[Bench]:
-    made = Bench(directory)
+async def bench(directory: Path, *, marked: bool = False) -> AsyncGenerator[Bench]:
+    made = Bench(directory, marked=marked)
     await made.spool.open()
     try:
         yield made
@@ -157,6 +174,39 @@ async def test_bad_points_are_found_and_set_aside_and_their_neighbours_stored(tm
         held = await one.quarantine.read()
         assert ({found.record for found in held}, {found.code for found in held}) == (bad, {"field_conflict"})
         assert counted(one) == (95, 5, 0)
+
+
+async def test_each_write_carries_a_mark_of_the_batch_that_it_confirms(tmp_path: Path) -> None:
+    async with bench(tmp_path, marked=True) as one:
+        for number in range(3):
+            await one.spool.commit([event(number) for number in range(number * 100, number * 100 + 100)])
+        one.store.answer = lambda points: Rejected("bad", code="rejected") if event(250) in points else 0
+        await one.write_all()
+        marks = [point for point in one.store.points if isinstance(point, StoreMark)]
+        assert marks == [StoreMark(time_ns=120 * 10**9, home="home", batch=batch) for batch in (1, 2, 3)]
+        assert (one.store.writes[:3], one.restored) == ([0, 101, 101], [])
+
+
+async def test_a_refused_batch_leaves_its_mark_all_the_same(tmp_path: Path) -> None:
+    async with bench(tmp_path, marked=True) as one:
+        await one.spool.commit([event(1)])
+        one.store.answer = lambda points: Rejected("bad", code="rejected") if event(1) in points else 0
+        await one.write_all()
+        assert one.store.points == [StoreMark(time_ns=120 * 10**9, home="home", batch=1)]
+
+
+async def test_a_store_with_a_mark_of_before_is_told_to_be_a_copy_of_before(tmp_path: Path) -> None:
+    async with bench(tmp_path, marked=True) as one:
+        for number in range(3):
+            await one.spool.commit([event(number)])
+        await one.write_all()
+        await one.spool.sweep()
+        old = StoreMark(time_ns=60 * 10**9, home="home", batch=2)
+    async with bench(tmp_path, marked=True) as again:
+        again.store.points = [event(0), event(1), old]
+        await again.spool.commit([event(4)])
+        await again.write_all()
+        assert again.restored == [60 * 10**9]
 
 
 async def test_raw_events_go_to_the_quarantine(tmp_path: Path) -> None:

@@ -1,21 +1,34 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import given
 from influxdb_client.client.write.point import Point
 
-from ingestor.messages import EntityRecord, Event, WeatherObservation
+from ingestor.messages import EntityRecord, Event, Statistic, StoreMark, WeatherObservation
 from ingestor.storage.lines import MAXIMUM_TAG_BYTES, LineEncoder
-from tests.servers.records import ENTITY, NASTY, WEATHER, event, events, full, observations, removal
+from tests.servers.records import (
+    ENTITY,
+    MARK,
+    NASTY,
+    STATISTIC,
+    WEATHER,
+    event,
+    events,
+    full,
+    observations,
+    removal,
+    statistics,
+)
 
 TAGS = ("home", "entity_id", "domain", "device_class", "state_class", "area", "friendly_name", "unit")
 FIELDS = ("state", "value", "previous_state", "previous_duration_seconds", "attributes", "persons_home", "caused_by")
+Record: TypeAlias = Event | EntityRecord | WeatherObservation | Statistic | StoreMark
 OBSERVED = ("temperature", "humidity", "pressure", "condition")
 
 
-def point(record: Event | EntityRecord | WeatherObservation) -> str:  # noqa: C901  it spells out the data model
+def point(record: Record) -> str:  # noqa: C901, PLR0912  it spells out the data model
     """Say with the library what the encoder should say."""
     made: Any
     match record:
@@ -41,6 +54,14 @@ def point(record: Event | EntityRecord | WeatherObservation) -> str:  # noqa: C9
             for name in ("friendly_name", "device", "area", "floor", "integration"):
                 made.field(name, getattr(record, name))
             made.field("labels", ",".join(record.labels) or None)
+        case Statistic():
+            made = Point("home_assistant_statistics").time(record.time_ns)
+            for name in ("home", "entity_id", "source", "unit"):
+                made.tag(name, getattr(record, name))
+            for name in ("mean", "min", "max", "sum", "state"):
+                made.field(name, getattr(record, name))
+        case StoreMark():
+            made = Point("ingestor_marks").tag("home", record.home).field("batch", record.batch).time(record.time_ns)
     return str(made.to_line_protocol())
 
 
@@ -54,8 +75,13 @@ def test_weather_is_encoded_as_the_library_would(record: WeatherObservation) -> 
     assert LineEncoder().line(record) == point(record)
 
 
-@pytest.mark.parametrize("record", [full(), removal(), ENTITY, WEATHER, event(3, value=1e-7)])
-def test_plain_records_are_encoded_as_the_library_would(record: Event | EntityRecord | WeatherObservation) -> None:
+@given(statistics)
+def test_a_statistic_is_encoded_as_the_library_would(record: Statistic) -> None:
+    assert LineEncoder().line(record) == point(record)
+
+
+@pytest.mark.parametrize("record", [full(), removal(), ENTITY, WEATHER, STATISTIC, MARK, event(3, value=1e-7)])
+def test_plain_records_are_encoded_as_the_library_would(record: Record) -> None:
     assert LineEncoder().line(record) == point(record)
 
 

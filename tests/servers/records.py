@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ingestor.messages import EntityRecord, Event, Series, WeatherObservation
+from ingestor.messages import EntityRecord, Event, Series, Statistic, StoreMark, WeatherObservation
 
 SECOND_NS = 10**9
 START_NS = 1_795_421_403 * SECOND_NS
@@ -62,6 +62,21 @@ ENTITY = EntityRecord(
     integration="truth",
 )
 
+STATISTIC = Statistic(
+    time_ns=1_795_420_800 * SECOND_NS,
+    home="home",
+    entity_id="sensor.a",
+    source="recorder",
+    unit="kWh",
+    mean=1.5,
+    min=-1.0,
+    max=1e21,
+    sum=1234.5678,
+    state=0.0,
+)
+
+MARK = StoreMark(time_ns=START_NS, home="home, 1", batch=7)
+
 _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 _name = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 _number = st.floats(allow_nan=False, allow_infinity=False)
@@ -75,6 +90,19 @@ series = st.builds(
     area=st.none() | _text,
     friendly_name=st.none() | _text,
     unit=st.none() | _text,
+)
+statistics = st.builds(
+    Statistic,
+    time_ns=st.integers(-(2**62), 2**62),
+    home=_name,
+    entity_id=_name,
+    source=_name,
+    unit=st.none() | _text,
+    mean=st.none() | _number,
+    min=st.none() | _number,
+    max=st.none() | _number,
+    sum=st.none() | _number,
+    state=st.none() | _number,
 )
 observations = st.builds(
     WeatherObservation,

@@ -19,7 +19,7 @@ import pytest
 from ingestor.config import SECRETS, Settings
 from tests.servers.influxdb2.parser import parse
 from tests.servers.influxdb2.server import ORG, ROOT, influxdb2
-from tests.servers.influxdb2.storage import Answer
+from tests.servers.influxdb2.storage import Answer, Bucket
 from tests.servers.ingestor import ROOT as SOURCES
 from tests.servers.ingestor import Ingestor
 from tests.servers.processes import free_port, wait_until
@@ -211,10 +211,15 @@ def test_a_full_spool_pauses_the_home_until_the_database_is_back(home: SimHome, 
         wait_until(lambda: exposed(service, "ingestor_pending_events") == 0, "everything is written")
         assert service.stop() == 0
         [bucket] = double.buckets.values()
-        stored = [at for measurement, _, at in bucket.points if measurement == "home_assistant_events"]
+        stored = events_in(bucket)
         made = [at for _, at in expected(home.truth()) if at >= began_ns]
         assert sorted(at for at in stored if at >= began_ns) == sorted(made)
         assert len(made) > 4000
+
+
+def events_in(bucket: Bucket) -> list[int]:
+    """Return the times of the stored events."""
+    return [at for measurement, _, at in bucket.points if measurement == "home_assistant_events"]
 
 
 def exposed(service: Ingestor, sample: str) -> float:
@@ -248,7 +253,7 @@ def test_what_the_database_refuses_is_listed_shown_replayed_and_dropped(home: Si
         bucket._kinds.clear()
         code, said = command(tmp_path, "quarantine", "replay", "all", **settings)
         replayed = int(said.removeprefix("replayed: "))
-        wait_until(lambda: len(bucket.points) == replayed > 10, "what was replayed is stored")
+        wait_until(lambda: len(events_in(bucket)) == replayed > 10, "what was replayed is stored")
         assert service.stop() == 0
         assert command(tmp_path, "quarantine", "list", **settings) == (0, "the quarantine is empty\n")
         code, said = command(tmp_path, "quarantine", "drop", "x", **settings)

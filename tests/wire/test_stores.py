@@ -22,7 +22,7 @@ from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.store import Store
 from tests.servers.influxdb2.server import ORG, READER, ROOT, WRITER, influxdb2
 from tests.servers.influxdb2.storage import Answer
-from tests.servers.records import ENTITY, WEATHER, event, full, removal
+from tests.servers.records import ENTITY, MARK, STATISTIC, WEATHER, event, full, removal
 
 INFLUXDB = ["double", *(["influxdb"] if "TEST_INFLUXDB_URL" in os.environ else [])]
 KINDS = ["sqlite", *INFLUXDB]
@@ -79,13 +79,46 @@ def read_back(kind: str, written: Event) -> Event:
 @pytest.mark.parametrize("kind", KINDS)
 async def test_what_is_written_is_read_back_whole_newest_first(kind: str, tmp_path: Path) -> None:
     written = [event(0), full(1), removal(2), event(3, state="", value=None), event(4, state="unavailable", value=None)]
-    records: list[Point] = [*written, ENTITY, WEATHER]
+    records: list[Point] = [*written, ENTITY, WEATHER, STATISTIC]
     async with opened(kind, tmp_path) as store:
         await store.write(records)
         assert await store.recent(limit=10) == [read_back(kind, one) for one in reversed(written)]
         assert await store.recent(limit=2) == [read_back(kind, one) for one in (written[4], written[3])]
         assert await store.recent(limit=9, entity_id="sensor.number_1") == [read_back(kind, written[1])]
         assert await store.recent(limit=1, before_ns=written[1].time_ns) == [written[0]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_keys_are_told_by_entity_whatever_the_tags(kind: str, tmp_path: Path) -> None:
+    written = [event(1), event(1, area="Attic"), event(2), removal(11), event(3, home="another")]
+    async with opened(kind, tmp_path) as store:
+        await store.write([*written, STATISTIC])
+        from_ns, to_ns = written[0].time_ns, written[3].time_ns + 1
+        times = {written[0].time_ns, written[3].time_ns}
+        assert await store.keys("home", from_ns, to_ns) == {
+            "sensor.number_1": times,
+            "sensor.number_2": {written[2].time_ns},
+        }
+        hour_ns = STATISTIC.time_ns
+        assert await store.keys("home", hour_ns, hour_ns + 1, statistics=True) == {"sensor.a": {hour_ns}}
+
+
+@pytest.mark.parametrize("kind", INFLUXDB)
+async def test_what_was_captured_can_be_asked_for_again(kind: str, tmp_path: Path) -> None:
+    written = [event(1), event(11, area="Attic"), event(2), removal(12)]
+    async with opened(kind, tmp_path) as store:
+        assert (await store.newest("home"), await store.mark("home")) == (([], None), None)
+        await store.write([*written, MARK])
+        marks, oldest_ns = await store.newest("home")
+        assert oldest_ns == written[0].time_ns
+        found = {mark.series.entity_id: (mark.at_ns, mark.removed, mark.series.area) for mark in marks}
+        assert found == {
+            "sensor.number_1": (written[1].time_ns, False, "Attic"),
+            "sensor.number_2": (written[3].time_ns, True, None),
+        }
+        assert await store.mark("home") is None
+        await store.write([msgspec.structs.replace(MARK, home="home", batch=9)])
+        assert await store.mark("home") == msgspec.structs.replace(MARK, home="home", batch=9)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -108,11 +141,14 @@ async def test_preparing_again_harms_nothing(kind: str, tmp_path: Path) -> None:
 
 async def test_the_embedded_database_can_be_queried_as_documented(tmp_path: Path) -> None:
     async with opened("sqlite", tmp_path) as store:
-        await store.write([full(7), ENTITY, WEATHER])
+        await store.write([full(7), ENTITY, WEATHER, STATISTIC])
+        await store.write([STATISTIC])
     with sqlite3.connect(tmp_path / "events.sqlite3") as connection:
         names = [row[1] for row in connection.execute("PRAGMA table_info(home_assistant_events)")]
         [temperature] = connection.execute("SELECT weather_temperature FROM home_assistant_events").fetchone()
         assert connection.execute("SELECT labels FROM home_assistant_entities").fetchone() == ("a,b, c",)
+        query = "SELECT entity_id, unit, mean, sum, state FROM home_assistant_statistics"
+        assert connection.execute(query).fetchall() == [("sensor.a", "kWh", 1.5, 1234.5678, 0.0)]
         assert connection.execute("SELECT condition FROM weather").fetchone() == ("light rain",)
     connection.close()
     assert temperature == 7.5

@@ -156,6 +156,8 @@ class InfluxDB2:
         [measurement] = re.findall(r'FROM "?(\w+)"?', text)
         limits = re.findall(r"LIMIT (\d+)", text)
         entities = [re.sub(r"\\(.)", r"\1", found) for found in re.findall(r"entity_id = '((?:\\.|[^'\\])*)'", text)]
+        homes = re.findall(r"home = '([^']*)'", text)
+        since = [int(found) for found in re.findall(r"time >= (-?\d+)", text)]
         before = [int(found) for found in re.findall(r"time < (\d+)", text)]
         after = [
             (self.clock_ns() if base == "now()" else int(base)) - int(seconds) * 10**9
@@ -166,10 +168,19 @@ class InfluxDB2:
             return (
                 all(row["time"] < bound for bound in before)
                 and all(row["time"] > bound for bound in after)
+                and all(row["time"] >= bound for bound in since)
+                and all(row.get("home") == home for home in homes)
                 and all(row.get("entity_id") == entity for entity in entities)
             )
 
-        return self.buckets[query["db"]].select(measurement, int(limits[0]) if limits else None, wanted)
+        groups = re.findall(r"GROUP BY (\w+)", text)
+        return self.buckets[query["db"]].select(
+            measurement,
+            int(limits[0]) if limits else None,
+            wanted,
+            oldest_first="ORDER BY time LIMIT" in text,
+            group=groups[0] if groups else None,
+        )
 
     def _rights(self, token: str | None) -> set[str]:
         if token not in self.tokens:

@@ -74,14 +74,26 @@ class Bucket:
         if oldest_ns is not None and len(kept) < len(points):
             raise _partial(self._too_old([p for p in points if p not in kept], oldest_ns, now_ns))
 
-    def select(self, measurement: str, limit: int | None, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """Return a result of InfluxQL's `SELECT *`, the newest first."""
+    def select(
+        self,
+        measurement: str,
+        limit: int | None,
+        wanted: Callable[[dict[str, Any]], bool],
+        *,
+        oldest_first: bool = False,
+        group: str | None = None,
+    ) -> dict[str, Any]:
+        """Return a result of InfluxQL's `SELECT *`, the newest first; the limit holds for each group."""
         rows: list[dict[str, Any]] = [
             {"time": at_ns, **dict(tags), **fields}
             for (name, tags, at_ns), fields in self.points.items()
             if name == measurement
         ]
-        rows = sorted(filter(wanted, rows), key=lambda row: -row["time"])[:limit]
+        rows = sorted(filter(wanted, rows), key=lambda row: row["time"], reverse=not oldest_first)
+        groups: dict[Any, list[dict[str, Any]]] = {}
+        for row in rows:
+            groups.setdefault(row.get(group or ""), []).append(row)
+        rows = [row for one in groups.values() for row in one[:limit]]
         columns = ["time", *sorted({name for row in rows for name in row} - {"time"})]
         values = [[row.get(name) for name in columns] for row in rows]
         series = {"series": [{"name": measurement, "columns": columns, "values": values}]} if rows else {}

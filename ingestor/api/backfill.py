@@ -1,0 +1,80 @@
+"""The routes of the backfill: begin one, and see how far they are."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, HTTPException
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from ingestor.audit.backfiller import Backfiller
+from ingestor.audit.jobs import Job
+from ingestor.errors import IngestorError
+from ingestor.homeassistant import wire
+
+
+class Span(BaseModel):
+    """From when to when to import history; without an end until now."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    from_: Annotated[AwareDatetime, Field(alias="from")]
+    to: AwareDatetime | None = None
+
+
+class BackfillJob(BaseModel):
+    """A backfill: `share` of it is done. `compared` were found in the recorder, `imported` were not in the store yet.
+
+    `statistics` are hours of long-term statistics that were imported.
+    """
+
+    id: int
+    home: str
+    from_: Annotated[datetime, Field(serialization_alias="from", validation_alias="from")]
+    to: datetime
+    share: float
+    state: Literal["running", "done", "failed"]
+    detail: str
+    compared: int
+    imported: int
+    statistics: int
+
+
+def routes(backfiller: Backfiller) -> APIRouter:
+    """Return the routes, to be put under `/api/backfill`."""
+    router = APIRouter()
+
+    @router.get("")
+    async def read() -> list[BackfillJob]:
+        return [shown(job) for job in await backfiller.jobs()]
+
+    @router.post("")
+    async def begin(wanted: Span) -> BackfillJob:
+        from_us = wire.microseconds(wanted.from_)
+        to_us = None if wanted.to is None else wire.microseconds(wanted.to)
+        if from_us >= (wire.microseconds(datetime.now(UTC)) if to_us is None else to_us):
+            raise HTTPException(400, "the span of time is empty: it begins after its end")
+        try:
+            job = await backfiller.ask(from_us, to_us)
+        except IngestorError as error:
+            raise HTTPException(503, str(error)) from None
+        if job is None:
+            raise HTTPException(409, "another backfill is under way")
+        return shown(job)
+
+    return router
+
+
+def shown(job: Job) -> BackfillJob:
+    """Return a backfill as the API shows it."""
+    told = {
+        name: getattr(job, name) for name in ("id", "home", "state", "detail", "compared", "imported", "statistics")
+    }
+    times = {"from": _moment(job.from_us), "to": _moment(job.to_us)}
+    return BackfillJob.model_validate(told | times | {"share": round(job.share, 4)})
+
+
+def _moment(at_us: int) -> datetime:
+    seconds, rest = divmod(at_us, 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)

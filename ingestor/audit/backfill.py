@@ -1,0 +1,199 @@
+"""Importing history out of Home Assistant's recorder: every state of a span of time that the store does not have.
+
+It goes from the oldest to the newest, chunk by chunk, and then over the long-term statistics. What the store has is
+known by home, entity and time, never by tags, which change; so what is imported again is skipped.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from msgspec.structs import replace
+from trio.lowlevel import checkpoint
+
+from ingestor.audit.auditor import Auditing
+from ingestor.audit.chunks import Chunks
+from ingestor.audit.jobs import Job, Jobs
+from ingestor.audit.rows import Teller
+from ingestor.audit.statistics import StatisticId, statistic
+from ingestor.enrichment.series import describe
+from ingestor.errors import Unavailable
+from ingestor.homeassistant.recorder import Recorder, opened
+from ingestor.messages import Event, Record, Series
+
+ENTITIES_IN_A_GROUP = 100
+RECORDS_IN_A_COMMIT = 500  # a larger one would let live events wait
+STATISTICS_IN_A_GROUP = 20  # of a month of hours each: 2 MB
+HOUR_US = 3600 * 10**6
+DAY_US = 24 * HOUR_US
+MONTH_US = 30 * DAY_US
+NEWEST_US = 30 * 10**6  # what is younger may be on its way
+NOTHING = "the recorder has nothing of this span of time: is it older than what Home Assistant keeps?"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backfilling:
+    """What a backfill works with, beside what an audit does.
+
+    `wanted` says of an id whether it is stored, `commit` waits for room, `confirmed` waits until the store has all that
+    was captured before the call.
+    """
+
+    auditing: Auditing
+    jobs: Jobs
+    wanted: Callable[[str], bool]
+    commit: Callable[[Sequence[Record]], Awaitable[None]]
+    confirmed: Callable[[], Awaitable[None]]
+
+
+class Backfill:
+    """Works off one job of one home at a time. `told` hears how far it is."""
+
+    def __init__(self, backfilling: Backfilling, clock_ns: Callable[[], int] = time.time_ns) -> None:
+        self._with = backfilling
+        self._clock_ns = clock_ns
+
+    async def run(self, job: Job, told: Callable[[Job], None] = lambda _job: None) -> Job:
+        """Return the job at its end. Raises `Unavailable`, `Refused`, `CredentialsRefused`: then it can go on later."""
+        async with opened(self._with.auditing.endpoint) as recorder:
+            if not await recorder.is_running():
+                raise Unavailable("Home Assistant is starting up", code="starting")
+            await recorder.wait_committed()
+            await self._with.confirmed()
+            job = await self._import_states(recorder, job, told)
+            job = await self._import_statistics(recorder, job, told)
+        await self._with.confirmed()
+        job = replace(job, state="done", detail=job.detail if job.compared else NOTHING)
+        await self._with.jobs.save(job)
+        told(job)
+        return job
+
+    async def _import_states(self, recorder: Recorder, job: Job, told: Callable[[Job], None]) -> Job:
+        now_us = self._clock_ns() // 1000
+        days = self._with.auditing.retention_days()
+        open_us = [
+            gap.from_us for gap in await self._with.auditing.ledger.open_gaps(job.home)
+        ]  # those are the refill's affair
+        end_us = min(job.to_us, now_us - NEWEST_US, *open_us)
+        start_us = max(job.cursor_us, now_us - days * DAY_US if days else 0)
+        entities = await self._entities(recorder)
+        reader = dataclasses.replace(
+            self._with.auditing.reader, persons=lambda: [e for e in entities if e.startswith("person.")]
+        )
+        tellers = {entity_id: Teller(series) for entity_id, series in entities.items() if self._with.wanted(entity_id)}
+        for entity_id, tail in (await self._with.jobs.tails(job)).items():
+            tellers.setdefault(entity_id, Teller(tail.series)).follow(tail)
+        accounted = await self._set_aside()
+        if start_us == job.from_us:
+            start_us = await self._oldest(recorder, tellers, start_us, end_us)
+            if start_us - job.from_us > HOUR_US:
+                begins = datetime.fromtimestamp(start_us // 10**6, UTC)
+                job = replace(job, detail=f"the recorder has nothing before {begins:%Y-%m-%d %H:%M}")
+        chunks = Chunks(start_us, end_us, lambda: now_us)
+        for low_us, high_us in chunks if start_us < end_us else ():
+            until_us = end_us if high_us is None else high_us
+            stored = await self._with.auditing.store.keys(job.home, low_us * 1000, until_us * 1000)
+            around = await reader.around(recorder, low_us, until_us)
+            largest_bytes = 0
+            for group in _groups(list(tellers), ENTITIES_IN_A_GROUP):
+                rows, size_bytes = await reader.rows(recorder, group, low_us, until_us)
+                largest_bytes = max(largest_bytes, size_bytes)
+                told_of = [tellers[entity_id].tell(row, around) for entity_id in rows for row in rows[entity_id]]
+                missing = [event for event in told_of if not _has(stored, event) and not _has(accounted, event)]
+                await self._commit(missing)
+                job = replace(job, compared=job.compared + len(told_of), imported=job.imported + len(missing))
+            chunks.answered(largest_bytes)
+            job = replace(job, cursor_us=until_us)
+            tails = {entity_id: teller.tail for entity_id, teller in tellers.items()}
+            await self._with.jobs.save(job, {entity_id: tail for entity_id, tail in tails.items() if tail})
+            told(job)
+        job = replace(job, cursor_us=job.to_us)
+        await self._with.jobs.save(job)
+        return job
+
+    async def _commit(self, records: Sequence[Record]) -> None:
+        for part in _groups(records, RECORDS_IN_A_COMMIT):
+            await self._with.commit(part)
+        await checkpoint()
+
+    async def _import_statistics(self, recorder: Recorder, job: Job, told: Callable[[Job], None]) -> Job:
+        by_id = {one.statistic_id: one for one in await recorder.statistic_ids() if self._with.wanted(one.statistic_id)}
+        start_us = job.hours_us // HOUR_US * HOUR_US
+        for low_us in range(start_us, job.to_us, MONTH_US):
+            high_us = min(job.to_us, low_us + MONTH_US)
+            job = await self._import_hours(recorder, job, by_id, low_us, high_us)
+            job = replace(job, hours_us=high_us)
+            await self._with.jobs.save(job)
+            told(job)
+        return job
+
+    async def _import_hours(
+        self, recorder: Recorder, job: Job, by_id: Mapping[str, StatisticId], low_us: int, high_us: int
+    ) -> Job:
+        stored = await self._with.auditing.store.keys(job.home, low_us * 1000, high_us * 1000, statistics=True)
+        for group in _groups(list(by_id), STATISTICS_IN_A_GROUP):
+            answer = await recorder.statistics(group, low_us, high_us)
+            told = [statistic(job.home, by_id[id_], hour) for id_, hours in answer.items() for hour in hours]
+            missing = [one for one in told if one.time_ns not in stored.get(one.entity_id, ())]
+            await self._commit(missing)
+            job = replace(job, compared=job.compared + len(told), statistics=job.statistics + len(missing))
+        return job
+
+    async def _entities(self, recorder: Recorder) -> dict[str, Series]:
+        """Return the tags of everybody who may have rows: those of now, those registered, those ever captured."""
+        home = self._with.auditing.endpoint.home
+        registry = await recorder.registry()
+        states = {state.entity_id: str(bytes(state.attributes), "utf-8") for state in await recorder.states()}
+        known = dict.fromkeys(registry.records(home, {}), "{}") | states
+        series = {
+            entity_id: describe(home, entity_id, attributes, registry, None).series
+            for entity_id, attributes in known.items()
+        }
+        series |= {entity_id: one for entity_id, one in self._with.auditing.series().items() if entity_id not in states}
+        return series
+
+    async def _oldest(self, recorder: Recorder, entity_ids: Collection[str], start_us: int, end_us: int) -> int:
+        """Return a time, at most an hour before the oldest row of the span; its end when there is none."""
+
+        async def begun(at_us: int) -> bool:
+            for group in _groups(list(entity_ids), ENTITIES_IN_A_GROUP):
+                rows, _ = await recorder.history(group, at_us, at_us + 1, with_start=True)
+                if any(rows.values()):
+                    return True
+            return False
+
+        if start_us >= end_us or not await begun(end_us):
+            return end_us
+        if await begun(start_us):
+            return start_us
+        after_us = end_us
+        while after_us - start_us > HOUR_US:
+            middle_us = (start_us + after_us) // 2
+            if await begun(middle_us):
+                after_us = middle_us
+            else:
+                start_us = middle_us
+        return start_us
+
+    async def _set_aside(self) -> dict[str, set[int]]:
+        found: dict[str, set[int]] = defaultdict(set)
+        for one in await self._with.auditing.quarantine.read(limit=-1):
+            if one.home == self._with.auditing.endpoint.home and one.entity_id and one.time_ns is not None:
+                found[one.entity_id].add(one.time_ns)
+        return found
+
+
+def _has(keys: Mapping[str, Collection[int]], event: Event) -> bool:
+    return event.time_ns in keys.get(event.series.entity_id, ())
+
+
+def _groups(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
