@@ -13,6 +13,7 @@ from ingestor.audit.auditor import Auditing, Auditor
 from ingestor.audit.backfill import Backfill, Backfilling
 from ingestor.audit.jobs import Jobs
 from ingestor.audit.ledger import Ledger
+from ingestor.audit.recovery import Recovering, Recovery
 from ingestor.config import Settings
 from ingestor.files import Files, make_store, state_database
 from ingestor.homeassistant.endpoint import Endpoint
@@ -22,8 +23,8 @@ from ingestor.messages import Kept
 from ingestor.settings import SettingsStore
 from ingestor.storage.batcher import Retry
 from ingestor.storage.intake import Intake
+from ingestor.storage.marks import Marks
 from ingestor.storage.sqlite import SQLiteStore
-from ingestor.storage.store import Store
 from ingestor.storage.valve import Valve
 from ingestor.storage.writer import BatchLimits, Writer
 from metrics.log import LogReporter
@@ -69,7 +70,7 @@ async def offline_backfill(settings: Settings) -> AsyncGenerator[tuple[Backfill,
         async with trio.open_nursery() as nursery:
             ended = trio.Event()
             if files.journal is files.spool:
-                writer, ended = _writer(settings, files, auditing.store)
+                writer, ended = _writer(settings, files, auditing, backfilling.jobs)
                 nursery.start_soon(writer.run)
             yield Backfill(backfilling), backfilling.jobs
             ended.set()
@@ -105,10 +106,14 @@ async def _auditing(settings: Settings) -> AsyncGenerator[tuple[Files, Auditing]
             await store.aclose()
 
 
-def _writer(settings: Settings, files: Files, store: Store) -> tuple[Writer, trio.Event]:
+def _writer(settings: Settings, files: Files, auditing: Auditing, jobs: Jobs) -> tuple[Writer, trio.Event]:
     """Return a writer, and the event after which it ends with an empty spool."""
     _, nothing = trio.open_memory_channel[list[Kept]](0)
-    intake = Intake(Inbox(nothing))
+    intake, store, report = Intake(Inbox(nothing)), auditing.store, LogReporter()
+    recovering = Recovering(
+        home=settings.home_name, store=store, spool=files.spool, intake=intake, ledger=auditing.ledger, jobs=jobs
+    )
+    marks = Marks(settings.home_name, store, files.spool, Recovery(recovering, report).begin)
     limits = BatchLimits(maximum_events=settings.batch_max_events, maximum_seconds=settings.batch_max_seconds)
-    writer = Writer(files.spool, store, files.delivery, intake, limits, Retry(Random()), LogReporter())  # noqa: S311  jitter
-    return writer, intake.ended
+    retry = Retry(Random())  # noqa: S311  jitter
+    return Writer(files.spool, store, files.delivery, intake, limits, retry, report, marks=marks), intake.ended

@@ -22,7 +22,7 @@ from ingestor.audit.jobs import Jobs
 from ingestor.audit.keeper import LedgerKeeper
 from ingestor.audit.ledger import Ledger
 from ingestor.audit.patrol import AuditPatrol
-from ingestor.audit.recovery import Recovery
+from ingestor.audit.recovery import Recovering, Recovery
 from ingestor.config import Settings
 from ingestor.enrichment.step import Enricher
 from ingestor.errors import ConfigError
@@ -136,25 +136,25 @@ class _Storage:
         self.intake = Intake(Inbox(self._exit))
         embedded = store if isinstance(store, SQLiteStore) else None
         self.files = files = Files.of(settings, state, embedded, self.intake.valve, report)
-        self.ledger = Ledger(state, report)
+        self.ledger = Ledger(state, report, (lambda: embedded.marked) if embedded else lambda: 0)
         self.keeper = LedgerKeeper(files.notebook, self.ledger, self.intake, report)
         self.jobs = Jobs(state)
-        recovery = Recovery(
+        recovering = Recovering(
             home=settings.home_name,
             store=store,
             spool=files.spool,
             intake=self.intake,
             ledger=self.ledger,
             jobs=self.jobs,
-            report=report,
         )
+        self.recovery = recovery = Recovery(recovering, report)
         limits = CommitLimits(seconds=settings.commit_seconds)
         recollect = None if embedded else recovery.recollect
         committer = Committer(self.intake, files.journal, limits, report, recollect)
         stages = [_piped("spool", committer, 3.0, self._end_the_stream)]
         if embedded is None or files.spool.exists:
             due = BatchLimits(maximum_events=settings.batch_max_events, maximum_seconds=settings.batch_max_seconds)
-            marks = None if embedded else Marks(settings.home_name, store, files.spool, recovery.restored)
+            marks = None if embedded else Marks(settings.home_name, store, files.spool, recovery.begin)
             writer = Writer(files.spool, store, files.delivery, self.intake, due, Retry(random), report, marks=marks)
             stages.append(_piped("writer", writer, 5.0, self._end_the_intake))
         self.supervisor = Supervisor(
@@ -175,6 +175,12 @@ class _Storage:
         while not self.has_room():  # noqa: ASYNC110  the spool has no event for half of it
             await trio.sleep(ROOM_SECONDS)
         await self.files.journal.commit(records, live=False)
+
+    async def look_for_losses(self) -> None:
+        """Notice what was lost, once the ledger has all that the journal notes."""
+        await self.intake.known.wait()
+        await self.keeper.take()
+        await self.recovery.look()
 
     async def confirmed(self) -> None:
         """Wait until the store has what was captured before this call."""
@@ -318,7 +324,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         commit=storage.commit_backfilled,
         confirmed=storage.confirmed,
     )
-    backfiller = Backfiller(settings.home_name, backfilling, report)
+    backfiller = Backfiller(settings.home_name, backfilling, report, storage.look_for_losses)
     patrol = AuditPatrol(settings.home_name, Auditor(auditing), report)
     ports = Ports(
         settings=settings,

@@ -55,10 +55,10 @@ _GAP_CAUSES = (
     "broken_link",
     "audit",
     "spool_lost",
-    "data_lost",
+    "state_lost",
     "store_restored",
 )
-_WARNINGS = ("state_damaged", "spool_lost", "data_lost", "store_restored")
+_WARNINGS = ("state_damaged", "spool_lost", "state_lost", "store_restored")
 _GAP_ENDS = ("filled", "partly", "tail_unproven")
 _REFILL_CODES = ("unreachable", "closed", "timeout", "starting", "unknown_command", "unauthorized", "protocol")
 _AUDIT_CODES = (*_REFILL_CODES, "pending")

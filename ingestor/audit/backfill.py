@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
+import trio
 from msgspec.structs import replace
 from trio.lowlevel import checkpoint
 
@@ -66,6 +67,8 @@ class Backfill:
         async with opened(self._with.auditing.endpoint) as recorder:
             if not await recorder.is_running():
                 raise Unavailable("Home Assistant is starting up", code="starting")
+            if job.cause:  # what is lost reaches until now
+                await trio.sleep(max(0, min(NEWEST_US, job.to_us + NEWEST_US - self._clock_ns() // 1000)) / 1e6)
             await recorder.wait_committed()
             await self._with.confirmed()
             job = await self._import_states(recorder, job, told)
@@ -79,10 +82,10 @@ class Backfill:
     async def _import_states(self, recorder: Recorder, job: Job, told: Callable[[Job], None]) -> Job:
         now_us = self._clock_ns() // 1000
         days = self._with.auditing.retention_days()
-        open_us = [
-            gap.from_us for gap in await self._with.auditing.ledger.open_gaps(job.home)
-        ]  # those are the refill's affair
-        end_us = min(job.to_us, now_us - NEWEST_US, *open_us)
+        open_us = [gap.from_us for gap in await self._with.auditing.ledger.open_gaps(job.home)]
+        if job.cause and open_us:
+            raise Unavailable("a gap is still open: its refill comes first", code="pending")
+        end_us = min(job.to_us, now_us - NEWEST_US, *open_us)  # what is in a gap is the refill's affair
         start_us = max(job.cursor_us, now_us - days * DAY_US if days else 0)
         entities = await self._entities(recorder)
         reader = dataclasses.replace(

@@ -1,9 +1,12 @@
-"""The actor that works off backfills beside the live events; one that a crash or a kill cut short goes on by itself."""
+"""The actor that works off backfills beside the live events; one that a crash or a kill cut short goes on by itself.
+
+It begins with a look at whether something was lost that a backfill has to bring back.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import trio
 from msgspec.structs import replace
@@ -27,6 +30,7 @@ class Backfiller:
         home: str,
         backfilling: Backfilling,
         report: facts.Report,
+        look: Callable[[], Awaitable[None]],
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.progress = Progress()
@@ -35,6 +39,7 @@ class Backfiller:
         self._ledger = backfilling.auditing.ledger
         self._backfill = Backfill(backfilling)
         self._report = report
+        self._look = look
         self._clock_ns = clock_ns
 
     async def ask(self, from_us: int, to_us: int | None) -> Job | None:
@@ -54,9 +59,13 @@ class Backfiller:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Work off what is asked for, until cancelled."""
         task_status.started()
+        looked = False
         while True:
             begun = self._jobs.begun
             try:
+                if not looked:
+                    await self._look()
+                    looked = True
                 job = await self._jobs.running(self._home)
                 if job is None:
                     await begun.wait()

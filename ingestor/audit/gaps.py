@@ -12,6 +12,8 @@ from msgspec.structs import replace
 from ingestor.audit.rows import Row, Surroundings, Teller
 from ingestor.messages import Event, Interval
 
+_NO_ATTRIBUTES = (b"{}", b"")
+
 
 class Track:
     """One interval while its rows pass by. `from_us` bounds it where nothing was ever captured of the entity.
@@ -43,7 +45,7 @@ class Track:
         self.refilled += 1
         if at_us != until_us:
             return [event]
-        return self._last(event)
+        return self._last(event, row)
 
     def verdict(self, *, intact: bool) -> str | None:
         """Return why the interval is not closed; none when it is. `intact`: Home Assistant did not restart in it."""
@@ -60,23 +62,15 @@ class Track:
             return None
         return "the recorder has not its removal"
 
-    def _last(self, event: Event) -> list[Event]:
-        """Complete the last missed state, which was stored when the gap was found; that one is richer.
+    def _last(self, event: Event, row: Row) -> list[Event]:
+        """Complete the last missed state, which was stored when the gap was found; its attributes are richer.
 
-        Of several in its microsecond it is the last, and what was stored in the place of the first was wrong.
+        Of several in its microsecond it is the last, and what was stored in the place of the first was wrong. State and
+        value are said again: the store may have lost them since. Without attributes the row does not know its unit.
         """
         before, self._until = self._until, event
         series = self.interval.until_series or event.series
         if before is not None:
             return [replace(before, series=series), replace(event, series=series)]
-        return [
-            Event(
-                time_ns=event.time_ns,
-                series=series,
-                previous_state=event.previous_state,
-                previous_duration_seconds=event.previous_duration_seconds,
-                weather=event.weather,
-                persons_home=event.persons_home,
-                late=True,
-            )
-        ]
+        knows_unit = bytes(row.a) not in _NO_ATTRIBUTES
+        return [replace(event, series=series, attributes=None, value=event.value if knows_unit else None)]

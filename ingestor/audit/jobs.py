@@ -56,42 +56,38 @@ class Jobs:
         self.begun = trio.Event()
         self._database = database
 
-    async def begin(self, home: str, from_us: int, to_us: int | None, now_us: int, cause: str = "") -> Job:
-        """Return the unfinished backfill from this time (and to that one, if given), or a new one.
+    async def begin(self, home: str, from_us: int, to_us: int | None, now_us: int) -> Job:
+        """Return the user's unfinished backfill from this time (and to that one, if given), or a new one.
 
-        Another that is under way is given up.
+        Another one of the user's that is under way is given up.
         """
 
         def work(connection: sqlite3.Connection) -> Job:
             with transaction(connection):
-                where = "WHERE home = ? AND from_us = ? AND to_us = ifnull(?, to_us) AND state != 'done'"
+                where = "WHERE home = ? AND from_us = ? AND to_us = ifnull(?, to_us) AND state != 'done' AND cause = ''"
                 unfinished = _read(connection, f"{where} ORDER BY id DESC LIMIT 1", (home, from_us, to_us))
                 given_up = "UPDATE backfills SET state = 'failed', detail = ? WHERE home = ? AND state = 'running'"
-                connection.execute(given_up, ("another one was begun", home))
+                connection.execute(f"{given_up} AND cause = ''", ("another one was begun", home))
                 if unfinished:
                     id_ = unfinished[0].id
                     connection.execute("UPDATE backfills SET state = 'running', detail = '' WHERE id = ?", (id_,))
                 else:
-                    until_us = now_us if to_us is None else to_us
-                    values = asdict(
-                        Job(
-                            home=home, from_us=from_us, to_us=until_us, cursor_us=from_us, hours_us=from_us, cause=cause
-                        )
-                    )
-                    del values["id"]
-                    marks = ", ".join("?" * len(values))
-                    insert = f"INSERT INTO backfills ({', '.join(values)}) VALUES ({marks})"  # noqa: S608  our words
-                    id_ = connection.execute(insert, tuple(values.values())).lastrowid or 0
+                    id_ = _insert(connection, _fresh(home, from_us, now_us if to_us is None else to_us))
                 return _read(connection, "WHERE id = ?", (id_,))[0]
 
         job = await self._database.run(work)
-        self.begun.set()
-        self.begun = trio.Event()
+        self._tell_begun()
         return job
 
+    async def add(self, home: str, from_us: int, to_us: int, cause: str) -> None:
+        """Begin one that has a cause of its own; it waits for those that are under way."""
+        await self._database.run(lambda connection: _insert(connection, _fresh(home, from_us, to_us, cause)))
+        self._tell_begun()
+
     async def running(self, home: str) -> Job | None:
-        """Return the backfill of a home that is under way."""
-        found = await self._database.run(lambda one: _read(one, "WHERE home = ? AND state = 'running'", (home,)))
+        """Return the backfill of a home that is under way, the oldest one."""
+        where = "WHERE home = ? AND state = 'running' ORDER BY id LIMIT 1"
+        found = await self._database.run(lambda one: _read(one, where, (home,)))
         return found[0] if found else None
 
     async def read(self, *, limit: int = 10) -> list[Job]:
@@ -116,6 +112,22 @@ class Jobs:
             return _tails.decode(body) if body is not None else {}
 
         return await self._database.run(work)
+
+    def _tell_begun(self) -> None:
+        self.begun.set()
+        self.begun = trio.Event()
+
+
+def _fresh(home: str, from_us: int, to_us: int, cause: str = "") -> Job:
+    return Job(home=home, from_us=from_us, to_us=to_us, cursor_us=from_us, hours_us=from_us, cause=cause)
+
+
+def _insert(connection: sqlite3.Connection, job: Job) -> int:
+    values = asdict(job)
+    del values["id"]
+    marks = ", ".join("?" * len(values))
+    insert = f"INSERT INTO backfills ({', '.join(values)}) VALUES ({marks})"  # noqa: S608  our words
+    return connection.execute(insert, tuple(values.values())).lastrowid or 0
 
 
 def _read(connection: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> list[Job]:

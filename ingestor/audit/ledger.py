@@ -17,7 +17,7 @@ from metrics import facts
 
 GapState: TypeAlias = Literal["open", "filled", "partly", "tail_unproven", "since"]
 STATES: tuple[GapState, ...] = ("open", "filled", "partly", "tail_unproven", "since")
-_FIRST_START = "first_start"
+FIRST_START = "first_start"
 _GAP = ("id", "gap", "home", "cause", "detail", "from_us", "found_ns", "state", "reason", "entities", "refilled")
 _ADD_GAP = """INSERT INTO gaps (gap, home, cause, detail, from_us, found_ns, whole, intact_since_us, anchors, state)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -27,6 +27,7 @@ _ADD_INTERVAL = """INSERT OR IGNORE INTO intervals (gap, home, entity_id, after_
     VALUES (?, ?, ?, ?, ?, ?)"""
 _REPLACE_OLDER = """DELETE FROM intervals
     WHERE home = ? AND entity_id = ? AND after_us IS ? AND gap != ? AND reason IS NULL"""
+_REMEMBER = "INSERT INTO commits VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET number = max(number, excluded.number)"
 _OPEN = """SELECT gap, from_us, anchors, (
         SELECT min(later.intact_since_us) FROM gaps AS later WHERE later.home = gaps.home AND later.id >= gaps.id
     ) FROM gaps WHERE home = ? AND state = 'open' AND EXISTS (
@@ -81,12 +82,16 @@ class Gap(Struct, frozen=True, kw_only=True):
 
 
 class Ledger:
-    """The gaps of every home. Every method raises `Unavailable` while the disk does not serve."""
+    """The gaps of every home. Every method raises `Unavailable` while the disk does not serve.
 
-    def __init__(self, database: Database, report: facts.Report) -> None:
+    `mark` is that of the embedded database, remembered with each interval that is closed: what was refilled is there.
+    """
+
+    def __init__(self, database: Database, report: facts.Report, mark: Callable[[], int] = lambda: 0) -> None:
         self.changed = trio.Event()
         self._database = database
         self._report = report
+        self._mark = mark
 
     async def record(self, notes: Sequence[Note]) -> None:
         """Take notes in; the same note again changes nothing."""
@@ -99,9 +104,18 @@ class Ledger:
 
     async def since_us(self, home: str) -> int:
         """Return since when everything is promised: the end of the first start; 0 when it is not known."""
-        query = "SELECT max(found_ns) FROM gaps WHERE home = ? AND state = 'since'"
+        query = "SELECT min(found_ns) FROM gaps WHERE home = ? AND state = 'since'"
         [found] = await self._run(lambda connection: connection.execute(query, (home,)).fetchone())
         return (found or 0) // 1000
+
+    async def marked(self) -> int:
+        """Return the mark that the embedded database once had; 0 where it is not the store."""
+        query = "SELECT ifnull(max(number), 0) FROM commits"
+        return int(await self._run(lambda connection: connection.execute(query).fetchone()[0]))
+
+    async def remember(self, mark: int) -> None:
+        """Remember this mark, though it is a lower one."""
+        await self._run(lambda connection: connection.execute("UPDATE commits SET number = ?", (mark,)))
 
     async def close(self, gap: str, *, closed: Sequence[int], listed: Mapping[int, str], refilled: int) -> None:
         """Note what became of these intervals, by their ids, and how many changes were refilled."""
@@ -111,6 +125,7 @@ class Ledger:
             rows = [(reason, id_) for id_, reason in listed.items()]
             connection.executemany("UPDATE intervals SET reason = ? WHERE id = ?", rows)
             connection.execute("UPDATE gaps SET refilled = refilled + ? WHERE gap = ?", (refilled, gap))
+            connection.execute(_REMEMBER, (self._mark(),))
 
         await self._change(work)
 
@@ -175,7 +190,7 @@ def _record(connection: sqlite3.Connection, notes: Sequence[Note]) -> list[facts
 
 def _record_gap(connection: sqlite3.Connection, note: GapFound) -> facts.GapsNoted:
     [known] = connection.execute("SELECT count(*) FROM gaps WHERE gap = ?", (note.gap,)).fetchone()
-    state = "since" if note.cause == _FIRST_START else "open"
+    state = "since" if note.cause == FIRST_START else "open"
     anchors = msgspec.json.encode(note.anchors).decode()
     values = (note.gap, note.home, note.cause, note.detail, note.from_us, note.found_ns, note.whole)
     connection.execute(_ADD_GAP, (*values, note.intact_since_us, anchors, state))

@@ -39,8 +39,7 @@ class Opening(Struct, frozen=True):
 class Chain:
     """The last captured change of every entity of one home, as the time of its state; none is a removal.
 
-    `captured` gives what earlier processes captured, once there is a session; `loss`
-    why the store had to be asked for it.
+    `captured` gives what earlier processes captured, once there is a session; `loss` why that is not all of it.
     """
 
     def __init__(
@@ -83,9 +82,9 @@ class Chain:
 
     def start(self, started: SessionStarted) -> None:
         """Begin the gap before a session."""
-        cause = started.cause
+        loss = None
         if not self._draft_sessions:
-            cause = self._loss() or cause
+            loss = self._loss()
             marks = self._captured(self._home)
             self._draft |= {
                 entity_id: None if m.removed else _moment(m.at_ns // 1000) for entity_id, m in marks.items()
@@ -98,7 +97,7 @@ class Chain:
         gap = GapFound(
             gap=f"{self._home}:{started.at_ns}",
             home=self._home,
-            cause=cause if links else FIRST_START,
+            cause=loss or (started.cause if links else FIRST_START),
             detail=started.detail,
             from_us=wire.microseconds(since),
             found_ns=started.at_ns,

@@ -39,6 +39,9 @@ CREATE TABLE IF NOT EXISTS home_assistant_statistics (
     PRIMARY KEY (home, entity_id, time, source, unit)
 ) WITHOUT ROWID;
 
+-- How many commits there were of history, not of live changes; the ledger remembers it, and so knows an older copy.
+CREATE TABLE IF NOT EXISTS commits (id INTEGER PRIMARY KEY, number INTEGER NOT NULL);
+
 CREATE VIEW IF NOT EXISTS home_assistant_events AS
 SELECT
     e.time,

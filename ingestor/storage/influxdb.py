@@ -26,7 +26,7 @@ from pydantic import SecretStr
 from urllib3.exceptions import HTTPError
 
 from ingestor.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
-from ingestor.messages import Event, Point, Series, StoreMark, Watermark, WeatherObservation
+from ingestor.messages import Event, Point, Series, Watermark, WeatherObservation
 from ingestor.storage.lines import EVENTS, MARKS, STATISTICS, LineEncoder
 from ingestor.storage.store import Finding
 
@@ -101,20 +101,23 @@ class InfluxDBStore:
             found.setdefault(row["entity_id"], set()).add(row["time"])
         return found
 
-    async def newest(self, home: str) -> tuple[list[Watermark], int | None]:
-        """Return the newest event of every entity, and the time of the oldest of all."""
-        where = f"FROM \"{EVENTS}\" WHERE home = '{home}'"
-        rows = await self._select(f"SELECT * {where} GROUP BY entity_id ORDER BY time DESC LIMIT 1")
-        oldest = await self._select(f"SELECT state, removed {where} ORDER BY time LIMIT 1")
-        events = map(_event, rows)
-        marks = [Watermark(at_ns=one.time_ns, removed=one.removed, series=one.series) for one in events]
-        return marks, oldest[0]["time"] if oldest else None
+    async def newest(self, home: str) -> list[Watermark]:
+        """Return the newest event of every entity."""
+        query = f"SELECT * FROM \"{EVENTS}\" WHERE home = '{home}' GROUP BY entity_id ORDER BY time DESC LIMIT 1"
+        events = map(_event, await self._select(query))
+        return [Watermark(at_ns=one.time_ns, removed=one.removed, series=one.series) for one in events]
 
-    async def mark(self, home: str) -> StoreMark | None:
-        """Return the newest mark."""
-        query = f"SELECT batch FROM \"{MARKS}\" WHERE home = '{home}' ORDER BY time DESC LIMIT 1"
-        found = await self._select(query)
-        return StoreMark(time_ns=found[0]["time"], home=home, batch=found[0]["batch"]) if found else None
+    async def oldest_ns(self, home: str) -> int | None:
+        """Return the time of the oldest event."""
+        found = await self._select(
+            f"SELECT state, removed FROM \"{EVENTS}\" WHERE home = '{home}' ORDER BY time LIMIT 1"
+        )
+        return found[0]["time"] if found else None
+
+    async def mark(self, home: str) -> int:
+        """Return the highest mark: times do not tell which one is, a clock may have stepped."""
+        found = await self._select(f"SELECT max(batch) AS batch FROM \"{MARKS}\" WHERE home = '{home}'")
+        return int(found[0]["batch"]) if found else 0
 
     async def set_retention(self, days: int) -> None:
         """Set the bucket's retention, if the bucket was made by us."""

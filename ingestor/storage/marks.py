@@ -1,4 +1,4 @@
-"""Whether the store still has what it once confirmed: a mark in it that is older than ours says that it has not."""
+"""Whether store and spool still know the same: each batch leaves its number in the store, which both must remember."""
 
 from __future__ import annotations
 
@@ -12,36 +12,45 @@ from ingestor.storage.spool import Spool
 from ingestor.storage.store import Store
 
 CHECK_SECONDS = 300.0
-MINUTE_NS = 60 * 10**9  # marks of the same minute are one point
+HOUR_NS = 3600 * 10**9  # marks of the same hour are one point
+STORE_RESTORED = "store_restored"
+SPOOL_LOST = "spool_lost"
 
 
 class Marks:
-    """The marks of one home. `restored` is told since when the store lacks what it had, in Unix nanoseconds."""
+    """The marks of one home. `lost` is told what no longer knows what it knew: the store, or the spool."""
 
     def __init__(
         self,
         home: str,
         store: Store,
         spool: Spool,
-        restored: Callable[[int], Awaitable[None]],
+        lost: Callable[[str], Awaitable[None]],
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._home = home
         self._store = store
         self._spool = spool
-        self._restored = restored
+        self._lost = lost
         self._clock_ns = clock_ns
         self._checked_at = -CHECK_SECONDS
 
     def mark(self, batch: int) -> StoreMark:
         """Return the mark to write together with this batch."""
         now_ns = self._clock_ns()
-        return StoreMark(time_ns=now_ns - now_ns % MINUTE_NS, home=self._home, batch=batch)
+        return StoreMark(time_ns=now_ns - now_ns % HOUR_NS, home=self._home, batch=batch)
 
     async def check(self, *, at_once: bool) -> None:
-        """Look for the mark, at intervals or at once. Raises `Unavailable` or `CredentialsRefused`."""
-        if at_once or trio.current_time() - self._checked_at >= CHECK_SECONDS:
-            found = await self._store.mark(self._home)
-            if found is not None and found.batch < self._spool.confirmed_batch:
-                await self._restored(found.time_ns)
-            self._checked_at = trio.current_time()
+        """Compare, at intervals or at once. Raises `Unavailable` or `CredentialsRefused`.
+
+        A store that has lost its mark is one of before; a spool that never came so far, or was damaged, is a new one.
+        """
+        if not at_once and trio.current_time() - self._checked_at < CHECK_SECONDS:
+            return
+        marked = await self._store.mark(self._home)
+        if marked > self._spool.newest_batch or self._spool.damaged:
+            await self._lost(SPOOL_LOST)
+            await self._spool.go_on_from(marked)
+        elif marked < self._spool.confirmed_batch:
+            await self._lost(STORE_RESTORED)
+        self._checked_at = trio.current_time()

@@ -52,8 +52,7 @@ def salvage(aside: Path, into: sqlite3.Connection, *, last_id: int) -> Salvaged:
                 if _is_whole(row):
                     into.execute("INSERT INTO batches VALUES (?, ?, ?, ?, ?)", row)
                     saved.add(id_)
-        into.execute("DELETE FROM sqlite_sequence WHERE name = 'batches'")
-        into.execute("INSERT INTO sqlite_sequence VALUES ('batches', ?)", (max(last_id, *heads, 0),))
+        number_from(into, max(last_id, *heads, 0))
         for table, columns in (("captured", 5), ("watermarks", 4), ("notes", 3)):
             marks = ", ".join("?" * columns)
             rows = list(_readable(damaged, f"SELECT * FROM {table}"))
@@ -61,6 +60,12 @@ def salvage(aside: Path, into: sqlite3.Connection, *, last_id: int) -> Salvaged:
                 into.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
     lost = sum(records for id_, records in heads.items() if id_ not in saved)
     return Salvaged(aside=aside, ids=frozenset(saved), unreadable_records=lost)
+
+
+def number_from(connection: sqlite3.Connection, batch: int) -> None:
+    """Let the next batch come behind this one."""
+    connection.execute("DELETE FROM sqlite_sequence WHERE name = 'batches'")
+    connection.execute("INSERT INTO sqlite_sequence VALUES ('batches', ?)", (batch,))
 
 
 def _lengthen(damaged: Path) -> None:

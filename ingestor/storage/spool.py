@@ -16,10 +16,10 @@ from msgspec.structs import astuple
 from ingestor.errors import Damaged
 from ingestor.messages import Event, Note, Record, Watermark
 from ingestor.storage import notes as notebook
+from ingestor.storage import salvage
 from ingestor.storage.codec import Packed, pack, unpack
 from ingestor.storage.database import Database, transaction
 from ingestor.storage.notes import Written
-from ingestor.storage.salvage import salvage
 from ingestor.storage.valve import Valve
 from ingestor.storage.watermarks import Watermarks
 from metrics import facts
@@ -55,7 +55,7 @@ class Spool:
     """Keeps batches in `DATA_DIR/spool.sqlite3`, in the order of their arrival, with the watermarks of their entities.
 
     What was acknowledged is deleted in the transaction of the next commit, or by `sweep`. A damaged file is set aside
-    under a dated name, what can be read of it goes into the new one, and the rest is reported.
+    under a dated name, what can be read of it goes into the new one, and the rest is reported; it is `damaged` then.
     """
 
     name = "spool"
@@ -65,6 +65,8 @@ class Spool:
         self.pending_bytes = 0
         self.pending_events = 0
         self.pending_records = 0
+        self.newest_batch = 0
+        self.damaged = False
         self._database = Database(data_dir / FILE, ("spool.sql", "watermarks.sql"), FORMAT)
         self._valve = valve
         self._report = report
@@ -72,7 +74,6 @@ class Spool:
         self._sizes: deque[_Size] = deque()
         self._done = 0
         self._swept = 0
-        self._newest = 0
         self._arrived = trio.Event()
         self._lock = trio.Lock()
 
@@ -88,7 +89,7 @@ class Spool:
 
     async def open(self) -> list[Watermark]:
         """Read what is pending, and return how far each entity was captured."""
-        sizes, watermarks, self._newest = await self._guarded(self._read)
+        sizes, watermarks, self.newest_batch = await self._guarded(self._read)
         self._count(self._sizes, -1)
         self._sizes = deque(size for size in sizes if size.id > self._done)
         self._count(self._sizes, 1)
@@ -97,7 +98,7 @@ class Spool:
     @property
     def confirmed_batch(self) -> int:
         """The number of the newest batch before which everything is confirmed; numbers rise, also over restarts."""
-        return self._sizes[0].id - 1 if self._sizes else self._newest
+        return self._sizes[0].id - 1 if self._sizes else self.newest_batch
 
     async def adopt(self, watermarks: Sequence[Watermark]) -> None:
         """Take over how far each entity was captured, as somebody else remembers it."""
@@ -109,6 +110,17 @@ class Spool:
 
         await self._guarded(work)
 
+    async def go_on_from(self, batch: int) -> None:
+        """Give what comes a number behind this batch, and count as whole again."""
+        newest = max(batch, self.newest_batch)
+
+        def work(connection: sqlite3.Connection) -> None:
+            with transaction(connection):
+                salvage.number_from(connection, newest)
+
+        await self._guarded(work)
+        self.newest_batch, self.damaged = newest, False
+
     async def commit(self, records: Sequence[Record], *, live: bool = True, notes: Sequence[Note] = ()) -> None:
         """Keep the records, fsynced, all or none; live ones move their entities' watermarks on, with the notes.
 
@@ -117,7 +129,7 @@ class Spool:
         added = await self._guarded(lambda connection: self._append(connection, records, notes, live=live))
         self._swept = self._done
         self._sizes.extend(added)
-        self._newest = max([self._newest, *(size.id for size in added)])
+        self.newest_batch = max([self.newest_batch, *(size.id for size in added)])
         self._count(added, 1)
         self._arrived.set()
         self._arrived = trio.Event()
@@ -195,8 +207,9 @@ class Spool:
     async def _salvage(self, damage: Damaged) -> None:
         known = bool(self._sizes)
         last_id = max(self._done, self._sizes[-1].id if self._sizes else 0)
-        found = await self._database.replace(partial(salvage, last_id=last_id))
+        found = await self._database.replace(partial(salvage.salvage, last_id=last_id))
         self._watermarks.forget()
+        self.damaged = True
         self._report(facts.SpoolDamaged(detail=f"{damage}; set aside as {found.aside.name}", batches=found.batches))
         lost = [size for size in self._sizes if size.id not in found.ids]
         self._sizes = deque(size for size in self._sizes if size.id in found.ids)

@@ -18,7 +18,6 @@ from ingestor.messages import (
     Point,
     Series,
     Statistic,
-    StoreMark,
     Watermark,
     WeatherObservation,
 )
@@ -62,6 +61,9 @@ _EVENT_KEYS = """SELECT s.entity_id, e.time
     FROM events AS e INDEXED BY events_time JOIN series AS s ON s.id = e.series_id
     WHERE e.time >= ? AND e.time < ? AND s.home = ?"""
 _STATISTIC_KEYS = "SELECT entity_id, time FROM home_assistant_statistics WHERE time >= ? AND time < ? AND home = ?"
+_OLDEST = "SELECT min(e.time) FROM events AS e JOIN series AS s ON s.id = e.series_id WHERE s.home = ?"
+_MARK = "SELECT ifnull(max(number), 0) FROM commits"
+_RAISE_MARK = "INSERT INTO commits VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET number = number + 1 RETURNING number"
 _EXPIRE = "DELETE FROM events WHERE (series_id, time) IN (SELECT series_id, time FROM events WHERE time < ? LIMIT ?)"
 _FORGET = (
     "DELETE FROM attributes WHERE id NOT IN (SELECT attributes_id FROM events WHERE attributes_id IS NOT NULL)",
@@ -73,7 +75,7 @@ _FORGET = (
 class SQLiteStore:
     """Writes into `DATA_DIR/events.sqlite3` (WAL, fsynced with every batch), from one thread at a time.
 
-    A newer format than ours raises `ConfigError`; it is left as it is.
+    A newer format than ours raises `ConfigError`; it is left as it is. `marked` is the mark of the newest commit.
     """
 
     name = "sqlite"
@@ -82,6 +84,7 @@ class SQLiteStore:
         self._database, self._reader = (
             Database(data_dir / FILE, ("events.sql", "watermarks.sql"), FORMAT) for _ in range(2)
         )
+        self.marked = 0
         self._watermarks = Watermarks()
         self._retention_days = retention_days
         self._clock_ns = clock_ns
@@ -118,13 +121,18 @@ class SQLiteStore:
         query = _STATISTIC_KEYS if statistics else _EVENT_KEYS
         return await self._reader.run(lambda connection: _keys(connection, query, (from_ns, to_ns, home)))
 
-    async def newest(self, home: str) -> tuple[list[Watermark], int | None]:  # noqa: ARG002  the store's interface
+    async def newest(self, home: str) -> list[Watermark]:  # noqa: ARG002  the store's interface
         """Return nothing: the watermarks are in the same file."""
-        return [], None
+        return []
 
-    async def mark(self, home: str) -> StoreMark | None:  # noqa: ARG002  the store's interface
-        """Return nothing: a copy of before has the watermarks of before, and the chain finds what is missing."""
-        return None
+    async def oldest_ns(self, home: str) -> int | None:
+        """Return the time of the oldest event."""
+        return await self._reader.run(lambda connection: connection.execute(_OLDEST, (home,)).fetchone()[0])
+
+    async def mark(self, home: str) -> int:  # noqa: ARG002  the store's interface
+        """Return the number of commits that were not live: of those no watermark tells whether they are still here."""
+        self.marked = await self._database.run(lambda connection: int(connection.execute(_MARK).fetchone()[0]))
+        return self.marked
 
     async def set_retention(self, days: int) -> None:
         """Keep events for this many days; what is older goes with one of the next writes."""
@@ -151,7 +159,7 @@ class SQLiteStore:
     def _write(
         self, connection: sqlite3.Connection, points: Sequence[Point], notes: Sequence[Note], *, live: bool
     ) -> None:
-        known = dict(self._series)
+        known, marked = dict(self._series), self.marked
         try:
             with transaction(connection):
                 self._insert(connection, points, known)
@@ -159,6 +167,7 @@ class SQLiteStore:
                     self._watermarks.write(connection, points)
                 else:
                     self._watermarks.write_removals(connection, points)
+                    [marked] = connection.execute(_RAISE_MARK).fetchone()
                 self._watermarks.write_absences(connection, notes)
                 notebook.write(connection, notes)
         except BaseException as error:
@@ -167,7 +176,7 @@ class SQLiteStore:
             if isinstance(error, (OverflowError, UnicodeError, sqlite3.InterfaceError, sqlite3.IntegrityError)):
                 raise Rejected(f"SQLite can not hold it: {error}") from None
             raise
-        self._series = known
+        self._series, self.marked = known, marked
         self._expire(connection)
 
     def _insert(self, connection: sqlite3.Connection, points: Sequence[Point], known: dict[Series, int]) -> None:

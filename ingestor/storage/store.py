@@ -7,7 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from ingestor.messages import Event, Point, StoreMark, Watermark
+from ingestor.messages import Event, Point, Watermark
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -43,14 +43,14 @@ class Store(Protocol):
     async def keys(self, home: str, from_ns: int, to_ns: int, *, statistics: bool = False) -> dict[str, set[int]]:
         """Return the times of all events, or statistics, of a home within [from, to), by entity."""
 
-    async def newest(self, home: str) -> tuple[list[Watermark], int | None]:
-        """Return the newest event of every entity, and the time of the oldest of all; nothing from an empty store.
+    async def newest(self, home: str) -> list[Watermark]:
+        """Return the newest event of every entity; none from a database that is its own journal, and knows more."""
 
-        Nothing, too, from a database that is its own journal, which remembers that by itself.
-        """
+    async def oldest_ns(self, home: str) -> int | None:
+        """Return the time of the oldest event; none from an empty store."""
 
-    async def mark(self, home: str) -> StoreMark | None:
-        """Return the newest mark that was written."""
+    async def mark(self, home: str) -> int:
+        """Return the highest mark that it holds: what it once had confirmed; 0 where there is none."""
 
     async def set_retention(self, days: int) -> None:
         """Keep events for this many days; 0 is for ever."""

@@ -44,13 +44,15 @@ class ScriptedStore:
     async def keys(self, home: str, from_ns: int, to_ns: int, *, statistics: bool = False) -> dict[str, set[int]]:
         raise NotImplementedError
 
-    async def newest(self, home: str) -> tuple[list[Watermark], int | None]:
+    async def newest(self, home: str) -> list[Watermark]:
         raise NotImplementedError
 
-    async def mark(self, home: str) -> StoreMark | None:
+    async def oldest_ns(self, home: str) -> int | None:
+        raise NotImplementedError
+
+    async def mark(self, home: str) -> int:
         assert home == "home"
-        marks = [point for point in self.points if isinstance(point, StoreMark)]
-        return marks[-1] if marks else None
+        return max((point.batch for point in self.points if isinstance(point, StoreMark)), default=0)
 
     async def write(self, points: Sequence[Point]) -> int:
         await trio.lowlevel.checkpoint()
@@ -85,7 +87,7 @@ class Bench:
     """A writer over a real spool and a real quarantine, and a store of ours."""
 
     def __init__(self, directory: Path, *, marked: bool = False) -> None:
-        self.restored: list[int] = []
+        self.lost: list[str] = []
         self.heard: list[facts.Fact] = []
         self.emptied = trio.Event()
         self.store = ScriptedStore()
@@ -95,7 +97,7 @@ class Bench:
         self.intake = Intake(Inbox(trio.open_memory_channel[list[Kept]](1)[1]))
         delivery = Delivery("influxdb", self.quarantine, self.heard.append)
         limits = BatchLimits(maximum_events=100, maximum_seconds=0.01)
-        marks = Marks("home", self.store, self.spool, self._note_restored, lambda: 125 * 10**9) if marked else None
+        marks = Marks("home", self.store, self.spool, self._note_lost, lambda: 7201 * 10**9) if marked else None
         report = self.heard.append
         self.writer = Writer(
             self.spool, self.store, delivery, self.intake, limits, Quick(Random(1)), report, marks=marks
@@ -109,8 +111,8 @@ class Bench:
                 await self.emptied.wait()
             self.intake.ended.set()
 
-    async def _note_restored(self, at_ns: int) -> None:
-        self.restored.append(at_ns)
+    async def _note_lost(self, cause: str) -> None:
+        self.lost.append(cause)
 
     def _hear(self, fact: facts.Fact) -> None:
         self.heard.append(fact)
@@ -183,8 +185,8 @@ async def test_each_write_carries_a_mark_of_the_batch_that_it_confirms(tmp_path:
         one.store.answer = lambda points: Rejected("bad", code="rejected") if event(250) in points else 0
         await one.write_all()
         marks = [point for point in one.store.points if isinstance(point, StoreMark)]
-        assert marks == [StoreMark(time_ns=120 * 10**9, home="home", batch=batch) for batch in (1, 2, 3)]
-        assert (one.store.writes[:3], one.restored) == ([0, 101, 101], [])
+        assert marks == [StoreMark(time_ns=7200 * 10**9, home="home", batch=batch) for batch in (1, 2, 3)]
+        assert (one.store.writes[:3], one.lost) == ([0, 101, 101], [])
 
 
 async def test_a_refused_batch_leaves_its_mark_all_the_same(tmp_path: Path) -> None:
@@ -192,7 +194,7 @@ async def test_a_refused_batch_leaves_its_mark_all_the_same(tmp_path: Path) -> N
         await one.spool.commit([event(1)])
         one.store.answer = lambda points: Rejected("bad", code="rejected") if event(1) in points else 0
         await one.write_all()
-        assert one.store.points == [StoreMark(time_ns=120 * 10**9, home="home", batch=1)]
+        assert one.store.points == [StoreMark(time_ns=7200 * 10**9, home="home", batch=1)]
 
 
 async def test_a_store_with_a_mark_of_before_is_told_to_be_a_copy_of_before(tmp_path: Path) -> None:
@@ -201,12 +203,27 @@ async def test_a_store_with_a_mark_of_before_is_told_to_be_a_copy_of_before(tmp_
             await one.spool.commit([event(number)])
         await one.write_all()
         await one.spool.sweep()
-        old = StoreMark(time_ns=60 * 10**9, home="home", batch=2)
+        old = StoreMark(time_ns=0, home="home", batch=2)
     async with bench(tmp_path, marked=True) as again:
         again.store.points = [event(0), event(1), old]
         await again.spool.commit([event(4)])
         await again.write_all()
-        assert again.restored == [60 * 10**9]
+        assert again.lost == ["store_restored"]
+
+
+async def test_a_store_with_a_mark_of_later_says_that_the_spool_was_lost(tmp_path: Path) -> None:
+    async with bench(tmp_path, marked=True) as one:
+        one.store.points = [StoreMark(time_ns=0, home="home", batch=70)]
+        await one.spool.commit([event(4)])
+        await one.write_all()
+        assert (one.lost, one.spool.newest_batch) == (["spool_lost"], 70)
+        await one.spool.commit([event(5)])
+        assert one.spool.newest_batch == 71
+    async with bench(tmp_path, marked=True) as again:
+        again.store.points = [StoreMark(time_ns=0, home="home", batch=70)]
+        await again.spool.commit([event(6)])
+        await again.write_all()
+        assert again.lost == []
 
 
 async def test_raw_events_go_to_the_quarantine(tmp_path: Path) -> None:

@@ -107,18 +107,19 @@ async def test_keys_are_told_by_entity_whatever_the_tags(kind: str, tmp_path: Pa
 async def test_what_was_captured_can_be_asked_for_again(kind: str, tmp_path: Path) -> None:
     written = [event(1), event(11, area="Attic"), event(2), removal(12)]
     async with opened(kind, tmp_path) as store:
-        assert (await store.newest("home"), await store.mark("home")) == (([], None), None)
+        assert (await store.newest("home"), await store.oldest_ns("home"), await store.mark("home")) == ([], None, 0)
         await store.write([*written, MARK])
-        marks, oldest_ns = await store.newest("home")
-        assert oldest_ns == written[0].time_ns
+        marks = await store.newest("home")
+        assert await store.oldest_ns("home") == written[0].time_ns
         found = {mark.series.entity_id: (mark.at_ns, mark.removed, mark.series.area) for mark in marks}
         assert found == {
             "sensor.number_1": (written[1].time_ns, False, "Attic"),
             "sensor.number_2": (written[3].time_ns, True, None),
         }
-        assert await store.mark("home") is None
-        await store.write([msgspec.structs.replace(MARK, home="home", batch=9)])
-        assert await store.mark("home") == msgspec.structs.replace(MARK, home="home", batch=9)
+        assert await store.mark("home") == 0
+        for at_ns, batch in ((MARK.time_ns + 1, 7), (MARK.time_ns, 9), (MARK.time_ns - 1, 8)):
+            await store.write([msgspec.structs.replace(MARK, home="home", time_ns=at_ns, batch=batch)])
+        assert await store.mark("home") == 9
 
 
 @pytest.mark.parametrize("kind", KINDS)
