@@ -136,10 +136,17 @@ BETWEEN = Interval(
 )
 
 
-def test_a_row_tells_what_was_before_it_and_the_last_one_only_completes_what_is_stored() -> None:
-    events, track = taken(BETWEEN, at(0, "1"), at(2, "2"), at(3, "3"))
-    assert [(e.state, e.previous_state, e.previous_duration_seconds) for e in events] == [("2", "1", 2), (None, "2", 1)]
+def test_a_row_tells_what_was_before_it_and_the_last_one_leaves_the_richer_attributes() -> None:
+    known = b'{"unit_of_measurement":"kW"}'
+    events, track = taken(BETWEEN, at(0, "1"), at(2, "2", known), at(3, "3", known))
+    assert [(e.state, e.previous_state, e.previous_duration_seconds) for e in events] == [("2", "1", 2), ("3", "2", 1)]
+    assert [(e.value, e.attributes) for e in events] == [(2000, known.decode()), (3000, None)]
     assert (track.refilled, track.verdict(intact=True)) == (2, None)
+
+
+def test_a_last_row_without_attributes_says_no_value_in_a_unit_that_it_does_not_know() -> None:
+    events, _ = taken(BETWEEN, at(0, "1"), at(3, "3"))
+    assert [(e.state, e.value, e.attributes) for e in events] == [("3", None, None)]
 
 
 def test_an_interval_without_its_last_state_is_listed_with_the_reason() -> None:

@@ -174,13 +174,11 @@ class InfluxDB2:
             )
 
         groups = re.findall(r"GROUP BY (\w+)", text)
-        return self.buckets[query["db"]].select(
-            measurement,
-            int(limits[0]) if limits else None,
-            wanted,
-            oldest_first="ORDER BY time LIMIT" in text,
-            group=groups[0] if groups else None,
-        )
+        bucket, group = self.buckets[query["db"]], groups[0] if groups else None
+        if maximum := re.findall(r"max\((\w+)\)", text):
+            return bucket.select(measurement, 1, wanted, first=lambda row: -row[maximum[0]])
+        limit, sign = int(limits[0]) if limits else None, 1 if "ORDER BY time LIMIT" in text else -1
+        return bucket.select(measurement, limit, wanted, first=lambda row: sign * row["time"], group=group)
 
     def _rights(self, token: str | None) -> set[str]:
         if token not in self.tokens:

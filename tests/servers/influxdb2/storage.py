@@ -80,16 +80,16 @@ class Bucket:
         limit: int | None,
         wanted: Callable[[dict[str, Any]], bool],
         *,
-        oldest_first: bool = False,
+        first: Callable[[dict[str, Any]], int] = lambda row: -row["time"],
         group: str | None = None,
     ) -> dict[str, Any]:
-        """Return a result of InfluxQL's `SELECT *`, the newest first; the limit holds for each group."""
+        """Return a result of InfluxQL's `SELECT *`, in the order of `first`; the limit holds for each group."""
         rows: list[dict[str, Any]] = [
             {"time": at_ns, **dict(tags), **fields}
             for (name, tags, at_ns), fields in self.points.items()
             if name == measurement
         ]
-        rows = sorted(filter(wanted, rows), key=lambda row: row["time"], reverse=not oldest_first)
+        rows = sorted(filter(wanted, rows), key=first)
         groups: dict[Any, list[dict[str, Any]]] = {}
         for row in rows:
             groups.setdefault(row.get(group or ""), []).append(row)
