@@ -111,7 +111,13 @@ def _writer(settings: Settings, files: Files, auditing: Auditing, jobs: Jobs) ->
     _, nothing = trio.open_memory_channel[list[Kept]](0)
     intake, store, report = Intake(Inbox(nothing)), auditing.store, LogReporter()
     recovering = Recovering(
-        home=settings.home_name, store=store, spool=files.spool, intake=intake, ledger=auditing.ledger, jobs=jobs
+        home=settings.home_name,
+        store=store,
+        store_is_journal=False,
+        spool=files.spool,
+        intake=intake,
+        ledger=auditing.ledger,
+        jobs=jobs,
     )
     marks = Marks(settings.home_name, store, files.spool, Recovery(recovering, report).begin)
     limits = BatchLimits(maximum_events=settings.batch_max_events, maximum_seconds=settings.batch_max_seconds)

@@ -142,6 +142,7 @@ class _Storage:
         recovering = Recovering(
             home=settings.home_name,
             store=store,
+            store_is_journal=embedded is not None,
             spool=files.spool,
             intake=self.intake,
             ledger=self.ledger,
@@ -149,8 +150,7 @@ class _Storage:
         )
         self.recovery = recovery = Recovery(recovering, report)
         limits = CommitLimits(seconds=settings.commit_seconds)
-        recollect = None if embedded else recovery.recollect
-        committer = Committer(self.intake, files.journal, limits, report, recollect)
+        committer = Committer(self.intake, files.journal, limits, report, recovery.recollect)
         stages = [_piped("spool", committer, 3.0, self._end_the_stream)]
         if embedded is None or files.spool.exists:
             due = BatchLimits(maximum_events=settings.batch_max_events, maximum_seconds=settings.batch_max_seconds)

@@ -25,6 +25,7 @@ from ingestor.audit.rows import Teller
 from ingestor.audit.statistics import StatisticId, statistic
 from ingestor.enrichment.series import describe
 from ingestor.errors import Unavailable
+from ingestor.homeassistant.reading import Reader
 from ingestor.homeassistant.recorder import Recorder, opened
 from ingestor.messages import Event, Record, Series
 
@@ -34,7 +35,7 @@ STATISTICS_IN_A_GROUP = 20  # of a month of hours each: 2 MB
 HOUR_US = 3600 * 10**6
 DAY_US = 24 * HOUR_US
 MONTH_US = 30 * DAY_US
-NEWEST_US = 30 * 10**6  # what is younger may be on its way
+NEWEST_US = 5 * 10**6  # what is younger may be on its way to us; it would be the same point
 NOTHING = "the recorder has nothing of this span of time: is it older than what Home Assistant keeps?"
 
 T = TypeVar("T")
@@ -55,6 +56,17 @@ class Backfilling:
     confirmed: Callable[[], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Importing:
+    """What stays the same from chunk to chunk: nothing before `from_ns` is imported."""
+
+    reader: Reader
+    recorder: Recorder
+    tellers: dict[str, Teller]
+    from_ns: int
+    accounted: Mapping[str, Collection[int]]
+
+
 class Backfill:
     """Works off one job of one home at a time. `told` hears how far it is."""
 
@@ -67,8 +79,7 @@ class Backfill:
         async with opened(self._with.auditing.endpoint) as recorder:
             if not await recorder.is_running():
                 raise Unavailable("Home Assistant is starting up", code="starting")
-            if job.cause:  # what is lost reaches until now
-                await trio.sleep(max(0, min(NEWEST_US, job.to_us + NEWEST_US - self._clock_ns() // 1000)) / 1e6)
+            await trio.sleep(max(0, min(NEWEST_US, job.to_us + NEWEST_US - self._clock_ns() // 1000)) / 1e6)
             await recorder.wait_committed()
             await self._with.confirmed()
             job = await self._import_states(recorder, job, told)
@@ -82,11 +93,51 @@ class Backfill:
     async def _import_states(self, recorder: Recorder, job: Job, told: Callable[[Job], None]) -> Job:
         now_us = self._clock_ns() // 1000
         days = self._with.auditing.retention_days()
+        kept_us = now_us - days * DAY_US if days else 0
         open_us = [gap.from_us for gap in await self._with.auditing.ledger.open_gaps(job.home)]
         if job.cause and open_us:
             raise Unavailable("a gap is still open: its refill comes first", code="pending")
-        end_us = min(job.to_us, now_us - NEWEST_US, *open_us)  # what is in a gap is the refill's affair
-        start_us = max(job.cursor_us, now_us - days * DAY_US if days else 0)
+        end_us = min(job.to_us, now_us, *open_us)  # what is in a gap is the refill's affair
+        start_us = max(job.cursor_us, kept_us)
+        tellers, reader = await self._tellers(recorder, job)
+        if start_us == job.from_us:
+            oldest_us = await self._oldest(recorder, tellers, start_us, end_us)
+            start_us = oldest_us - HOUR_US  # its rows tell what was before the first ones of the span
+            if oldest_us - job.from_us > HOUR_US:
+                begins = datetime.fromtimestamp(oldest_us // 10**6, UTC)
+                job = replace(job, detail=f"the recorder has nothing before {begins:%Y-%m-%d %H:%M}")
+        importing = _Importing(
+            reader, recorder, tellers, from_ns=max(job.from_us, kept_us) * 1000, accounted=await self._set_aside()
+        )
+        chunks = Chunks(start_us, end_us, lambda: now_us)
+        for low_us, high_us in chunks if start_us < end_us else ():
+            until_us = end_us if high_us is None else high_us
+            job, largest_bytes = await self._import_chunk(importing, job, low_us, until_us)
+            chunks.answered(largest_bytes)
+            tails = {entity_id: teller.tail for entity_id, teller in tellers.items()}
+            await self._with.jobs.save(job, {entity_id: tail for entity_id, tail in tails.items() if tail})
+            told(job)
+        job = replace(job, cursor_us=job.to_us)
+        await self._with.jobs.save(job)
+        return job
+
+    async def _import_chunk(self, importing: _Importing, job: Job, low_us: int, until_us: int) -> tuple[Job, int]:
+        """Return the job behind this span, and the size of the largest answer in bytes."""
+        tellers, largest_bytes = importing.tellers, 0
+        stored = await self._with.auditing.store.keys(job.home, low_us * 1000, until_us * 1000)
+        around = await importing.reader.around(importing.recorder, low_us, until_us)
+        for group in _groups(list(tellers), ENTITIES_IN_A_GROUP):
+            rows, size_bytes = await importing.reader.rows(importing.recorder, group, low_us, until_us)
+            largest_bytes = max(largest_bytes, size_bytes)
+            events = [tellers[entity_id].tell(row, around) for entity_id in rows for row in rows[entity_id]]
+            events = [event for event in events if event.time_ns >= importing.from_ns]
+            missing = [event for event in events if not _has(stored, event) and not _has(importing.accounted, event)]
+            await self._commit(missing)
+            job = replace(job, compared=job.compared + len(events), imported=job.imported + len(missing))
+        return replace(job, cursor_us=until_us), largest_bytes
+
+    async def _tellers(self, recorder: Recorder, job: Job) -> tuple[dict[str, Teller], Reader]:
+        """Return who tells of every entity that is stored, and a reader that knows all persons."""
         entities = await self._entities(recorder)
         reader = dataclasses.replace(
             self._with.auditing.reader, persons=lambda: [e for e in entities if e.startswith("person.")]
@@ -94,33 +145,7 @@ class Backfill:
         tellers = {entity_id: Teller(series) for entity_id, series in entities.items() if self._with.wanted(entity_id)}
         for entity_id, tail in (await self._with.jobs.tails(job)).items():
             tellers.setdefault(entity_id, Teller(tail.series)).follow(tail)
-        accounted = await self._set_aside()
-        if start_us == job.from_us:
-            start_us = await self._oldest(recorder, tellers, start_us, end_us)
-            if start_us - job.from_us > HOUR_US:
-                begins = datetime.fromtimestamp(start_us // 10**6, UTC)
-                job = replace(job, detail=f"the recorder has nothing before {begins:%Y-%m-%d %H:%M}")
-        chunks = Chunks(start_us, end_us, lambda: now_us)
-        for low_us, high_us in chunks if start_us < end_us else ():
-            until_us = end_us if high_us is None else high_us
-            stored = await self._with.auditing.store.keys(job.home, low_us * 1000, until_us * 1000)
-            around = await reader.around(recorder, low_us, until_us)
-            largest_bytes = 0
-            for group in _groups(list(tellers), ENTITIES_IN_A_GROUP):
-                rows, size_bytes = await reader.rows(recorder, group, low_us, until_us)
-                largest_bytes = max(largest_bytes, size_bytes)
-                told_of = [tellers[entity_id].tell(row, around) for entity_id in rows for row in rows[entity_id]]
-                missing = [event for event in told_of if not _has(stored, event) and not _has(accounted, event)]
-                await self._commit(missing)
-                job = replace(job, compared=job.compared + len(told_of), imported=job.imported + len(missing))
-            chunks.answered(largest_bytes)
-            job = replace(job, cursor_us=until_us)
-            tails = {entity_id: teller.tail for entity_id, teller in tellers.items()}
-            await self._with.jobs.save(job, {entity_id: tail for entity_id, tail in tails.items() if tail})
-            told(job)
-        job = replace(job, cursor_us=job.to_us)
-        await self._with.jobs.save(job)
-        return job
+        return tellers, reader
 
     async def _commit(self, records: Sequence[Record]) -> None:
         for part in _groups(records, RECORDS_IN_A_COMMIT):

@@ -72,5 +72,5 @@ class Track:
         series = self.interval.until_series or event.series
         if before is not None:
             return [replace(before, series=series), replace(event, series=series)]
-        knows_unit = bytes(row.a) not in _NO_ATTRIBUTES
+        knows_unit = series.unit is None or bytes(row.a) not in _NO_ATTRIBUTES
         return [replace(event, series=series, attributes=None, value=event.value if knows_unit else None)]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import trio
 
 from ingestor.audit.jobs import Jobs
-from ingestor.audit.ledger import FIRST_START, Ledger
+from ingestor.audit.ledger import FIRST_START, Ledger, Missed, OpenGap
 from ingestor.errors import CredentialsRefused, Unavailable
 from ingestor.messages import GapFound, Watermark
 from ingestor.storage.intake import Intake
@@ -28,10 +28,11 @@ ASKING_SECONDS = 10.0  # a store that is away does not hold up the start for lon
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovering:
-    """What a recovery works with."""
+    """What a recovery works with. Where the store is the journal, it remembers by itself what was captured."""
 
     home: str
     store: Store
+    store_is_journal: bool
     spool: Spool
     intake: Intake
     ledger: Ledger
@@ -47,20 +48,27 @@ class Recovery:
         self._with = recovering
         self._report = report
         self._clock_ns = clock_ns
+        self._started_us = clock_ns() // 1000
 
-    async def recollect(self) -> list[Watermark]:
-        """Return how far each entity was captured, as the store knows it; to be asked when the spool knows nothing.
+    async def recollect(self, marks: list[Watermark]) -> list[Watermark]:
+        """Return how far each entity was captured: as the journal knows it, or else the ledger, or else the store.
 
-        That is nothing at a first start, and while the store is away: then the marks tell later what is missing.
+        Without any that is a first start, or the store is away: then its marks tell later what is missing.
         """
-        marks: list[Watermark] | None = None
+        home = self._with.home
+        known = {mark.series.entity_id for mark in marks if mark.series.home == home}
+        marks = [*marks, *(_absent(gap, missed) for gap in await self._with.ledger.open_gaps(home)
+                           for missed in gap.missed if missed.interval.entity_id not in known)]  # fmt: skip
+        if known or self._with.store_is_journal:
+            return marks
+        found: list[Watermark] | None = None
         with trio.move_on_after(ASKING_SECONDS), suppress(Unavailable, CredentialsRefused):
             await self._with.store.prepare()
-            marks = await self._with.store.newest(self._with.home)
-        if marks or (marks is None and await self._with.ledger.read(limit=1)):
+            found = await self._with.store.newest(home)
+        if found or (found is None and await self._with.ledger.read(limit=1)):
             self._with.intake.loss = SPOOL_LOST
-            await self._with.spool.adopt(marks or [])
-        return marks or []
+            await self._with.spool.adopt(found or [])
+        return [*marks, *(found or [])]
 
     async def look(self) -> None:
         """Notice what no mark in the store tells: that our state is gone, or an embedded database is one of before.
@@ -79,17 +87,25 @@ class Recovery:
         """Compare everything since the beginning with the recorder. Raises `Unavailable`."""
         detail = f"{cause}: everything is compared with the recorder, and what is missing comes back"
         self._report(facts.Warned(code=cause, detail=detail))
-        oldest_ns = await self._with.store.oldest_ns(self._with.home)
-        known_us = [(oldest_ns or 0) // 1000, await self._with.ledger.since_us(self._with.home)]
-        from_us = min((at_us for at_us in known_us if at_us), default=0)
-        await self._with.jobs.add(self._with.home, from_us, self._clock_ns() // 1000, cause)
-        if from_us != known_us[1]:
-            await self._with.ledger.record([_since(self._with.home, from_us)])
+        home, known_us = self._with.home, await self._with.ledger.since_us(self._with.home)
+        from_us = known_us
+        if not self._started_us > known_us > 0:  # what was first heard now was not the first
+            from_us = (await self._with.store.oldest_ns(home) or known_us * 1000) // 1000
+        await self._with.jobs.add(home, from_us, self._clock_ns() // 1000, cause)
+        if from_us != known_us:
+            await self._with.ledger.record([_since(home, from_us)])
+
+
+def _absent(gap: OpenGap, missed: Missed) -> Watermark:
+    """Return the mark of an entity that only the ledger knows: the journal is one of before it came."""
+    after_us = missed.interval.after_us
+    at_us = gap.from_us if after_us is None else after_us
+    return Watermark(at_ns=at_us * 1000, removed=True, series=missed.interval.series)
 
 
 def _since(home: str, at_us: int) -> GapFound:
     """Return a first start as the store tells it."""
-    detail = "the oldest change in the database"
+    detail = "the oldest change that the database has"
     return GapFound(
         gap=f"{home}:{at_us}:since", home=home, cause=FIRST_START, detail=detail, from_us=at_us, found_ns=at_us * 1000
     )

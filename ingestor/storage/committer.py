@@ -42,7 +42,7 @@ class Committer:
         journal: Journal,
         limits: CommitLimits,
         report: facts.Report,
-        recollect: Callable[[], Awaitable[list[Watermark]]] | None = None,
+        recollect: Callable[[list[Watermark]], Awaitable[list[Watermark]]] | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.progress = Progress()
@@ -72,9 +72,7 @@ class Committer:
     async def _open(self) -> bool:
         try:
             marks = await self._journal.open()
-            if not marks and self._recollect is not None:
-                marks = await self._recollect()
-            self._intake.opened(marks)
+            self._intake.opened(await self._recollect(marks) if self._recollect else marks)
         except Unavailable as error:
             self._failed(error)
             self._intake.valve.close(error.code, str(error))

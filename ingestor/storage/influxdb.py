@@ -108,10 +108,9 @@ class InfluxDBStore:
         return [Watermark(at_ns=one.time_ns, removed=one.removed, series=one.series) for one in events]
 
     async def oldest_ns(self, home: str) -> int | None:
-        """Return the time of the oldest event."""
-        found = await self._select(
-            f"SELECT state, removed FROM \"{EVENTS}\" WHERE home = '{home}' ORDER BY time LIMIT 1"
-        )
+        """Return the time of the oldest event that did not come with a snapshot."""
+        query = f"SELECT persons_home FROM \"{EVENTS}\" WHERE home = '{home}' ORDER BY time LIMIT 1"
+        found = await self._select(query)
         return found[0]["time"] if found else None
 
     async def mark(self, home: str) -> int:

@@ -61,7 +61,8 @@ _EVENT_KEYS = """SELECT s.entity_id, e.time
     FROM events AS e INDEXED BY events_time JOIN series AS s ON s.id = e.series_id
     WHERE e.time >= ? AND e.time < ? AND s.home = ?"""
 _STATISTIC_KEYS = "SELECT entity_id, time FROM home_assistant_statistics WHERE time >= ? AND time < ? AND home = ?"
-_OLDEST = "SELECT min(e.time) FROM events AS e JOIN series AS s ON s.id = e.series_id WHERE s.home = ?"
+_OLDEST = """SELECT min(e.time) FROM events AS e JOIN series AS s ON s.id = e.series_id
+    WHERE s.home = ? AND e.persons_home IS NOT NULL"""
 _MARK = "SELECT ifnull(max(number), 0) FROM commits"
 _RAISE_MARK = "INSERT INTO commits VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET number = number + 1 RETURNING number"
 _EXPIRE = "DELETE FROM events WHERE (series_id, time) IN (SELECT series_id, time FROM events WHERE time < ? LIMIT ?)"
@@ -126,7 +127,7 @@ class SQLiteStore:
         return []
 
     async def oldest_ns(self, home: str) -> int | None:
-        """Return the time of the oldest event."""
+        """Return the time of the oldest event that did not come with a snapshot."""
         return await self._reader.run(lambda connection: connection.execute(_OLDEST, (home,)).fetchone()[0])
 
     async def mark(self, home: str) -> int:  # noqa: ARG002  the store's interface

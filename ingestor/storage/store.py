@@ -47,7 +47,7 @@ class Store(Protocol):
         """Return the newest event of every entity; none from a database that is its own journal, and knows more."""
 
     async def oldest_ns(self, home: str) -> int | None:
-        """Return the time of the oldest event; none from an empty store."""
+        """Return the time of the oldest event that came with no snapshot, and so says who was at home."""
 
     async def mark(self, home: str) -> int:
         """Return the highest mark that it holds: what it once had confirmed; 0 where there is none."""

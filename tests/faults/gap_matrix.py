@@ -62,6 +62,7 @@ LINK = (
     GapRow(name="away: cut and kill -9 during a refill", act=link.struck_while_refilling, repeats=2),
     GapRow(name="away: spool lost", act=link.spool_lost, databases=INFLUXDB, repeats=2),
     GapRow(name="away: spool and state lost", act=link.all_lost, databases=INFLUXDB, repeats=2),
+    GapRow(name="away: state lost", act=link.state_lost, repeats=2),
     GapRow(
         name="away: store restored from an older copy",
         act=link.store_restored,

@@ -26,7 +26,10 @@ class Listed:
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """The ledger. An unproven span lies between a captured change (home's time, us) and a moment of ours (ns)."""
+    """The ledger. An unproven span lies between a captured change (home's time, us) and a moment of ours (ns).
+
+    `open` are gaps, and comparisons of all that is stored, that have not come to their end.
+    """
 
     open: int = 0
     refilled: int = 0
@@ -45,12 +48,13 @@ def told(data_dir: Path) -> Told:
     try:
         gaps = [dict(row) for row in connection.execute("SELECT * FROM gaps ORDER BY id")]
         intervals = [dict(row) for row in connection.execute("SELECT * FROM intervals ORDER BY id")]
+        [comparing] = connection.execute("SELECT count(*) FROM backfills WHERE state = 'running'").fetchone()
     except sqlite3.OperationalError:  # not made yet
         return Told()
     finally:
         connection.close()
     return Told(
-        open=sum(gap["state"] == OPEN for gap in gaps),
+        open=sum(gap["state"] == OPEN for gap in gaps) + comparing,
         refilled=sum(gap["refilled"] for gap in gaps),
         listed=tuple(_listed(row) for row in intervals if row["reason"] is not None),
         unproven=tuple((gap["from_us"], gap["found_ns"]) for gap in gaps if _is_unproven(gap)),

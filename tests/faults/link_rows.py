@@ -93,6 +93,13 @@ def spool_lost(strike: Strike) -> None:
         _delete(one, f"{SPOOL}*")
 
 
+def state_lost(strike: Strike) -> None:
+    """Lose the state with its ledger while the service is down."""
+    [one] = strike.services
+    with strike.away(("killed", "ended")):
+        _delete(one, "state.sqlite3*")
+
+
 def all_lost(strike: Strike) -> None:
     """Lose all of the data directory but the store."""
     [one] = strike.services

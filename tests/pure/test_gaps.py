@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from ingestor.audit.gaps import Track
 from ingestor.audit.rows import Row, Surroundings, Timeline
@@ -145,7 +146,8 @@ def test_a_row_tells_what_was_before_it_and_the_last_one_leaves_the_richer_attri
 
 
 def test_a_last_row_without_attributes_says_no_value_in_a_unit_that_it_does_not_know() -> None:
-    events, _ = taken(BETWEEN, at(0, "1"), at(3, "3"))
+    in_watts = replace(BETWEEN, until_series=replace(SERIES, unit="W"))
+    events, _ = taken(in_watts, at(0, "1"), at(3, "3"))
     assert [(e.state, e.value, e.attributes) for e in events] == [("3", None, None)]
 
 

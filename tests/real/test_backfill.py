@@ -31,7 +31,7 @@ pytestmark = pytest.mark.real
 Home: TypeAlias = RealHome | SimHome
 CORE = ("sun.", "zone.", "sensor.sun_", "sensor.backup_", "event.backup_")
 EVERYTHING = "SELECT * FROM home_assistant_events"
-SETTLED_SECONDS = 31  # what is younger may be on its way, and is left out
+SETTLED_SECONDS = 3  # the recorder commits every second, or is waited for
 
 
 @pytest.fixture(scope="module", params=[pytest.param("real", marks=pytest.mark.slow), "simulated"])

@@ -108,10 +108,13 @@ async def test_what_was_captured_can_be_asked_for_again(kind: str, tmp_path: Pat
     written = [event(1), event(11, area="Attic"), event(2), removal(12)]
     async with opened(kind, tmp_path) as store:
         assert (await store.newest("home"), await store.oldest_ns("home"), await store.mark("home")) == ([], None, 0)
-        await store.write([*written, MARK])
+        written = [msgspec.structs.replace(one, persons_home=1) for one in written]
+        snapshot = event(0)
+        await store.write([snapshot, *written, MARK])
         marks = await store.newest("home")
         assert await store.oldest_ns("home") == written[0].time_ns
         found = {mark.series.entity_id: (mark.at_ns, mark.removed, mark.series.area) for mark in marks}
+        assert found.pop("sensor.number_0") == (snapshot.time_ns, False, snapshot.series.area)
         assert found == {
             "sensor.number_1": (written[1].time_ns, False, "Attic"),
             "sensor.number_2": (written[3].time_ns, True, None),

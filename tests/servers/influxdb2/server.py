@@ -156,6 +156,7 @@ class InfluxDB2:
         [measurement] = re.findall(r'FROM "?(\w+)"?', text)
         limits = re.findall(r"LIMIT (\d+)", text)
         entities = [re.sub(r"\\(.)", r"\1", found) for found in re.findall(r"entity_id = '((?:\\.|[^'\\])*)'", text)]
+        needed = re.findall(r"^SELECT (\w+) FROM", text)
         homes = re.findall(r"home = '([^']*)'", text)
         since = [int(found) for found in re.findall(r"time >= (-?\d+)", text)]
         before = [int(found) for found in re.findall(r"time < (\d+)", text)]
@@ -166,7 +167,8 @@ class InfluxDB2:
 
         def wanted(row: dict[str, Any]) -> bool:
             return (
-                all(row["time"] < bound for bound in before)
+                all(row.get(name) is not None for name in needed)
+                and all(row["time"] < bound for bound in before)
                 and all(row["time"] > bound for bound in after)
                 and all(row["time"] >= bound for bound in since)
                 and all(row.get("home") == home for home in homes)
