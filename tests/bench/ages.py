@@ -1,0 +1,45 @@
+"""The real service, which writes down how old each live event was at its commit: `python -m tests.bench.ages run`.
+
+Each line of the file named by BENCH_AGES is a Unix time and an age, in seconds. The buckets of the service's own
+histogram are too wide to compare two quantiles of about a second.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import partial
+from pathlib import Path
+
+from ingestor import service
+from ingestor.__main__ import main
+from ingestor.tree import build
+from metrics import facts
+from tests.servers.ingestor import Ingestor
+
+
+class AgedIngestor(Ingestor):
+    """An `ingestor run` whose commits are known one by one."""
+
+    module = "tests.bench.ages"
+
+    def __init__(self, directory: Path, **settings: str) -> None:
+        self._ages = directory / "ages"
+        super().__init__(directory, BENCH_AGES=str(self._ages), **settings)
+
+    def ages(self, from_seconds: float, to_seconds: float) -> list[float]:
+        """Return the ages of the events that were committed between two Unix times, in their order of size."""
+        lines = [tuple(map(float, line.split())) for line in self._ages.read_text().splitlines()]
+        return sorted(age for at, age in lines if from_seconds <= at < to_seconds)
+
+
+if __name__ == "__main__":
+    ages = Path(os.environ["BENCH_AGES"]).open("a", buffering=1)  # noqa: SIM115  until the end
+
+    def note(fact: facts.Fact) -> None:
+        """Write the ages of a commit down."""
+        if isinstance(fact, facts.BatchCommitted):
+            ages.write("".join(f"{time.time()} {age}\n" for age in fact.ages_seconds))
+
+    vars(service)["build"] = partial(build, more_reports=(note,))
+    main()

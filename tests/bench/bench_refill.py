@@ -1,0 +1,117 @@
+"""What refilling a long gap costs the live events: the service as a process beside a real Home Assistant.
+
+Live changes come all the time, 100 a second. They are timed before a gap, while it is refilled, and after it; then all
+that the home made is compared with what is stored. Run it: `python -m tests.bench.bench_refill`; an argument is how
+many changes are missed (360,000: an hour). With TEST_INFLUXDB_URL, TEST_INFLUXDB_TOKEN and TEST_INFLUXDB_ORG set it
+writes to that database, else to the embedded one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from uuid import uuid4
+
+from msgspec import Struct
+
+from tests.bench.ages import AgedIngestor
+from tests.faults.ledgers import told
+from tests.servers.home_assistant import RealHome
+from tests.servers.processes import wait_until
+
+RATE = 100
+MISSED_RATE = 2500  # what Home Assistant makes beside its recorder on two cores
+QUIET_SECONDS = 60.0
+LOADED_SECONDS = 7200
+REFILLED_SECONDS = 3600.0
+
+
+class Phase(Struct, frozen=True):
+    """Live events of a time: how many, and how old they were at their commit, in seconds."""
+
+    name: str
+    seconds: float
+    events: int
+    p50: float
+    p99: float
+
+
+class Refilled(Struct, frozen=True):
+    """The phases, how many changes were refilled, how many gaps or entities were not closed, and the peak of memory."""
+
+    phases: list[Phase]
+    refilled: int
+    unclosed: int
+    peak_mebibytes: int
+
+    @property
+    def ratio(self) -> float:
+        """The p99 while refilling, by that of the time before and after together."""
+        before, during, after = self.phases
+        return during.p99 / ((before.p99 + after.p99) / 2)
+
+
+def measure(missed: int, quiet_seconds: float = QUIET_SECONDS) -> Refilled:
+    """Run the service through one gap."""
+    with tempfile.TemporaryDirectory(prefix="bench-refill-") as name:
+        directory = Path(name)
+        load = {"count": RATE * LOADED_SECONDS, "rate": RATE, "burst": 0, "bursts": 0, "seed": 1}
+        home = RealHome(directory / "home", load=load)
+        service = AgedIngestor(directory / "run", HA_URL=home.url, HA_TOKEN=home.token, **_influxdb())
+        try:
+            home.start()
+            service.start()
+            service.wait_connected()
+            before = _quiet("before", service, quiet_seconds)
+            service.stop()
+            home.run(count=missed, rate=MISSED_RATE, seed=2, prefix="missed_", wait_seconds=3600)
+            began = time.time()
+            service.start()
+            service.wait_connected(60)
+            time.sleep(2)  # the gap is noted with the first commit
+            wait_until(lambda: told(service.directory).open == 0, "the gap is closed", REFILLED_SECONDS, 0.25)
+            during = _phase("refilling", service, began, time.time())
+            after = _quiet("after", service, quiet_seconds)
+            ledger = told(service.directory)
+            unclosed = len(ledger.listed) + len(ledger.unproven)
+            return Refilled([before, during, after], ledger.refilled, unclosed, service.peak_mebibytes)
+        finally:
+            service.stop()
+            home.stop()
+
+
+def _influxdb() -> dict[str, str]:
+    if "TEST_INFLUXDB_URL" not in os.environ:
+        return {}
+    given = {name: os.environ[f"TEST_INFLUXDB_{name}"] for name in ("URL", "TOKEN", "ORG")}
+    return {f"INFLUXDB_{name}": text for name, text in given.items()} | {"INFLUXDB_BUCKET": f"bench-{uuid4().hex}"}
+
+
+def _quiet(name: str, service: AgedIngestor, seconds: float) -> Phase:
+    began = time.time()
+    time.sleep(seconds)
+    return _phase(name, service, began, time.time())
+
+
+def _phase(name: str, service: AgedIngestor, began: float, ended: float) -> Phase:
+    ages = service.ages(began, ended)
+    return Phase(name, ended - began, len(ages), ages[len(ages) // 2], ages[int(len(ages) * 0.99)])
+
+
+def main(missed: int = 360_000) -> None:
+    """Print the table."""
+    found = measure(missed)
+    lines = ["phase       seconds   live events   commit p50 s   p99 s"]
+    lines += [
+        f"{one.name:10} {one.seconds:8.0f} {one.events:13,} {one.p50:14.2f} {one.p99:7.2f}" for one in found.phases
+    ]
+    lines += [f"refilled {found.refilled:,}, not closed {found.unclosed}, p99 {found.ratio:.2f} times that without,"]
+    lines += [f"peak memory {found.peak_mebibytes} MB"]
+    print("\n".join(lines))  # noqa: T201  a bench prints
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:2]))
