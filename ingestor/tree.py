@@ -137,7 +137,7 @@ class _Storage:
         embedded = store if isinstance(store, SQLiteStore) else None
         self.files = files = Files.of(settings, state, embedded, self.intake.valve, report)
         self.ledger = Ledger(state, report)
-        self.keeper = LedgerKeeper(files.notebook, self.ledger, self.intake, report)
+        self.keeper = LedgerKeeper(files.notebook, self.ledger, self.intake, files.quarantine, report)
         self.jobs = Jobs(state)
         recovery = Recovery(
             home=settings.home_name,
