@@ -63,7 +63,6 @@ async def offline_backfill(settings: Settings) -> AsyncGenerator[tuple[Backfill,
             jobs=Jobs(files.state),
             wanted=selection(settings.include, settings.exclude),
             commit=partial(files.journal.commit, live=False),
-            confirmed=files.spool.confirmed,
         )
         await auditing.store.prepare()
         async with trio.open_nursery() as nursery:
@@ -96,7 +95,7 @@ async def _auditing(settings: Settings) -> AsyncGenerator[tuple[Files, Auditing]
             ),
             commit=partial(files.journal.commit, live=False),
             series=lambda: {entity_id: one for entity_id, one in marks.items() if one.home == settings.home_name},
-            settled=lambda: files.spool.pending_records == 0,
+            confirmed=files.spool.confirmed,
             retention_days=lambda: live.retention_days,
         )
         try:

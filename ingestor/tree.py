@@ -308,7 +308,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         reader=home.reader,
         commit=storage.commit_refilled,
         series=partial(storage.series, settings.home_name),
-        settled=lambda: not storage.files.spool.pending_records,
+        confirmed=storage.confirmed,
         retention_days=lambda: live.current.retention_days,
     )
     backfilling = Backfilling(
@@ -316,7 +316,6 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         jobs=storage.jobs,
         wanted=selection(settings.include, settings.exclude),
         commit=storage.commit_backfilled,
-        confirmed=storage.confirmed,
     )
     backfiller = Backfiller(settings.home_name, backfilling, report)
     patrol = AuditPatrol(settings.home_name, Auditor(auditing), report)

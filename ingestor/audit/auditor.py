@@ -1,7 +1,7 @@
 """Comparing the store with Home Assistant's recorder: what is missing is refilled, what was set aside is accounted for.
 
 Nothing older than the first start is compared (the ledger says since when), nor what the store keeps no more, nor the
-last half minute, nor anything while the store has not confirmed everything that was captured.
+last half minute before the call, nor anything until the store has confirmed what was captured before it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from ingestor.storage.store import Store
 CAUSE = "audit"
 WINDOW_US = 3600 * 10**6
 NEWEST_US = 30 * 10**6  # what is younger may be on its way
+CONFIRMED_SECONDS = 120.0  # a store that is merely slow confirms within
 BEFORE_US = 60 * 10**6  # rows that tell the state before
 ENTITIES_IN_A_GROUP = 100
 EVENTS_IN_A_COMMIT = 500
@@ -38,7 +39,8 @@ DAY_US = 86_400 * 10**6
 class Auditing:
     """What an audit works with. `series` are the tags of every entity that was ever captured, by its id.
 
-    `settled` says whether the store has confirmed everything; `retention_days` is how long it keeps it, 0 for ever.
+    `confirmed` waits until the store has all that was captured before the call; `retention_days` is how long it keeps
+    it, 0 for ever.
     """
 
     endpoint: Endpoint
@@ -48,7 +50,7 @@ class Auditing:
     reader: Reader
     commit: Callable[[Sequence[Event]], Awaitable[None]]
     series: Callable[[], Mapping[str, Series]]
-    settled: Callable[[], bool]
+    confirmed: Callable[[], Awaitable[None]]
     retention_days: Callable[[], int]
 
 
@@ -66,11 +68,10 @@ class Auditor:
         `progress` is told the share that is done. Raises `Unavailable`, `Refused` or `CredentialsRefused`.
         """
         async with self._lock:
-            if not self._with.settled():
-                raise Unavailable("the store has not confirmed yet everything that was captured", code="pending")
-            if await self._with.ledger.open_gaps(self._with.endpoint.home):
-                raise Unavailable("a gap is still open: its refill comes first", code="pending")
             from_us, to_us = await self._bounds(from_us, to_us)
+            await self._refuse_open_gaps()
+            await self._wait_confirmed()
+            await self._refuse_open_gaps()  # one that came meanwhile
             outcome = Audited()
             async with opened(self._with.endpoint) as recorder:
                 if not await recorder.is_running():
@@ -84,6 +85,16 @@ class Auditor:
             if outcome.refilled:
                 await self._note(from_us, to_us, outcome)
             return outcome
+
+    async def _wait_confirmed(self) -> None:
+        with trio.move_on_after(CONFIRMED_SECONDS):
+            await self._with.confirmed()
+            return
+        raise Unavailable("the store has not confirmed yet what was captured", code="pending")
+
+    async def _refuse_open_gaps(self) -> None:
+        if await self._with.ledger.open_gaps(self._with.endpoint.home):
+            raise Unavailable("a gap is still open: its refill comes first", code="pending")
 
     async def _bounds(self, from_us: int, to_us: int) -> tuple[int, int]:
         now_us = self._clock_ns() // 1000
