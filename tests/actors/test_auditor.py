@@ -68,3 +68,24 @@ async def test_a_store_that_never_confirms_is_told_after_a_while(tmp_path: Path,
             await rig.auditor().audit(0, now_us())
     assert refused.value.code == "pending"
     assert CONFIRMED_SECONDS <= trio.current_time() - began < CONFIRMED_SECONDS + 5
+
+
+async def test_what_it_brings_back_tells_the_state_before_however_long_ago_that_was(tmp_path: Path) -> None:
+    from_us = now_us() - 5 * HOUR_US
+    changes = [("sensor.old", -75.5, "a"), ("sensor.gone", -3.0, "a"), ("sensor.gone", -2.0, None),
+               ("sensor.near", -0.001, "a"), (ENTITY, 0.1, "1"), ("sensor.old", 0.2, "b"), ("sensor.near", 0.3, "b"),
+               ("sensor.new", 0.4, "a"), ("sensor.gone", 1.0, "b"), (ENTITY, 4.5, "2")]  # fmt: skip
+    async with auditing(tmp_path, *{entity_id for entity_id, _, _ in changes}) as rig:
+        for entity_id, hours, state in changes:
+            rig.record(entity_id, from_us + int(hours * HOUR_US), state)
+        rig.store.take([rig.event(ENTITY, from_us + HOUR_US // 10, "1")])
+        found = await rig.auditor().audit(from_us, now_us())
+    told = {one.series.entity_id: (one.previous_state, one.previous_duration_seconds) for one in rig.refilled}
+    assert told == {
+        ENTITY: ("1", pytest.approx(4.4 * 3600)),
+        "sensor.old": ("a", pytest.approx(75.7 * 3600)),
+        "sensor.near": ("a", pytest.approx(0.301 * 3600)),
+        "sensor.gone": (None, None),
+        "sensor.new": (None, None),
+    }
+    assert (found.compared, found.refilled) == (6, 5)
