@@ -46,17 +46,17 @@ async def offline(settings: Settings) -> AsyncGenerator[Files]:
 
 @asynccontextmanager
 async def offline_auditor(settings: Settings) -> AsyncGenerator[Auditor]:
-    """Hold an auditor over the files of a service that does not run; to be used with its lock."""
+    """Hold an auditor over the files of a service that does not run, and what brings them into the store.
+
+    To be used with the service's lock. Raises `Unavailable` when the store is away, in a group of exceptions.
+    """
     async with _auditing(settings) as (_, auditing):
         yield Auditor(auditing)
 
 
 @asynccontextmanager
 async def offline_backfill(settings: Settings) -> AsyncGenerator[tuple[Backfill, Jobs]]:
-    """Hold a backfill over the files of a service that does not run, and what brings them into the store.
-
-    To be used with the service's lock. Raises `Unavailable` when the store is away.
-    """
+    """Hold a backfill, as `offline_auditor` does an auditor."""
     async with _auditing(settings) as (files, auditing):
         backfilling = Backfilling(
             auditing=auditing,
@@ -64,14 +64,7 @@ async def offline_backfill(settings: Settings) -> AsyncGenerator[tuple[Backfill,
             wanted=selection(settings.include, settings.exclude),
             commit=partial(files.journal.commit, live=False),
         )
-        await auditing.store.prepare()
-        async with trio.open_nursery() as nursery:
-            ended = trio.Event()
-            if files.journal is files.spool:
-                writer, ended = _writer(settings, files, auditing.store)
-                nursery.start_soon(writer.run)
-            yield Backfill(backfilling), backfilling.jobs
-            ended.set()
+        yield Backfill(backfilling), backfilling.jobs
 
 
 @asynccontextmanager
@@ -99,7 +92,14 @@ async def _auditing(settings: Settings) -> AsyncGenerator[tuple[Files, Auditing]
             retention_days=lambda: live.retention_days,
         )
         try:
-            yield files, auditing
+            await store.prepare()
+            async with trio.open_nursery() as nursery:
+                ended = trio.Event()
+                if files.journal is files.spool or files.spool.pending_records:
+                    writer, ended = _writer(settings, files, store)
+                    nursery.start_soon(writer.run)
+                yield files, auditing
+                ended.set()
         finally:
             await store.aclose()
 

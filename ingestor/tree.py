@@ -15,6 +15,7 @@ import metrics
 from ingestor.api.app import Ports, application
 from ingestor.api.quarantine import QuarantineDesk
 from ingestor.api.server import ApiServer
+from ingestor.audit.asked import AskedAudits
 from ingestor.audit.auditor import Auditing, Auditor
 from ingestor.audit.backfill import Backfilling
 from ingestor.audit.backfiller import Backfiller
@@ -318,7 +319,8 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         commit=storage.commit_backfilled,
     )
     backfiller = Backfiller(settings.home_name, backfilling, report)
-    patrol = AuditPatrol(settings.home_name, Auditor(auditing), report)
+    audits = AskedAudits(settings.home_name)
+    patrol = AuditPatrol(settings.home_name, Auditor(auditing), audits, report)
     ports = Ports(
         settings=settings,
         live=live,
@@ -328,6 +330,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         metrics=prometheus.render,
         quarantine=QuarantineDesk(quarantine=storage.files.quarantine, replay=storage.files.replay),
         ledger=storage.ledger,
+        audits=audits,
         backfiller=backfiller,
         enriching=lambda: any(child.id == "subscription" and child.state == "up" for child in home.children()),
     )

@@ -148,12 +148,15 @@ class AuditDone(Struct, frozen=True, kw_only=True):
 
 
 class AuditFailed(Struct, frozen=True, kw_only=True):
-    """An audit could not be done; it is tried again after `retry_seconds`; `code` as in `RefillFailed`, or pending."""
+    """An audit could not be done; it is tried again after `retry_seconds`, unless a user asked for it.
+
+    `code` is as in `RefillFailed`, or pending.
+    """
 
     home: str
     code: str
     detail: str
-    retry_seconds: float
+    retry_seconds: float | None
 
 
 class RecordsSpooled(Struct, frozen=True, kw_only=True):

@@ -62,10 +62,13 @@ class Auditor:
         self._clock_ns = clock_ns
         self._lock = trio.Lock()
 
-    async def audit(self, from_us: int, to_us: int, progress: Callable[[float], None] = lambda _share: None) -> Audited:
+    async def audit(
+        self, from_us: int, to_us: int, told: Callable[[float, Audited], None] = lambda _share, _found: None
+    ) -> Audited:
         """Compare a span of time, refill what is missing, and write that into the ledger.
 
-        `progress` is told the share that is done. Raises `Unavailable`, `Refused` or `CredentialsRefused`.
+        `told` hears the share that is done, and what was found so far. Raises `Unavailable`, `Refused` or
+        `CredentialsRefused`.
         """
         async with self._lock:
             from_us, to_us = await self._bounds(from_us, to_us)
@@ -80,7 +83,7 @@ class Auditor:
                 for low_us in range(from_us, to_us, WINDOW_US):
                     high_us = min(to_us, low_us + WINDOW_US)
                     await self._window(recorder, low_us, high_us, comparison)
-                    progress((high_us - from_us) / (to_us - from_us))
+                    told((high_us - from_us) / (to_us - from_us), comparison.outcome)
             outcome = comparison.outcome
             if outcome.refilled:
                 await self._note(from_us, to_us, outcome)
