@@ -30,7 +30,10 @@ class EventsReceived(Struct, frozen=True, kw_only=True):
 
 
 class MessageIgnored(Struct, frozen=True, kw_only=True):
-    """A message that we do not understand was skipped; `code`: malformed_frame, unknown_message, command_failed."""
+    """A message that we do not understand was skipped, or one state of a snapshot.
+
+    `code`: malformed_frame, malformed_state, unknown_message, command_failed.
+    """
 
     home: str
     code: str
