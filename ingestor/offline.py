@@ -47,33 +47,25 @@ async def offline(settings: Settings) -> AsyncGenerator[Files]:
 
 @asynccontextmanager
 async def offline_auditor(settings: Settings) -> AsyncGenerator[Auditor]:
-    """Hold an auditor over the files of a service that does not run; to be used with its lock."""
+    """Hold an auditor over the files of a service that does not run, and what brings them into the store.
+
+    To be used with the service's lock. Raises `Unavailable` when the store is away, in a group of exceptions.
+    """
     async with _auditing(settings) as (_, auditing):
         yield Auditor(auditing)
 
 
 @asynccontextmanager
 async def offline_backfill(settings: Settings) -> AsyncGenerator[tuple[Backfill, Jobs]]:
-    """Hold a backfill over the files of a service that does not run, and what brings them into the store.
-
-    To be used with the service's lock. Raises `Unavailable` when the store is away.
-    """
+    """Hold a backfill, as `offline_auditor` does an auditor."""
     async with _auditing(settings) as (files, auditing):
         backfilling = Backfilling(
             auditing=auditing,
             jobs=Jobs(files.state),
             wanted=selection(settings.include, settings.exclude),
             commit=partial(files.journal.commit, live=False),
-            confirmed=files.spool.confirmed,
         )
-        await auditing.store.prepare()
-        async with trio.open_nursery() as nursery:
-            ended = trio.Event()
-            if files.journal is files.spool:
-                writer, ended = _writer(settings, files, auditing, backfilling.jobs)
-                nursery.start_soon(writer.run)
-            yield Backfill(backfilling), backfilling.jobs
-            ended.set()
+        yield Backfill(backfilling), backfilling.jobs
 
 
 @asynccontextmanager
@@ -97,29 +89,40 @@ async def _auditing(settings: Settings) -> AsyncGenerator[tuple[Files, Auditing]
             ),
             commit=partial(files.journal.commit, live=False),
             series=lambda: {entity_id: one for entity_id, one in marks.items() if one.home == settings.home_name},
-            settled=lambda: files.spool.pending_records == 0,
+            confirmed=files.spool.confirmed,
             retention_days=lambda: live.retention_days,
         )
         try:
-            yield files, auditing
+            await store.prepare()
+            async with trio.open_nursery() as nursery:
+                ended = trio.Event()
+                if files.journal is files.spool or files.spool.pending_records:
+                    writer, ended = _writer(settings, files, auditing)
+                    nursery.start_soon(writer.run)
+                yield files, auditing
+                ended.set()
         finally:
             await store.aclose()
 
 
-def _writer(settings: Settings, files: Files, auditing: Auditing, jobs: Jobs) -> tuple[Writer, trio.Event]:
+def _writer(settings: Settings, files: Files, auditing: Auditing) -> tuple[Writer, trio.Event]:
     """Return a writer, and the event after which it ends with an empty spool."""
     _, nothing = trio.open_memory_channel[list[Kept]](0)
     intake, store, report = Intake(Inbox(nothing)), auditing.store, LogReporter()
     recovering = Recovering(
         home=settings.home_name,
         store=store,
-        store_is_journal=False,
+        store_is_journal=files.journal is not files.spool,
         spool=files.spool,
         intake=intake,
         ledger=auditing.ledger,
-        jobs=jobs,
+        jobs=Jobs(files.state),
     )
     marks = Marks(settings.home_name, store, files.spool, Recovery(recovering, report).begin)
     limits = BatchLimits(maximum_events=settings.batch_max_events, maximum_seconds=settings.batch_max_seconds)
     retry = Retry(Random())  # noqa: S311  jitter
-    return Writer(files.spool, store, files.delivery, intake, limits, retry, report, marks=marks), intake.ended
+    writer = Writer(
+        files.spool, store, files.delivery, intake, limits, retry, report,
+        marks=None if recovering.store_is_journal else marks,
+    )  # fmt: skip
+    return writer, intake.ended

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from random import Random
 from typing import Protocol, TypeVar
@@ -15,6 +15,7 @@ import metrics
 from ingestor.api.app import Ports, application
 from ingestor.api.quarantine import QuarantineDesk
 from ingestor.api.server import ApiServer
+from ingestor.audit.asked import AskedAudits
 from ingestor.audit.auditor import Auditing, Auditor
 from ingestor.audit.backfill import Backfilling
 from ingestor.audit.backfiller import Backfiller
@@ -25,7 +26,6 @@ from ingestor.audit.patrol import AuditPatrol
 from ingestor.audit.recovery import Recovering, Recovery
 from ingestor.config import Settings
 from ingestor.enrichment.step import Enricher
-from ingestor.errors import ConfigError
 from ingestor.files import Files, make_store, state_database
 from ingestor.homeassistant.chain import Chain
 from ingestor.homeassistant.connection import Connection
@@ -39,6 +39,7 @@ from ingestor.homeassistant.stream import Location, Stream
 from ingestor.homeassistant.subscription import Subscription
 from ingestor.messages import Event, Frame, HomeMessage, Kept, Record, Series
 from ingestor.settings import SettingsStore
+from ingestor.stages import FATAL, apart, piped, stage
 from ingestor.status import StatusBoard
 from ingestor.storage.batcher import Retry
 from ingestor.storage.committer import CommitLimits, Committer
@@ -56,12 +57,8 @@ from metrics.exporter import PrometheusReporter
 from metrics.log import LogReporter
 from supervisors import (
     ChildSnapshot,
-    ChildSpec,
     Inbox,
     Outbox,
-    Progress,
-    Restart,
-    Start,
     StopOrder,
     Strategy,
     Supervisor,
@@ -70,7 +67,6 @@ from supervisors import (
 
 LISTS_IN_A_CHANNEL = 2  # what waits behind them waits as one larger list
 COMMANDS_IN_A_CHANNEL = 16
-FATAL = (ConfigError,)
 
 T = TypeVar("T")
 
@@ -78,16 +74,6 @@ T = TypeVar("T")
 class _Closable(Protocol):
     async def aclose(self) -> None:
         """Close it."""
-
-
-class _Actor(Protocol):
-    """What every actor is to the tree."""
-
-    progress: Progress
-
-    @property
-    def run(self) -> Start:
-        """Live."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +123,7 @@ class _Storage:
         embedded = store if isinstance(store, SQLiteStore) else None
         self.files = files = Files.of(settings, state, embedded, self.intake.valve, report)
         self.ledger = Ledger(state, report, (lambda: embedded.marked) if embedded else lambda: 0)
-        self.keeper = LedgerKeeper(files.notebook, self.ledger, self.intake, report)
+        self.keeper = LedgerKeeper(files.notebook, self.ledger, self.intake, files.quarantine, report)
         self.jobs = Jobs(state)
         recovering = Recovering(
             home=settings.home_name,
@@ -151,12 +137,12 @@ class _Storage:
         self.recovery = recovery = Recovery(recovering, report)
         limits = CommitLimits(seconds=settings.commit_seconds)
         committer = Committer(self.intake, files.journal, limits, report, recovery.recollect)
-        stages = [_piped("spool", committer, 3.0, self._end_the_stream)]
+        stages = [piped("spool", committer, 3.0, self._end_the_stream)]
         if embedded is None or files.spool.exists:
             due = BatchLimits(maximum_events=settings.batch_max_events, maximum_seconds=settings.batch_max_seconds)
             marks = None if embedded else Marks(settings.home_name, store, files.spool, recovery.begin)
             writer = Writer(files.spool, store, files.delivery, self.intake, due, Retry(random), report, marks=marks)
-            stages.append(_piped("writer", writer, 5.0, self._end_the_intake))
+            stages.append(piped("writer", writer, 5.0, self._end_the_intake))
         self.supervisor = Supervisor(
             "storage", stages, strategy=Strategy.REST_FOR_ONE, stop_order=StopOrder.START_ORDER
         )
@@ -258,13 +244,12 @@ class _Home:
             room=storage.has_room,
             reader=self.reader,
         )
-        refill = Refill(refilling, report)
+        self.refill = Refill(refilling, report)
         self.supervisor = Supervisor(
             f"home:{name}",
             [
-                _stage("connection", connection, 3.0, connection.drain),
-                _piped("subscription", subscription, 3.0, self._end_the_stream),
-                _stage("refill", refill, 1.0, None),
+                stage("connection", connection, 3.0, connection.drain),
+                piped("subscription", subscription, 3.0, self._end_the_stream),
             ],
             strategy=Strategy.REST_FOR_ONE,
             stop_order=StopOrder.START_ORDER,
@@ -314,7 +299,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         reader=home.reader,
         commit=storage.commit_refilled,
         series=partial(storage.series, settings.home_name),
-        settled=lambda: not storage.files.spool.pending_records,
+        confirmed=storage.confirmed,
         retention_days=lambda: live.current.retention_days,
     )
     backfilling = Backfilling(
@@ -322,10 +307,10 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         jobs=storage.jobs,
         wanted=selection(settings.include, settings.exclude),
         commit=storage.commit_backfilled,
-        confirmed=storage.confirmed,
     )
     backfiller = Backfiller(settings.home_name, backfilling, report, storage.look_for_losses)
-    patrol = AuditPatrol(settings.home_name, Auditor(auditing), report)
+    audits = AskedAudits(settings.home_name)
+    patrol = AuditPatrol(settings.home_name, Auditor(auditing), audits, report)
     ports = Ports(
         settings=settings,
         live=live,
@@ -335,6 +320,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         metrics=prometheus.render,
         quarantine=QuarantineDesk(quarantine=storage.files.quarantine, replay=storage.files.replay),
         ledger=storage.ledger,
+        audits=audits,
         backfiller=backfiller,
         enriching=lambda: any(child.id == "subscription" and child.state == "up" for child in home.children()),
     )
@@ -342,13 +328,14 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
     root = Supervisor(
         "root",
         [
-            _stage("api", api, 3.0, api.drain),
-            _stage("ledger", storage.keeper, 1.0, storage.keeper.drain),
+            stage("api", api, 3.0, api.drain),
+            stage("ledger", storage.keeper, 1.0, storage.keeper.drain),
             storage.supervisor.as_child(shutdown_timeout_seconds=6.0, fatal=FATAL),
-            _stage("weather", poller, 1.0, poller.drain),
+            stage("weather", poller, 1.0, poller.drain),
             home.supervisor.as_child(shutdown_timeout_seconds=4.0, fatal=FATAL),
-            _stage("auditor", patrol, 1.0, None),
-            _stage("backfill", backfiller, 1.0, None),
+            apart("refill", settings.home_name, home.refill),
+            apart("auditor", settings.home_name, patrol),
+            apart("backfill", settings.home_name, backfiller),
         ],
         observer=report,
     )
@@ -370,23 +357,6 @@ def make_provider(settings: Settings) -> Provider | None:
     if settings.weather_provider == "none" or settings.weather_api_key is None:
         return None
     return OpenWeatherMap(settings.weather_base_url, settings.weather_api_key)
-
-
-def _stage(id_: str, actor: _Actor, shutdown_timeout_seconds: float, drain: Callable[[], None] | None) -> ChildSpec:
-    return ChildSpec(
-        id=id_,
-        start=actor.run,
-        drain=drain,
-        shutdown_timeout_seconds=shutdown_timeout_seconds,
-        fatal=FATAL,
-        progress=actor.progress,
-    )
-
-
-def _piped(id_: str, actor: _Actor, shutdown_timeout_seconds: float, drain: Callable[[], None]) -> ChildSpec:
-    """Return the spec of a stage that ends by itself with its stream, and whose inbox repeats what it held."""
-    spec = _stage(id_, actor, shutdown_timeout_seconds, drain)
-    return replace(spec, restart=Restart.TRANSIENT, drain_to_restart=False)
 
 
 def _left(channel: trio.MemoryReceiveChannel[T]) -> Iterator[T]:

@@ -80,7 +80,7 @@ CATALOGUE = (
         "ingestor_messages_ignored",
         "Messages that were not understood.",
         ("home", "code"),
-        ("malformed_frame", "unknown_message", "command_failed"),
+        ("malformed_frame", "malformed_state", "unknown_message", "command_failed"),
     ),
     Metric("gauge", "ingestor_connected", "1 while the home is connected and subscribed.", ("home",)),
     Metric("counter", "ingestor_sessions", "Sessions that logged in and subscribed.", ("home",)),

@@ -30,7 +30,10 @@ class EventsReceived(Struct, frozen=True, kw_only=True):
 
 
 class MessageIgnored(Struct, frozen=True, kw_only=True):
-    """A message that we do not understand was skipped; `code`: malformed_frame, unknown_message, command_failed."""
+    """A message that we do not understand was skipped, or one state of a snapshot.
+
+    `code`: malformed_frame, malformed_state, unknown_message, command_failed.
+    """
 
     home: str
     code: str
@@ -148,12 +151,15 @@ class AuditDone(Struct, frozen=True, kw_only=True):
 
 
 class AuditFailed(Struct, frozen=True, kw_only=True):
-    """An audit could not be done; it is tried again after `retry_seconds`; `code` as in `RefillFailed`, or pending."""
+    """An audit could not be done; it is tried again after `retry_seconds`, unless a user asked for it.
+
+    `code` is as in `RefillFailed`, or pending.
+    """
 
     home: str
     code: str
     detail: str
-    retry_seconds: float
+    retry_seconds: float | None
 
 
 class RecordsSpooled(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from ingestor.api import backfill, quarantine, views
+from ingestor.api import audit, backfill, quarantine, views
 from ingestor.api.models import (
     Configuration,
     ConfigurationChange,
@@ -21,6 +21,7 @@ from ingestor.api.models import (
     SystemHealth,
 )
 from ingestor.api.quarantine import QuarantineDesk
+from ingestor.audit.asked import AskedAudits
 from ingestor.audit.backfiller import Backfiller
 from ingestor.audit.ledger import Ledger
 from ingestor.config import Settings
@@ -48,6 +49,7 @@ class Ports:
     enriching: Callable[[], bool]
     quarantine: QuarantineDesk
     ledger: Ledger
+    audits: AskedAudits
     backfiller: Backfiller
 
 
@@ -60,6 +62,7 @@ def application(ports: Ports) -> FastAPI:
     _add_changes(app, ports)
     guarded = [Depends(_guard(ports.settings))]
     app.include_router(quarantine.routes(ports.quarantine), prefix="/api/quarantine", dependencies=guarded)
+    app.include_router(audit.routes(ports.audits), prefix="/api/audit", dependencies=guarded)
     app.include_router(backfill.routes(ports.backfiller), prefix="/api/backfill", dependencies=guarded)
     return app
 

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from ingestor.api.spans import Span, bounds, moment
 from ingestor.audit.backfiller import Backfiller
 from ingestor.audit.jobs import Job
 from ingestor.errors import IngestorError
-from ingestor.homeassistant import wire
-
-
-class Span(BaseModel):
-    """From when to when to import history; without an end until now."""
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
-
-    from_: Annotated[AwareDatetime, Field(alias="from")]
-    to: AwareDatetime | None = None
 
 
 class BackfillJob(BaseModel):
@@ -51,10 +42,7 @@ def routes(backfiller: Backfiller) -> APIRouter:
 
     @router.post("")
     async def begin(wanted: Span) -> BackfillJob:
-        from_us = wire.microseconds(wanted.from_)
-        to_us = None if wanted.to is None else wire.microseconds(wanted.to)
-        if from_us >= (wire.microseconds(datetime.now(UTC)) if to_us is None else to_us):
-            raise HTTPException(400, "the span of time is empty: it begins after its end")
+        from_us, to_us = bounds(wanted)
         try:
             job = await backfiller.ask(from_us, to_us)
         except IngestorError as error:
@@ -71,10 +59,5 @@ def shown(job: Job) -> BackfillJob:
     told = {
         name: getattr(job, name) for name in ("id", "home", "state", "detail", "compared", "imported", "statistics")
     }
-    times = {"from": _moment(job.from_us), "to": _moment(job.to_us)}
+    times = {"from": moment(job.from_us), "to": moment(job.to_us)}
     return BackfillJob.model_validate(told | times | {"share": round(job.share, 4)})
-
-
-def _moment(at_us: int) -> datetime:
-    seconds, rest = divmod(at_us, 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)

@@ -1,7 +1,7 @@
 """Comparing the store with Home Assistant's recorder: what is missing is refilled, what was set aside is accounted for.
 
 Nothing older than the first start is compared (the ledger says since when), nor what the store keeps no more, nor the
-last half minute, nor anything while the store has not confirmed everything that was captured.
+last half minute before the call, nor anything until the store has confirmed what was captured before it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from trio.lowlevel import checkpoint
 
 from ingestor.audit.comparison import Audited, Comparison
 from ingestor.audit.ledger import Ledger
+from ingestor.audit.rows import Row, Surroundings
 from ingestor.errors import Unavailable
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.reading import Reader
@@ -28,7 +29,7 @@ from ingestor.storage.store import Store
 CAUSE = "audit"
 WINDOW_US = 3600 * 10**6
 NEWEST_US = 30 * 10**6  # what is younger may be on its way
-BEFORE_US = 60 * 10**6  # rows that tell the state before
+CONFIRMED_SECONDS = 120.0  # a store that is merely slow confirms within
 ENTITIES_IN_A_GROUP = 100
 EVENTS_IN_A_COMMIT = 500
 DAY_US = 86_400 * 10**6
@@ -38,7 +39,8 @@ DAY_US = 86_400 * 10**6
 class Auditing:
     """What an audit works with. `series` are the tags of every entity that was ever captured, by its id.
 
-    `settled` says whether the store has confirmed everything; `retention_days` is how long it keeps it, 0 for ever.
+    `confirmed` waits until the store has all that was captured before the call; `retention_days` is how long it keeps
+    it, 0 for ever.
     """
 
     endpoint: Endpoint
@@ -48,7 +50,7 @@ class Auditing:
     reader: Reader
     commit: Callable[[Sequence[Event]], Awaitable[None]]
     series: Callable[[], Mapping[str, Series]]
-    settled: Callable[[], bool]
+    confirmed: Callable[[], Awaitable[None]]
     retention_days: Callable[[], int]
 
 
@@ -60,30 +62,42 @@ class Auditor:
         self._clock_ns = clock_ns
         self._lock = trio.Lock()
 
-    async def audit(self, from_us: int, to_us: int, progress: Callable[[float], None] = lambda _share: None) -> Audited:
+    async def audit(
+        self, from_us: int, to_us: int, told: Callable[[float, Audited], None] = lambda _share, _found: None
+    ) -> Audited:
         """Compare a span of time, refill what is missing, and write that into the ledger.
 
-        `progress` is told the share that is done. Raises `Unavailable`, `Refused` or `CredentialsRefused`.
+        `told` hears the share that is done, and what was found so far. Raises `Unavailable`, `Refused` or
+        `CredentialsRefused`.
         """
         async with self._lock:
-            if not self._with.settled():
-                raise Unavailable("the store has not confirmed yet everything that was captured", code="pending")
-            if await self._with.ledger.open_gaps(self._with.endpoint.home):
-                raise Unavailable("a gap is still open: its refill comes first", code="pending")
             from_us, to_us = await self._bounds(from_us, to_us)
-            outcome = Audited()
+            await self._refuse_open_gaps()
+            await self._wait_confirmed()
+            await self._refuse_open_gaps()  # one that came meanwhile
             async with opened(self._with.endpoint) as recorder:
                 if not await recorder.is_running():
                     raise Unavailable("Home Assistant is starting up", code="starting")
                 await recorder.wait_committed()
-                accounted = await self._set_aside()
+                comparison = Comparison(await self._set_aside())
                 for low_us in range(from_us, to_us, WINDOW_US):
                     high_us = min(to_us, low_us + WINDOW_US)
-                    outcome += await self._window(recorder, low_us, high_us, accounted)
-                    progress((high_us - from_us) / (to_us - from_us))
+                    await self._window(recorder, low_us, high_us, comparison)
+                    told((high_us - from_us) / (to_us - from_us), comparison.outcome)
+            outcome = comparison.outcome
             if outcome.refilled:
                 await self._note(from_us, to_us, outcome)
             return outcome
+
+    async def _wait_confirmed(self) -> None:
+        with trio.move_on_after(CONFIRMED_SECONDS):
+            await self._with.confirmed()
+            return
+        raise Unavailable("the store has not confirmed yet what was captured", code="pending")
+
+    async def _refuse_open_gaps(self) -> None:
+        if await self._with.ledger.open_gaps(self._with.endpoint.home):
+            raise Unavailable("a gap is still open: its refill comes first", code="pending")
 
     async def _bounds(self, from_us: int, to_us: int) -> tuple[int, int]:
         now_us = self._clock_ns() // 1000
@@ -99,27 +113,34 @@ class Auditor:
                 found[one.entity_id].add(one.time_ns)
         return found
 
-    async def _window(
-        self, recorder: Recorder, low_us: int, high_us: int, accounted: Mapping[str, set[int]]
-    ) -> Audited:
+    async def _window(self, recorder: Recorder, low_us: int, high_us: int, comparison: Comparison) -> None:
         stored = await self._with.store.keys(self._with.endpoint.home, low_us * 1000, high_us * 1000)
         series = self._with.series()
-        outcome = Audited()
-        for start in range(0, len(series), ENTITIES_IN_A_GROUP):
-            group = dict(list(series.items())[start : start + ENTITIES_IN_A_GROUP])
-            comparison = Comparison(group, stored, accounted, low_us)
-            reading = self._with.reader.read(recorder, group, low_us - BEFORE_US, high_us)
-            async with aclosing(reading) as chunks:
+        comparison.begin(series, stored)
+        entity_ids = list(series)
+        for start in range(0, len(entity_ids), ENTITIES_IN_A_GROUP):
+            group = entity_ids[start : start + ENTITIES_IN_A_GROUP]
+            async with aclosing(self._with.reader.read(recorder, group, low_us, high_us)) as chunks:
                 async for rows, around in chunks:
-                    events: list[Event] = []
-                    for entity_id, found in rows.items():
-                        for row in found:
-                            events += comparison.take(entity_id, row, around)
-                        await checkpoint()
-                    for at in range(0, len(events), EVENTS_IN_A_COMMIT):
-                        await self._with.commit(events[at : at + EVENTS_IN_A_COMMIT])
-            outcome += comparison.outcome
-        return outcome
+                    await self._introduce(recorder, rows, comparison)
+                    await self._refill(rows, around, comparison)
+
+    async def _introduce(self, recorder: Recorder, rows: Mapping[str, Sequence[Row]], comparison: Comparison) -> None:
+        """Find out what was before the changes that are missing, where their entity had none in the span so far."""
+        strangers = comparison.strangers(rows)
+        if strangers:
+            at_us = min(row.at_us for row in strangers.values())
+            for entity_id, row in (await self._with.reader.before(recorder, strangers, at_us)).items():
+                comparison.follow(entity_id, row)
+
+    async def _refill(self, rows: Mapping[str, Sequence[Row]], around: Surroundings, comparison: Comparison) -> None:
+        events: list[Event] = []
+        for entity_id, found in rows.items():
+            for row in found:
+                events += comparison.take(entity_id, row, around)
+            await checkpoint()
+        for at in range(0, len(events), EVENTS_IN_A_COMMIT):
+            await self._with.commit(events[at : at + EVENTS_IN_A_COMMIT])
 
     async def _note(self, from_us: int, to_us: int, outcome: Audited) -> None:
         """Write what was found into the ledger as a gap of its own."""

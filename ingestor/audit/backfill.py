@@ -45,15 +45,13 @@ T = TypeVar("T")
 class Backfilling:
     """What a backfill works with, beside what an audit does.
 
-    `wanted` says of an id whether it is stored, `commit` waits for room, `confirmed` waits until the store has all that
-    was captured before the call.
+    `wanted` says of an id whether it is stored, `commit` waits for room.
     """
 
     auditing: Auditing
     jobs: Jobs
     wanted: Callable[[str], bool]
     commit: Callable[[Sequence[Record]], Awaitable[None]]
-    confirmed: Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +78,18 @@ class Backfill:
             if not await recorder.is_running():
                 raise Unavailable("Home Assistant is starting up", code="starting")
             await trio.sleep(max(0, min(NEWEST_US, job.to_us + NEWEST_US - self._clock_ns() // 1000)) / 1e6)
+            now_us = self._clock_ns() // 1000  # what is captured while the store confirms, it may not have
             await recorder.wait_committed()
-            await self._with.confirmed()
-            job = await self._import_states(recorder, job, told)
+            await self._with.auditing.confirmed()
+            job = await self._import_states(recorder, job, now_us, told)
             job = await self._import_statistics(recorder, job, told)
-        await self._with.confirmed()
+        await self._with.auditing.confirmed()
         job = replace(job, state="done", detail=job.detail if job.compared else NOTHING)
         await self._with.jobs.save(job)
         told(job)
         return job
 
-    async def _import_states(self, recorder: Recorder, job: Job, told: Callable[[Job], None]) -> Job:
-        now_us = self._clock_ns() // 1000
+    async def _import_states(self, recorder: Recorder, job: Job, now_us: int, told: Callable[[Job], None]) -> Job:
         days = self._with.auditing.retention_days()
         kept_us = now_us - days * DAY_US if days else 0
         open_us = [gap.from_us for gap in await self._with.auditing.ledger.open_gaps(job.home)]

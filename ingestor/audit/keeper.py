@@ -1,4 +1,4 @@
-"""The actor that brings notes from the journal into the ledger."""
+"""The actor that brings notes from the journal into the ledger, and tells at its start what is set aside beside it."""
 
 from __future__ import annotations
 
@@ -9,18 +9,25 @@ from ingestor.errors import Unavailable
 from ingestor.race import first_of
 from ingestor.storage.intake import Intake
 from ingestor.storage.journal import RETRY_SECONDS, Notebook
+from ingestor.storage.quarantine import Quarantine
 from metrics import facts
 from supervisors import Progress
 
 
 class LedgerKeeper:
-    """Takes notes over as they are committed. A note leaves the journal only when the ledger has it."""
+    """Takes notes over as they are committed. A note leaves the journal only when the ledger has it.
 
-    def __init__(self, notebook: Notebook, ledger: Ledger, intake: Intake, report: facts.Report) -> None:
+    The quarantine lies in the ledger's file; nobody else touches it before the next record is refused.
+    """
+
+    def __init__(
+        self, notebook: Notebook, ledger: Ledger, intake: Intake, quarantine: Quarantine, report: facts.Report
+    ) -> None:
         self.progress = Progress()
         self._notebook = notebook
         self._ledger = ledger
         self._intake = intake
+        self._quarantine = quarantine
         self._report = report
         self._lock = trio.Lock()
         self._draining = trio.Event()
@@ -32,9 +39,13 @@ class LedgerKeeper:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Take over until drained. A disk that is away is a state."""
         task_status.started()
+        counted = False
         while not self._draining.is_set():
             noted = self._intake.noted
             try:
+                if not counted:
+                    await self._quarantine.open()
+                    counted = True
                 await self.take()
             except Unavailable as error:
                 self._report(facts.Warned(code="ledger", detail=f"the ledger waits: {error}"))

@@ -1,4 +1,7 @@
-"""`ingestor audit`: what was missed, and what became of it; with a span of time, the store is compared anew."""
+"""`ingestor audit`: what was missed, and what became of it; with a span of time, the store is compared anew.
+
+That is done by the running service, or in its place.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,26 @@ import argparse
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from pydantic import TypeAdapter
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from ingestor import service
+from ingestor.api.audit import AuditJob
+from ingestor.api.spans import Span
+from ingestor.audit.comparison import Audited
 from ingestor.audit.ledger import Gap, Ledger, Listed
-from ingestor.commands.moments import add_span
+from ingestor.commands.moments import add_span, refuse_empty
+from ingestor.commands.progress import Told, progress
+from ingestor.commands.running import RunningService, running_service
 from ingestor.config import Settings
-from ingestor.errors import ConfigError, IngestorError
+from ingestor.errors import ConfigError, IngestorError, first
+from ingestor.homeassistant import wire
 from ingestor.offline import offline, offline_auditor
 from ingestor.service import Exit
+
+UNFINISHED = "the audit did not finish"
+_jobs = TypeAdapter(list[AuditJob])
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,20 +40,44 @@ async def audit(settings: Settings, arguments: argparse.Namespace) -> Exit:
     """Print the ledger, or compare a span of time. Raises `ConfigError` when that can not be done."""
     if arguments.from_ is None:
         return await _print(settings)
-    end = arguments.to_ or datetime.now(UTC)
-    if service.running_api(settings.data_dir) is not None:
-        raise ConfigError(["a service runs on this data, and audits it by itself: stop it to audit it by hand"])
-    with service.locked(settings.data_dir), Progress(transient=True) as bar:
-        task = bar.add_task("comparing", total=1.0)
+    refuse_empty(arguments)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    async with running_service(settings) as running:
+        with progress(console, "comparing") as told:
+            if running is None:
+                found = await _alone(settings, arguments, told)
+            else:
+                found = await _beside(running, arguments, told)
+    console.print(_figures(found))
+    return Exit.DONE
+
+
+async def _alone(settings: Settings, arguments: argparse.Namespace, told: Told) -> Audited:
+    from_us, to_us = (wire.microseconds(at) for at in (arguments.from_, arguments.to_ or datetime.now(UTC)))
+    failure: IngestorError | None = None
+    with service.locked(settings.data_dir):
         try:
             async with offline_auditor(settings) as auditor:
-                found = await auditor.audit(
-                    _microseconds(arguments.from_), _microseconds(end), lambda share: bar.update(task, completed=share)
-                )
-        except IngestorError as error:
-            raise ConfigError([f"the audit did not finish: {error}"]) from None
-    print(f"compared: {found.compared}  refilled: {found.refilled}  in the quarantine: {found.accounted}")  # noqa: T201
-    return Exit.DONE
+                return await auditor.audit(from_us, to_us, lambda share, found: told(share, _figures(found)))
+        except* IngestorError as group:
+            failure = first(group)
+    raise ConfigError([f"{UNFINISHED}: {failure}"]) from None
+
+
+async def _beside(running: RunningService, arguments: argparse.Namespace, told: Told) -> Audited:
+    wanted = Span(from_=arguments.from_, to=arguments.to_).model_dump_json(by_alias=True)
+    job = await running.work_off("/api/audit", wanted, _jobs, lambda now: told(now.share, _figures(_found(now))))
+    if job.state == "failed":
+        raise ConfigError([f"{UNFINISHED}: {job.detail}"])
+    return _found(job)
+
+
+def _found(job: AuditJob) -> Audited:
+    return Audited(compared=job.compared, refilled=job.refilled, accounted=job.accounted)
+
+
+def _figures(found: Audited) -> str:
+    return f"compared: {found.compared}  refilled: {found.refilled}  in the quarantine: {found.accounted}"
 
 
 async def _print(settings: Settings) -> Exit:
@@ -70,10 +106,6 @@ def _listed(one: Listed) -> str:
     after = "an unknown time" if one.after_us is None else _moment(one.after_us)
     until = "its return" if one.until_us is None else _moment(one.until_us)
     return f"{one.entity_id} between {after} and {until}: {one.reason}"
-
-
-def _microseconds(at: datetime) -> int:
-    return int(at.timestamp() * 1_000_000)
 
 
 def _moment(at_us: int) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from datetime import datetime
+from datetime import UTC, datetime
+
+from ingestor.errors import ConfigError
 
 
 def add_span(parser: argparse.ArgumentParser, since: str, *, required: bool = False) -> None:
@@ -17,6 +19,12 @@ def add_span(parser: argparse.ArgumentParser, since: str, *, required: bool = Fa
             required=required and name == "from",
             help=f"{words} (ISO 8601)",
         )
+
+
+def refuse_empty(arguments: argparse.Namespace) -> None:
+    """Raise `ConfigError` for a span of time that ends before it begins."""
+    if arguments.from_ >= (arguments.to_ or datetime.now(UTC)):
+        raise ConfigError(["the span of time is empty: --from must be before --to, and before now"])
 
 
 def moment(text: str) -> datetime:

@@ -6,12 +6,12 @@ import argparse
 import json
 from collections.abc import Sequence
 
-import httpx
 from rich.console import Console
 from rich.table import Table
 
 from ingestor import service
 from ingestor.api.quarantine import Outcome, Selection, shown
+from ingestor.commands.running import running_service
 from ingestor.config import Settings
 from ingestor.errors import ConfigError
 from ingestor.files import Files
@@ -20,7 +20,6 @@ from ingestor.service import Exit
 from ingestor.storage.quarantine import Quarantined
 
 _MESSAGE_CHARACTERS = 120
-TIMEOUT_SECONDS = 600.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,26 +69,13 @@ async def _read(settings: Settings, limit: int) -> list[Quarantined]:
 
 
 async def _change(settings: Settings, action: str, ids: list[int] | None) -> Outcome:
-    url = service.running_api(settings.data_dir)
-    if url is None:
-        with service.locked(settings.data_dir):
-            async with offline(settings) as files:
-                return await _change_offline(files, action, ids)
-    headers = {"content-type": "application/json"}
-    if settings.api_token:
-        headers["authorization"] = f"Bearer {settings.api_token.get_secret_value()}"
-    try:
-        async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as client:
-            answer = await client.post(
-                f"{url}/api/quarantine/{action}",
-                content=Selection(ids=ids).model_dump_json(),
-                headers=headers,
-            )
-    except httpx.HTTPError as error:
-        raise ConfigError([f"the running service did not answer at {url}: {type(error).__name__}"]) from None
-    if answer.is_error:
-        raise ConfigError([f"the running service refused: {answer.text}"])
-    return Outcome.model_validate_json(answer.content)
+    async with running_service(settings) as running:
+        if running is not None:
+            answer = await running.post(f"/api/quarantine/{action}", Selection(ids=ids).model_dump_json())
+            return Outcome.model_validate_json(answer)
+    with service.locked(settings.data_dir):
+        async with offline(settings) as files:
+            return await _change_offline(files, action, ids)
 
 
 async def _change_offline(files: Files, action: str, ids: list[int] | None) -> Outcome:

@@ -18,7 +18,7 @@ from ingestor.enrichment.values import value
 from ingestor.homeassistant import wire
 from ingestor.messages import CausedBy, Event, RawEvent, Watermark, WeatherObservation
 
-_LAST_US = 2**63 // 1000 - 1  # as nanoseconds it must fit 64 bits
+LAST_US = 2**63 // 1000 - 1  # as nanoseconds it must fit 64 bits
 
 
 class Known(Struct, frozen=True):
@@ -123,7 +123,7 @@ class Enricher:
         """Return the event, or none for a change that was seen already."""
         old, new = change.data.old_state, change.data.new_state
         at_us = wire.microseconds(new.last_updated if new else change.time_fired)
-        if abs(at_us) > _LAST_US:
+        if abs(at_us) > LAST_US:
             raise ValueError(f"{new.last_updated if new else change.time_fired} is no time that a database can hold")
         known = self._known(entity_id)
         contexts: tuple[str, ...] = (change.context.id,)

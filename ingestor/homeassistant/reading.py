@@ -6,12 +6,14 @@ import time
 from collections.abc import AsyncGenerator, Callable, Collection
 from dataclasses import dataclass
 
-from ingestor.audit.chunks import Chunks
+from ingestor.audit.chunks import MOST_US, Chunks
 from ingestor.audit.rows import Row, Surroundings, Timeline
 from ingestor.homeassistant.recorder import Recorder
 from ingestor.messages import WeatherObservation
 
 MARGIN_US = 1000  # bounds are strict, and a time may lose its last digits on the way
+LOOK_BACK_US = 60 * 10**6  # the first step back; each is four times as long, up to what a storm may fill
+FARTHEST_US = 31 * 86_400 * 10**6  # three times what a recorder keeps by default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,20 @@ class Reader:
             for entity_id, rows in answer.items()
         }
         return within, size_bytes
+
+    async def before(self, recorder: Recorder, entity_ids: Collection[str], at_us: int) -> dict[str, Row]:
+        """Return the last row of each entity before a time, where the recorder has one."""
+        states, _ = await recorder.history(entity_ids, at_us, at_us + 1, with_start=True)
+        wanted = {entity_id for entity_id, rows in states.items() if rows}
+        found: dict[str, Row] = {}
+        low_us = high_us = at_us
+        step_us = LOOK_BACK_US
+        while wanted and at_us - low_us < FARTHEST_US:
+            low_us, high_us, step_us = low_us - step_us, low_us, min(MOST_US, 4 * step_us)
+            rows, _ = await self.rows(recorder, wanted, low_us, high_us)
+            found |= {entity_id: of[-1] for entity_id, of in rows.items() if of}
+            wanted -= found.keys()
+        return found
 
     async def around(self, recorder: Recorder, start_us: int, end_us: int | None) -> Surroundings:
         """Return what was around the changes of a span."""

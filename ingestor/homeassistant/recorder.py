@@ -20,6 +20,7 @@ from ingestor.homeassistant import wire
 from ingestor.homeassistant.dialogue import Dialogue
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.session import SYNCHRONISING
+from ingestor.homeassistant.snapshot import read
 
 ANSWER_SECONDS = 60.0
 BARRIER_SECONDS = 180.0  # a recorder that lags behind commits everything that is queued before it answers
@@ -108,9 +109,9 @@ class Recorder:
         return msgspec.json.decode(answer, type=dict[str, list[Row]]), size_bytes
 
     async def states(self) -> list[wire.State]:
-        """Return the present state of every entity."""
+        """Return the present state of every entity, but for those that can not be read."""
         answer, _ = await self._ask("get_states")
-        return msgspec.json.decode(answer, type=list[wire.State])
+        return list(read(answer).values())
 
     async def registry(self) -> Registry:
         """Return the registries; one that Home Assistant does not have is empty."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 from msgspec import Raw, Struct
@@ -16,13 +17,12 @@ from ingestor.enrichment.step import Enricher
 from ingestor.homeassistant import wire
 from ingestor.homeassistant.chain import Chain
 from ingestor.homeassistant.session import FENCE, REGISTRY_EVENTS
+from ingestor.homeassistant.snapshot import Snapshot, read
 from ingestor.messages import CommandSent, EntityRecord, Event, Frame, HomeMessage, Note, Record, SessionStarted
 from metrics import facts
 
 _REGISTRIES = ("floors", "areas", "labels", "devices", "entities")
 _DETAIL_CHARACTERS = 500
-_parts = msgspec.json.Decoder(list[Raw])
-_state = msgspec.json.Decoder(wire.State)
 
 
 class Location(Struct, frozen=True):
@@ -30,13 +30,6 @@ class Location(Struct, frozen=True):
 
     latitude: float
     longitude: float
-
-
-class _Named(Struct, frozen=True):
-    friendly_name: object = None
-
-
-_named = msgspec.json.Decoder(_Named)
 
 
 @dataclass(slots=True)
@@ -152,9 +145,9 @@ class Stream:
             self._taken.records.append(restored)
         self._chain.miss(mark, entity_id, restored, now_ns)
 
-    def _cut(self, answer: Raw, now_ns: int) -> None:
+    def _cut(self, snapshot: Snapshot, now_ns: int) -> None:
         """Compare everything captured with a snapshot that came behind the subscription."""
-        present = {state.entity_id: state for state in _states(answer) if self._wanted(state.entity_id)}
+        present = snapshot.only(self._wanted)
         for entity_id in self._chain.cut(present, now_ns):
             self._miss(entity_id, present.get(entity_id), now_ns)
 
@@ -170,25 +163,26 @@ class Stream:
 
     def _learn(self, answers: Mapping[str, Raw], now_ns: int | None = None) -> None:
         """Take each answer that can be read; one that cannot leaves what was known. Without a time it is no cut."""
-        for learn, names in ((self._learn_config, ("config",)), (self._learn_states, ("states",)),
+        for learn, names in ((self._learn_config, ("config",)), (partial(self._learn_states, now_ns), ("states",)),
                              (self._learn_registry, _REGISTRIES)):  # fmt: skip
             given = {name: answers[name] for name in names if name in answers}
             try:
                 if given:
                     learn(given)
-                    if "states" in given and now_ns is not None:
-                        self._cut(given["states"], now_ns)
             except msgspec.MsgspecError as error:
                 self._ignore("command_failed", f"{', '.join(given)}: {error}")
 
     def _learn_config(self, answers: Mapping[str, Raw]) -> None:
         self._taken.location = msgspec.json.decode(answers["config"], type=Location)
 
-    def _learn_states(self, answers: Mapping[str, Raw]) -> None:
-        states = _states(answers["states"])
-        self._enricher.learn_states({state.entity_id: state.state for state in states})
-        names = {state.entity_id: _named.decode(state.attributes).friendly_name for state in states}
-        self._draft_names = self._names | {entity: name for entity, name in names.items() if isinstance(name, str)}
+    def _learn_states(self, now_ns: int | None, answers: Mapping[str, Raw]) -> None:
+        snapshot = read(answers["states"])
+        for entity_id, problem in snapshot.unread.items():
+            self._ignore("malformed_state", f"{entity_id or 'a state without an entity'}: {problem}")
+        self._enricher.learn_states({entity_id: state.state for entity_id, state in snapshot.items()})
+        self._draft_names = self._names | snapshot.names
+        if now_ns is not None:
+            self._cut(snapshot, now_ns)
 
     def _learn_registry(self, answers: Mapping[str, Raw]) -> None:
         registry = self._enricher.draft.registry.updated(answers)
@@ -223,7 +217,3 @@ class Stream:
         for code, number in self._skipped.items():
             if number:
                 self._taken.reports.append(facts.EventSkipped(home=self._home, code=code, events=number))
-
-
-def _states(answer: Raw) -> list[wire.State]:
-    return [_state.decode(part) for part in _parts.decode(answer)]

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import trio
+from msgspec.structs import replace
 from trio.testing import MockClock
 
+from ingestor.audit.asked import KEPT, AskedAudits
 from ingestor.audit.comparison import Audited
-from ingestor.audit.patrol import FIRST_SECONDS, INTERVAL_SECONDS, RETRY_SECONDS, AuditPatrol
+from ingestor.audit.patrol import CUT_SHORT, FIRST_SECONDS, INTERVAL_SECONDS, RETRY_SECONDS, AuditPatrol
 from ingestor.errors import Unavailable
 from metrics import facts
 from tests.actors.heard import Heard
@@ -21,8 +24,8 @@ class Scripted:
     def __init__(self) -> None:
         self.at: list[float] = []
 
-    async def audit(self, from_us: int, to_us: int, progress: Callable[[float], None] = print) -> Audited:
-        del progress
+    async def audit(self, from_us: int, to_us: int, told: Callable[[float, Audited], None] = print) -> Audited:
+        told(0.5, Audited(compared=3))
         assert to_us - from_us == 86_400 * 10**6
         self.at.append(trio.current_time())
         if len(self.at) == 1:
@@ -36,8 +39,70 @@ async def test_it_audits_the_last_day_at_intervals_and_tries_again_sooner_after_
     auditor: Any = Scripted()
     heard, began = Heard(), trio.current_time()
     with trio.move_on_after(FIRST_SECONDS + RETRY_SECONDS + INTERVAL_SECONDS + 1):
-        await AuditPatrol("home", auditor, heard).run()
+        await AuditPatrol("home", auditor, AskedAudits("home"), heard).run()
     due = [FIRST_SECONDS, FIRST_SECONDS + RETRY_SECONDS, FIRST_SECONDS + RETRY_SECONDS + INTERVAL_SECONDS]
     assert [at - began for at in auditor.at] == due
     assert [fact.code for fact in heard.of(facts.AuditFailed)] == ["pending"]
     assert [(fact.compared, fact.refilled, fact.accounted) for fact in heard.of(facts.AuditDone)] == [(7, 2, 1)] * 2
+
+
+class Slow:
+    """An auditor that does what it is told, one span after the other; `ends` has how."""
+
+    def __init__(self, *ends: Exception | Audited) -> None:
+        self.spans: list[tuple[int, int]] = []
+        self._ends = list(ends)
+
+    async def audit(self, from_us: int, to_us: int, told: Callable[[float, Audited], None]) -> Audited:
+        self.spans.append((from_us, to_us))
+        told(0.5, Audited(compared=3))
+        await trio.sleep(5)
+        end = self._ends.pop(0)
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+
+async def test_what_is_asked_for_is_done_at_once_joined_and_told(autojump_clock: MockClock) -> None:
+    auditor: Any = Slow(Audited(compared=7, refilled=2), Unavailable("a gap is still open", code="pending"))
+    heard, asked = Heard(), AskedAudits("home")
+    async with trio.open_nursery() as nursery:
+        await nursery.start(AuditPatrol("home", auditor, asked, heard).run)
+        first = asked.ask(1, None, 9)
+        await trio.sleep(1)
+        assert first is not None
+        assert asked.ask(1, None, 10) == asked.ask(1, 9, 10) == replace(first, share=0.5, found=Audited(compared=3))
+        assert asked.ask(2, None, 10) is None
+        await trio.sleep(5)
+        asked.ask(1, 9, 10)
+        await trio.sleep(6)
+        nursery.cancel_scope.cancel()
+    assert auditor.spans == [(1, 9), (1, 9)]
+    assert [(one.id, one.state, one.detail, one.found.refilled) for one in asked.read()] == [
+        (2, "failed", "a gap is still open", 0),
+        (1, "done", "", 2),
+    ]
+    assert [fact.retry_seconds for fact in heard.of(facts.AuditFailed)] == [None]
+    assert [fact.refilled for fact in heard.of(facts.AuditDone)] == [2]
+
+
+async def test_one_that_crashes_has_failed_and_is_not_begun_again(autojump_clock: MockClock) -> None:
+    auditor: Any = Slow(ValueError("a bug"))
+    asked = AskedAudits("home")
+    patrol = AuditPatrol("home", auditor, asked, Heard())
+    asked.ask(1, 9, 10)
+    with pytest.raises(ValueError, match="a bug"):
+        await patrol.run()
+    with trio.move_on_after(10):
+        await patrol.run()
+    assert [(one.state, one.detail) for one in asked.read()] == [("failed", CUT_SHORT)]
+    assert auditor.spans == [(1, 9)]
+
+
+def test_only_the_newest_are_remembered() -> None:
+    asked = AskedAudits("home")
+    for number in range(1, KEPT + 4):
+        begun = asked.ask(number, 100, 100)
+        assert begun is not None
+        asked.tell(replace(begun, state="done"))
+    assert [one.id for one in asked.read()] == list(range(KEPT + 3, 3, -1))

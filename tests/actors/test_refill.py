@@ -12,8 +12,9 @@ from tests.actors.crashes import crash
 from tests.actors.trees import Tree, lines, running
 from tests.servers.truth import compare, refilled
 
-REFILL = "root/home:home/refill"
+REFILL = "root/refill:home/refill"
 CONNECTION = "root/home:home/connection"
+SUBSCRIPTION = "root/home:home/subscription"
 
 
 async def miss(tree: Tree, changes: int = 500) -> None:
@@ -85,4 +86,18 @@ async def test_a_crash_of_the_refill_begins_again_and_doubles_nothing(tmp_path: 
             await trio.sleep(0.02)
         await tree.heard.wait(facts.GapSettled, seconds=20)
         await tree.until(lambda: not wrong(tree))
-        assert tree.restarts()[REFILL] == 2  # once with the connection
+        assert tree.restarts() == {CONNECTION: 1, SUBSCRIPTION: 1, REFILL: 1}
+
+
+async def test_a_refill_that_crashes_at_every_run_never_touches_live_capture(tmp_path: Path) -> None:
+    async with running(tmp_path) as tree:
+        tree.server.home.recorder.commands["recorder/info"] = lambda _asked: ["no", "object"]
+        await miss(tree)
+        await tree.until(lambda: tree.restarts().get(REFILL, 0) >= 5, seconds=20)
+        before = tree.service.status.stored
+        tree.server.make_changes(100)
+        await tree.until(lambda: tree.service.status.stored >= before + 100)
+        restarts = tree.restarts()
+        crashes = lines((await tree.get("/metrics")).text, "ingestor_actor_crashes_total")
+    assert (restarts[CONNECTION], restarts[SUBSCRIPTION]) == (1, 1)
+    assert crashes[f'{{child="{REFILL}"}}'] >= 5

@@ -14,7 +14,7 @@ from tests.actors.trees import Tree, lines, running
 from tests.servers.truth import compare
 
 PIPELINE = ["root/storage/spool", "root/home:home/subscription"]
-BESIDE = ["root/api", "root/weather", "root/ledger", "root/home:home/refill"]
+BESIDE = ["root/api", "root/weather", "root/ledger", "root/refill:home/refill"]
 CONNECTION = "root/home:home/connection"
 
 

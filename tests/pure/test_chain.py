@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from msgspec import Raw
 
 from ingestor.enrichment.step import Enricher
@@ -165,10 +166,28 @@ def test_what_was_said_already_breaks_no_link() -> None:
     assert (missed(home.take(changed(2, 1))), missed(home.take(changed(3, 2)))) == ([], [])
 
 
-def test_a_snapshot_with_a_state_that_is_none_leaves_the_gap_open() -> None:
-    home = Home(a=(1, False))
-    taken = home.session(snapshot=[now(4), {"entity_id": B, "state": 3}])
-    assert (missed(taken), gaps(taken)) == ([], [])
+BAD_STATES: dict[str, dict[str, Any]] = {
+    "a state that is a number": {"state": 3},
+    "no moment": {"last_updated": None},
+    "a moment without a time zone": {"last_updated": "2026-01-01T00:00:00"},
+    "a moment that no database can hold": {"last_updated": "9999-01-01T00:00:00+00:00"},
+    "attributes that are a list": {"attributes": [1]},
+}
+
+
+@pytest.mark.parametrize("name", BAD_STATES)
+def test_a_state_of_the_snapshot_that_can_not_be_read_is_neither_here_nor_gone_and_costs_no_other(name: str) -> None:
+    home = Home(a=(1, False), b=(0, False), c=(0, True))
+    taken = home.session(snapshot=[now(4), now(3, B) | BAD_STATES[name], now(2, "sensor.d") | BAD_STATES[name]])
+    assert (missed(taken), stored(taken)) == ([(A, 1, 4), ("sensor.c", 0, None)], [(A, 4)])
+    [gap] = gaps(taken)
+    assert (gap.whole, gap.intact_since_us) == (True, None)
+    ignored = [fact for fact in taken.reports if isinstance(fact, facts.MessageIgnored)]
+    assert [(fact.code, fact.detail.split(": ")[0]) for fact in ignored] == [
+        ("malformed_state", B),
+        ("malformed_state", "sensor.d"),
+    ]
+    assert missed(home.take(changed(5, 3, B))) == [(B, 0, 3)]
 
 
 def test_registries_are_learned_before_the_first_state_is_restored() -> None:

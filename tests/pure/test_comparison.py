@@ -21,33 +21,59 @@ def row(offset_us: int, state: str | None) -> Row:
 
 
 def compared(
-    rows: list[Row], stored: Mapping[str, Collection[int]], accounted: Mapping[str, Collection[int]], from_us: int
+    rows: list[Row], stored: Mapping[str, Collection[int]], accounted: Mapping[str, Collection[int]]
 ) -> tuple[list[Event], Audited]:
     series = {A: Series(home="home", entity_id=A, domain="sensor")}
-    comparison = Comparison(series, stored, accounted, from_us)
+    comparison = Comparison(accounted)
+    comparison.begin(series, stored)
     events = [event for one in rows for event in comparison.take(A, one, Surroundings())]
     return events, comparison.outcome
 
 
 def test_what_is_missing_comes_back_and_what_was_set_aside_does_not() -> None:
-    rows = [row(-5, "0"), row(0, "1"), row(10, "2"), row(10, "3"), row(20, None)]
+    rows = [row(0, "1"), row(10, "2"), row(10, "3"), row(20, None)]
     stored = {A: {START_US * 1000, (START_US + 10) * 1000}}
-    events, outcome = compared(rows, stored, {A: {(START_US + 20) * 1000}}, START_US)
+    events, outcome = compared(rows, stored, {A: {(START_US + 20) * 1000}})
     assert [(event.time_ns, event.state, event.previous_state) for event in events] == [
         ((START_US + 10) * 1000 + 1, "3", "2")
     ]
     assert outcome == Audited(compared=4, refilled=1, accounted=1)
 
 
+def test_what_is_missing_in_a_window_follows_the_last_row_of_the_one_before() -> None:
+    series = {A: Series(home="home", entity_id=A, domain="sensor")}
+    comparison = Comparison({})
+    comparison.begin(series, {A: {START_US * 1000}})
+    assert comparison.strangers({A: [row(0, "1")]}) == {}
+    assert comparison.take(A, row(0, "1"), Surroundings()) == []
+    comparison.begin(series, {})
+    assert comparison.strangers({A: [row(7_200_000_000, "2")]}) == {}
+    [event] = comparison.take(A, row(7_200_000_000, "2"), Surroundings())
+    assert (event.previous_state, event.previous_duration_seconds) == ("1", 7200.0)
+
+
+def test_the_first_row_of_an_entity_is_a_stranger_only_while_it_is_missing_and_follows_nothing() -> None:
+    series = {name: Series(home="home", entity_id=name, domain="sensor") for name in (A, "sensor.b", "sensor.c")}
+    comparison = Comparison({"sensor.b": {START_US * 1000}})
+    comparison.begin(series, {A: {(START_US + 1) * 1000}})
+    rows = {A: [row(1, "1"), row(2, "2")], "sensor.b": [row(0, "1")], "sensor.c": [row(3, "1"), row(4, "2")]}
+    assert comparison.strangers(rows) == {"sensor.c": row(3, "1")}
+    comparison.follow("sensor.c", row(0, "0"))
+    assert comparison.strangers(rows) == {}
+    [event] = comparison.take("sensor.c", row(3, "1"), Surroundings())
+    assert (event.previous_state, event.previous_duration_seconds) == ("0", 3e-06)
+    assert comparison.outcome == Audited(compared=1, refilled=1)
+
+
 @given(st.lists(st.integers(0, 20), max_size=20).map(sorted), st.sets(st.integers(0, 20)))
 def test_a_second_comparison_finds_nothing(offsets: list[int], lost: set[int]) -> None:
     rows = [row(offset, str(number)) for number, offset in enumerate(offsets)]
-    everything = [event.time_ns for event in compared(rows, {}, {}, START_US)[0]]
+    everything = [event.time_ns for event in compared(rows, {}, {})[0]]
     stored = {time_ns for time_ns in everything if (time_ns // 1000 - START_US) not in lost}
-    again, _ = compared(rows, {A: stored}, {}, START_US)
+    again, _ = compared(rows, {A: stored}, {})
     stored |= {event.time_ns for event in again}
     assert sorted(stored) == sorted(everything)
-    assert compared(rows, {A: stored}, {}, START_US)[0] == []
+    assert compared(rows, {A: stored}, {})[0] == []
 
 
 @given(st.integers(0, 10**10), st.integers(0, 10**10), st.lists(st.integers(0, 10**8), max_size=50))
@@ -75,6 +101,6 @@ def test_large_answers_make_the_next_span_shorter() -> None:
 def test_history_that_moved_with_a_rename_is_not_stored_again() -> None:
     rows = [row(0, "1"), row(10, "2"), row(20, "3")]
     stored = {"sensor.its_old_name": {START_US * 1000}, "light.of_another_domain": {(START_US + 10) * 1000}}
-    events, outcome = compared(rows, stored, {}, START_US)
+    events, outcome = compared(rows, stored, {})
     assert [event.time_ns for event in events] == [(START_US + 10) * 1000, (START_US + 20) * 1000]
     assert outcome == Audited(compared=3, refilled=2, accounted=1)

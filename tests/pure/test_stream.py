@@ -158,8 +158,10 @@ def test_answers_that_fail_or_can_not_be_read_leave_what_was_known() -> None:
     asked = [CommandSent(session=1, id=number, command="entities") for number in (41, 42)]
     taken = one.take([*asked, text(json.dumps([failed, strange]))])
     assert (taken.records, told(taken)) == ([], [("MessageIgnored", "command_failed")] * 2)
-    broken = one.take([started(3, config={"latitude": "north"}, states=[{"no": "id"}], areas=None)])
+    broken = one.take([started(3, config={"latitude": "north"}, states={"no": "list"}, areas=None)])
     assert (broken.location, told(broken)) == (None, [("MessageIgnored", "command_failed")] * 3)
+    nobody = one.take([started(4, states=[{"no": "id"}])])
+    assert told(nobody) == [("MessageIgnored", "malformed_state")]
 
 
 def test_what_the_user_excludes_is_skipped_and_counted_but_persons_still_count() -> None:

@@ -16,7 +16,10 @@ from typing import Any, TypeAlias
 import pytest
 
 from tests.servers.home_assistant import RealHome
+from tests.servers.influxdb2.server import ORG, influxdb2
+from tests.servers.influxdb2.server import ROOT as ROOT_TOKEN
 from tests.servers.ingestor import ROOT, Ingestor
+from tests.servers.processes import wait_until
 from tests.servers.simulated_home import SimHome
 from tests.servers.truth import compare, refilled, since_start
 
@@ -36,9 +39,9 @@ def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         started.stop()
 
 
-def audit(home: Home, data: Path, *arguments: str) -> tuple[int, str]:
+def audit(home: Home, data: Path, *arguments: str, **more: str) -> tuple[int, str]:
     """Run the command; return its exit code and what it said."""
-    settings = {"HA_URL": home.url, "HA_TOKEN": home.token, "DATA_DIR": str(data), "PYTHONPATH": str(ROOT)}
+    settings = {"HA_URL": home.url, "HA_TOKEN": home.token, "DATA_DIR": str(data), "PYTHONPATH": str(ROOT)} | more
     command = [sys.executable, "-m", "ingestor", "audit", *arguments]
     done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, timeout=120, check=False)
     return done.returncode, (done.stdout + done.stderr).strip()
@@ -78,12 +81,77 @@ def test_an_audit_brings_back_what_the_store_lost_and_a_second_one_adds_nothing(
     assert (code, "first_start" in printed, "audit" in printed, str(lost) in printed) == (0, True, True, True)
 
 
-def test_an_audit_beside_a_running_service_is_refused_in_a_sentence(home: Home, tmp_path: Path) -> None:
+def test_beside_a_running_service_it_is_done_by_that_in_the_same_words(home: Home, tmp_path: Path) -> None:
+    data, guarded = tmp_path / "data", {"API_TOKEN": "the-api-token"}
+    service = Ingestor(data, HA_URL=home.url, HA_TOKEN=home.token, **guarded)
+    service.start()
+    try:
+        wait_until(lambda: (service.get("/health") or {}).get("status") == "healthy", "it is connected")
+        home.run(count=500, rate=1000, seed=3)
+        time.sleep(2)
+        began = datetime.now(UTC)  # the first changes after it follow older ones
+        home.run(count=2000, rate=1000, seed=4)
+        wait_until(lambda: len(rows(service)) >= 2500, "everything is stored")
+        at_ns = int(began.timestamp() * 1e9)
+        time.sleep(31)  # what is younger than half a minute is left for the next audit
+        whole = rows(service)
+        with closing(sqlite3.connect(data / "events.sqlite3")) as store:
+            lost = store.execute("DELETE FROM events WHERE time > ? AND time % 7 = 0", (at_ns,)).rowcount
+            store.commit()
+        told = [audit(home, data, "--from", began.isoformat(), **guarded) for _ in range(2)]
+        back = rows(service)
+        strangers = audit(home, data, "--from", began.isoformat(), API_TOKEN="another")  # noqa: S106  as it says
+        empty = audit(home, data, "--from", "2026-01-02", "--to", "2026-01-01", **guarded)
+    finally:
+        assert service.stop() == 0
+    assert lost > 100
+    assert [(code, said.splitlines()[-1].split("  ", 1)[1]) for code, said in told] == [
+        (0, f"refilled: {lost}  in the quarantine: 0"),
+        (0, "refilled: 0  in the quarantine: 0"),
+    ]
+    assert {key: back[key]["previous_state"] for key in whole} == {key: whole[key]["previous_state"] for key in whole}
+    durations = [[of[key]["previous_duration_seconds"] for key in whole] for of in (back, whole)]
+    assert durations[0] == pytest.approx(durations[1])
+    assert (strangers[0], "this needs API_TOKEN" in strangers[1]) == (2, True)
+    assert (empty[0], "--from must be before --to" in empty[1]) == (2, True)
+    assert "Traceback" not in service.log
+
+
+def test_without_a_service_it_brings_influxdb_up_to_date_before_it_ends(home: Home, tmp_path: Path) -> None:
+    with influxdb2() as double:
+        influxdb = {"INFLUXDB_URL": double.url, "INFLUXDB_TOKEN": ROOT_TOKEN, "INFLUXDB_ORG": ORG}
+        service = Ingestor(tmp_path / "data", HA_URL=home.url, HA_TOKEN=home.token, **influxdb)
+        service.start()
+        service.wait_connected()
+        home.run(count=500, rate=1000, seed=5)
+        time.sleep(31)  # what is younger than half a minute is left for the next audit
+        home.run(count=50, rate=1000, seed=6)  # with these the spool forgets what was confirmed
+        assert service.stop() == 0
+        began = datetime.now(UTC) - timedelta(minutes=10)
+        points = double.buckets["home_assistant"].points
+        events = [key for key in points if key[0] == "home_assistant_events"]
+        for key in events[-400:-360:2]:
+            del points[key]
+        told = [audit(home, tmp_path / "data", "--from", began.isoformat(), **influxdb) for _ in range(2)]
+        assert {key for key in points if key[0] == "home_assistant_events"} >= set(events)
+    assert [(code, said.splitlines()[-1].split("  ", 1)[1]) for code, said in told] == [
+        (0, "refilled: 20  in the quarantine: 0"),
+        (0, "refilled: 0  in the quarantine: 0"),
+    ]
+
+
+def test_an_audit_that_can_not_be_done_is_told_alike_beside_a_service_and_without_one(tmp_path: Path) -> None:
+    home = SimHome()
+    home.start()
     service = Ingestor(tmp_path / "data", HA_URL=home.url, HA_TOKEN=home.token)
     service.start()
     try:
         service.wait_connected()
-        code, said = audit(home, tmp_path / "data", "--from", "2026-01-01")
+        home.server.home.running = False
+        beside = audit(home, tmp_path / "data", "--from", "2026-01-01")
+        assert service.stop() == 0
+        alone = audit(home, tmp_path / "data", "--from", "2026-01-01")
     finally:
         service.stop()
-    assert (code, "stop it to audit it by hand" in said) == (2, True)
+        home.stop()
+    assert beside == alone == (2, "ingestor: the audit did not finish: Home Assistant is starting up")

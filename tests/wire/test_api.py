@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from ingestor.api.audit import AuditJob
 from ingestor.api.models import Configuration, EventStats, HomeAssistantEvent, SystemHealth
 from metrics import facts
 from tests.actors.trees import Tree, running
@@ -122,7 +123,8 @@ async def test_only_a_shorter_retention_wants_confirmation(tmp_path: Path) -> No
 
 
 async def test_the_api_token_guards_everything_but_the_probes(tmp_path: Path) -> None:
-    paths = ["/api/health", "/api/stats", "/api/events/recent", "/api/config", "/health", "/metrics"]
+    names = ["health", "stats", "events/recent", "config", "gaps", "quarantine", "backfill", "audit"]
+    paths = [*(f"/api/{name}" for name in names), "/health", "/metrics"]
     async with running(tmp_path, api_token="the-api-token") as tree:  # noqa: S106  it opens nothing
         await tree.heard.wait(facts.SessionOpened)
         codes = {}
@@ -130,9 +132,13 @@ async def test_the_api_token_guards_everything_but_the_probes(tmp_path: Path) ->
             headers = {"authorization": given} if given else {}
             codes[given] = [(await tree.request("GET", path, headers=headers)).status_code for path in paths]
         put = await tree.request("PUT", "/api/config", json={})
-    assert codes[None] == codes["Bearer wrong"] == codes["Bearer"] == [401] * 4 + [200, 200]
-    assert codes["Bearer the-api-token"] == [200] * 4 + [200, 200]
+        posts = [
+            await tree.request("POST", f"/api/{name}", json={}) for name in ("audit", "backfill", "quarantine/drop")
+        ]
+    assert codes[None] == codes["Bearer wrong"] == codes["Bearer"] == [401] * 8 + [200, 200]
+    assert codes["Bearer the-api-token"] == [200] * 8 + [200, 200]
     assert (put.status_code, put.headers["www-authenticate"]) == (401, "Bearer")
+    assert [post.status_code for post in posts] == [401] * 3
 
 
 async def test_the_probe_is_unhealthy_with_reasons(tmp_path: Path) -> None:
@@ -151,3 +157,19 @@ async def test_the_probe_is_unhealthy_with_reasons(tmp_path: Path) -> None:
         "influxdb": "unhealthy",
         "weather_api": "unhealthy",
     }
+
+
+async def test_an_audit_is_begun_joined_and_told_to_its_end(tmp_path: Path) -> None:
+    async with healthy(tmp_path, changes=10) as tree:
+        span = {"from": "2026-01-01T00:00:00Z"}
+        wrong = [{}, {"from": "2026-01-01"}, span | {"to": "2025-01-01T00:00:00Z"}, span | {"until": 1}]
+        refused = [await tree.request("POST", "/api/audit", json=body) for body in wrong]
+        assert [answer.status_code for answer in refused] == [400] * 4
+        begun = (await tree.request("POST", "/api/audit", json=span)).json()
+        joined = (await tree.request("POST", "/api/audit", json=span)).json()
+        other = await tree.request("POST", "/api/audit", json={"from": "2026-01-02T00:00:00Z"})
+        assert (begun["state"], joined["id"], other.status_code) == ("running", begun["id"], 409)
+        await tree.heard.wait(facts.AuditDone, seconds=20)
+        [ended] = (await tree.get("/api/audit")).json()
+        assert AuditJob(**ended).model_dump(mode="json", by_alias=True) == ended
+        assert (ended["id"], ended["state"], ended["share"], ended["detail"]) == (begun["id"], "done", 1.0, "")

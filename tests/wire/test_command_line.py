@@ -258,3 +258,23 @@ def test_what_the_database_refuses_is_listed_shown_replayed_and_dropped(home: Si
         assert command(tmp_path, "quarantine", "list", **settings) == (0, "the quarantine is empty\n")
         code, said = command(tmp_path, "quarantine", "drop", "x", **settings)
         assert (code, said) == (2, "ingestor: give ids as numbers, or `all`\n")
+
+
+def test_what_is_quarantined_is_exposed_again_after_a_restart(home: SimHome, tmp_path: Path) -> None:
+    with influxdb2() as double:
+        bucket = double.make_bucket("home_assistant")
+        bucket.write(parse('home_assistant_events value="another program writes text here"', "ns"))
+        influxdb = {"INFLUXDB_URL": double.url, "INFLUXDB_TOKEN": ROOT, "INFLUXDB_ORG": ORG}
+        service = Ingestor(tmp_path / "data", HA_URL=home.url, HA_TOKEN=home.token, **influxdb)
+        service.start()
+        service.wait_connected()
+        home.run(count=60, rate=1000)
+        wait_until(lambda: exposed(service, "ingestor_quarantine_records") > 10, "numbers are refused")
+        wait_until(lambda: exposed(service, "ingestor_pending_events") == 0, "the others are stored")
+        held = exposed(service, "ingestor_quarantine_records")
+        assert service.stop() == 0
+        double.fault = lambda _: Answer(503, "unavailable", "so that nothing more is refused")
+        service.start()
+        service.wait_connected()
+        wait_until(lambda: exposed(service, "ingestor_quarantine_records") == held, "it is exposed again", 10)
+        assert service.stop() == 0

@@ -1,0 +1,58 @@
+"""The routes of the audit: begin one, and see how far they are."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, HTTPException
+from pydantic import BaseModel, Field
+
+from ingestor.api.spans import Span, bounds, moment
+from ingestor.audit.asked import AskedAudit, AskedAudits
+from ingestor.homeassistant import wire
+
+
+class AuditJob(BaseModel):
+    """An audit: `share` of it is done. `compared` were found in the recorder.
+
+    `refilled` were not in the store, `accounted` stand in the quarantine instead.
+    """
+
+    id: int
+    home: str
+    from_: Annotated[datetime, Field(serialization_alias="from", validation_alias="from")]
+    to: datetime
+    share: float
+    state: Literal["running", "done", "failed"]
+    detail: str
+    compared: int
+    refilled: int
+    accounted: int
+
+
+def routes(audits: AskedAudits) -> APIRouter:
+    """Return the routes, to be put under `/api/audit`."""
+    router = APIRouter()
+
+    @router.get("")
+    async def read() -> list[AuditJob]:
+        return [shown(one) for one in audits.read()]
+
+    @router.post("")
+    async def begin(wanted: Span) -> AuditJob:
+        from_us, to_us = bounds(wanted)
+        asked = audits.ask(from_us, to_us, wire.microseconds(datetime.now(UTC)))
+        if asked is None:
+            raise HTTPException(409, "another audit is under way")
+        return shown(asked)
+
+    return router
+
+
+def shown(audit: AskedAudit) -> AuditJob:
+    """Return an audit as the API shows it."""
+    told = {name: getattr(audit, name) for name in ("id", "home", "state", "detail")}
+    found = {name: getattr(audit.found, name) for name in ("compared", "refilled", "accounted")}
+    times = {"from": moment(audit.from_us), "to": moment(audit.to_us)}
+    return AuditJob.model_validate(told | found | times | {"share": round(audit.share, 4)})

@@ -1,0 +1,35 @@
+"""Spans of time as a user gives them to the API, and moments as it shows them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import HTTPException
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from ingestor.homeassistant import wire
+
+
+class Span(BaseModel):
+    """From when to when; without an end until now."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    from_: Annotated[AwareDatetime, Field(alias="from")]
+    to: AwareDatetime | None = None
+
+
+def bounds(wanted: Span) -> tuple[int, int | None]:
+    """Return a span in Unix microseconds. Raises what answers 400 for one that ends before it begins."""
+    from_us = wire.microseconds(wanted.from_)
+    to_us = None if wanted.to is None else wire.microseconds(wanted.to)
+    if from_us >= (wire.microseconds(datetime.now(UTC)) if to_us is None else to_us):
+        raise HTTPException(400, "the span of time is empty: it begins after its end")
+    return from_us, to_us
+
+
+def moment(at_us: int) -> datetime:
+    """Return a time of Unix microseconds."""
+    seconds, rest = divmod(at_us, 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)

@@ -1,0 +1,78 @@
+"""A snapshot of every state of a home, of which one that can not be read costs only itself. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from ingestor.enrichment.step import LAST_US
+from ingestor.homeassistant import wire
+
+_parts = msgspec.json.Decoder(list[Raw])
+_state = msgspec.json.Decoder(wire.State)
+
+
+class _Named(Struct, frozen=True):
+    friendly_name: object = None
+
+
+class _Identified(Struct, frozen=True):
+    entity_id: str = ""
+
+
+_named = msgspec.json.Decoder(_Named)
+_identified = msgspec.json.Decoder(_Identified)
+
+
+class Snapshot(dict[str, wire.State]):
+    """The states by entity id; `names` are those that entities have, `unread` says why a state could not be read.
+
+    Whoever asks for its `keys` to know what is absent finds those of `unread` too: they are neither here nor gone.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: dict[str, str] = {}
+        self.unread: dict[str, str] = {}
+
+    def keys(self) -> Any:  # noqa: ANN401  a set does where a view is wanted
+        """Return the ids of all that are not absent."""
+        return super().keys() | self.unread.keys()
+
+    def only(self, wanted: Callable[[str], bool]) -> Snapshot:
+        """Return it without the states that are not wanted."""
+        kept = Snapshot()
+        kept.update({entity_id: state for entity_id, state in self.items() if wanted(entity_id)})
+        kept.unread = self.unread
+        return kept
+
+
+def read(answer: Raw) -> Snapshot:
+    """Return what `get_states` answered. Raises `MsgspecError` when that is no list."""
+    found = Snapshot()
+    for part in _parts.decode(answer):
+        try:
+            _add(found, part)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError, TypeError, ValueError) as error:
+            found.unread[_id_of(part)] = str(error)
+    return found
+
+
+def _add(found: Snapshot, part: Raw) -> None:
+    state = _state.decode(part)
+    name = _named.decode(state.attributes).friendly_name
+    if abs(wire.microseconds(state.last_updated)) > LAST_US:  # a TypeError where it has no time zone
+        raise ValueError(f"{state.last_updated} is no time that a database can hold")
+    found[state.entity_id] = state
+    if isinstance(name, str):
+        found.names[state.entity_id] = name
+
+
+def _id_of(part: Raw) -> str:
+    try:
+        return _identified.decode(part).entity_id
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return ""
