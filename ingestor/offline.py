@@ -91,6 +91,7 @@ async def _auditing(settings: Settings) -> AsyncGenerator[tuple[Files, Auditing]
             series=lambda: {entity_id: one for entity_id, one in marks.items() if one.home == settings.home_name},
             confirmed=files.spool.confirmed,
             retention_days=lambda: live.retention_days,
+            underway_us=0,
         )
         try:
             await store.prepare()

@@ -67,6 +67,7 @@ from supervisors import (
 
 LISTS_IN_A_CHANNEL = 2  # what waits behind them waits as one larger list
 COMMANDS_IN_A_CHANNEL = 16
+UNDERWAY_SECONDS = 4.0  # from Home Assistant to the committer, at 5,000 changes a second
 
 T = TypeVar("T")
 
@@ -301,6 +302,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         series=partial(storage.series, settings.home_name),
         confirmed=storage.confirmed,
         retention_days=lambda: live.current.retention_days,
+        underway_us=int((settings.commit_seconds + UNDERWAY_SECONDS) * 1e6),
     )
     backfilling = Backfilling(
         auditing=auditing,

@@ -1,7 +1,7 @@
 """Comparing the store with Home Assistant's recorder: what is missing is refilled, what was set aside is accounted for.
 
 Nothing older than the first start is compared (the ledger says since when), nor what the store keeps no more, nor the
-last half minute before the call, nor anything until the store has confirmed what was captured before it.
+last seconds before the call, nor anything until the store has confirmed what was captured before it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from ingestor.storage.store import Store
 
 CAUSE = "audit"
 WINDOW_US = 3600 * 10**6
-NEWEST_US = 30 * 10**6  # what is younger may be on its way
 CONFIRMED_SECONDS = 120.0  # a store that is merely slow confirms within
 ENTITIES_IN_A_GROUP = 100
 EVENTS_IN_A_COMMIT = 500
@@ -40,7 +39,7 @@ class Auditing:
     """What an audit works with. `series` are the tags of every entity that was ever captured, by its id.
 
     `confirmed` waits until the store has all that was captured before the call; `retention_days` is how long it keeps
-    it, 0 for ever.
+    it, 0 for ever. What is younger than `underway_us` may be on its way from Home Assistant into the journal.
     """
 
     endpoint: Endpoint
@@ -52,6 +51,7 @@ class Auditing:
     series: Callable[[], Mapping[str, Series]]
     confirmed: Callable[[], Awaitable[None]]
     retention_days: Callable[[], int]
+    underway_us: int
 
 
 class Auditor:
@@ -104,7 +104,7 @@ class Auditor:
         since_us = await self._with.ledger.since_us(self._with.endpoint.home)
         days = self._with.retention_days()
         kept_us = now_us - days * DAY_US if days else 0
-        return max(from_us, since_us, kept_us), min(to_us, now_us - NEWEST_US)
+        return max(from_us, since_us, kept_us), min(to_us, now_us - self._with.underway_us)
 
     async def _set_aside(self) -> dict[str, set[int]]:
         found: dict[str, set[int]] = defaultdict(set)

@@ -35,7 +35,6 @@ STATISTICS_IN_A_GROUP = 20  # of a month of hours each: 2 MB
 HOUR_US = 3600 * 10**6
 DAY_US = 24 * HOUR_US
 MONTH_US = 30 * DAY_US
-NEWEST_US = 5 * 10**6  # what is younger may be on its way to us; it would be the same point
 NOTHING = "the recorder has nothing of this span of time: is it older than what Home Assistant keeps?"
 
 T = TypeVar("T")
@@ -77,7 +76,7 @@ class Backfill:
         async with opened(self._with.auditing.endpoint) as recorder:
             if not await recorder.is_running():
                 raise Unavailable("Home Assistant is starting up", code="starting")
-            await trio.sleep(max(0, min(NEWEST_US, job.to_us + NEWEST_US - self._clock_ns() // 1000)) / 1e6)
+            await self._wait_underway(job)
             now_us = self._clock_ns() // 1000  # what is captured while the store confirms, it may not have
             await recorder.wait_committed()
             await self._with.auditing.confirmed()
@@ -88,6 +87,11 @@ class Backfill:
         await self._with.jobs.save(job)
         told(job)
         return job
+
+    async def _wait_underway(self, job: Job) -> None:
+        """Wait until everything of the span is captured that was heard; no longer, should a clock have stepped."""
+        most_us = self._with.auditing.underway_us
+        await trio.sleep(max(0, min(most_us, job.to_us + most_us - self._clock_ns() // 1000)) / 1e6)
 
     async def _import_states(self, recorder: Recorder, job: Job, now_us: int, told: Callable[[Job], None]) -> Job:
         days = self._with.auditing.retention_days()

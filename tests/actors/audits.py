@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ingestor.audit.auditor import NEWEST_US, Auditing, Auditor
+from ingestor.audit.auditor import Auditing, Auditor
 from ingestor.audit.ledger import Ledger
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.reading import Reader
@@ -22,6 +22,7 @@ from tests.actors.heard import Heard
 from tests.actors.homes import TOKEN, serving, simulated
 
 HOME = "home"
+UNDERWAY_US = 30 * 10**6
 
 
 class Store:
@@ -76,8 +77,9 @@ class Rig:
             series=lambda: self._series,
             confirmed=self.spool.confirmed,
             retention_days=lambda: 0,
+            underway_us=UNDERWAY_US,
         )
-        return Auditor(auditing, lambda: time.time_ns() + NEWEST_US * 1000 - 500_000_000)
+        return Auditor(auditing, lambda: time.time_ns() + UNDERWAY_US * 1000 - 500_000_000)
 
     async def _commit(self, events: Sequence[Event]) -> None:
         self.refilled += events

@@ -64,7 +64,7 @@ def test_an_audit_brings_back_what_the_store_lost_and_a_second_one_adds_nothing(
     with closing(sqlite3.connect(tmp_path / "data" / "events.sqlite3")) as store:
         lost = store.execute("DELETE FROM events WHERE persons_home IS NOT NULL AND time % 7 = 0").rowcount
         store.commit()
-    time.sleep(31)  # what is younger than half a minute is left for the next audit
+    time.sleep(6)  # what is younger is left for the next audit
     span = ("--from", began.isoformat(), "--to", datetime.now(UTC).isoformat())
     assert lost > 100
     code, said = audit(home, tmp_path / "data", *span)
@@ -93,7 +93,7 @@ def test_beside_a_running_service_it_is_done_by_that_in_the_same_words(home: Hom
         home.run(count=2000, rate=1000, seed=4)
         wait_until(lambda: len(rows(service)) >= 2500, "everything is stored")
         at_ns = int(began.timestamp() * 1e9)
-        time.sleep(31)  # what is younger than half a minute is left for the next audit
+        time.sleep(6)  # what is younger is left for the next audit
         whole = rows(service)
         with closing(sqlite3.connect(data / "events.sqlite3")) as store:
             lost = store.execute("DELETE FROM events WHERE time > ? AND time % 7 = 0", (at_ns,)).rowcount
@@ -124,7 +124,7 @@ def test_without_a_service_it_brings_influxdb_up_to_date_before_it_ends(home: Ho
         service.start()
         service.wait_connected()
         home.run(count=500, rate=1000, seed=5)
-        time.sleep(31)  # what is younger than half a minute is left for the next audit
+        time.sleep(6)  # what is younger is left for the next audit
         home.run(count=50, rate=1000, seed=6)  # with these the spool forgets what was confirmed
         assert service.stop() == 0
         began = datetime.now(UTC) - timedelta(minutes=10)

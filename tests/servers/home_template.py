@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import fcntl
 import hashlib
 import hmac
 import json
@@ -18,7 +17,7 @@ import httpx
 import trio
 from trio_websocket import open_websocket_url
 
-from tests.servers.processes import CACHE, Process, free_port, missing, wait_until
+from tests.servers.processes import CACHE, alone, Process, free_port, missing, wait_until
 
 VERSION = "2025.4.4"
 NEEDED = ["home-assistant-frontend", "SQLAlchemy", "fnv-hash-fast", "psutil-home-assistant"]
@@ -53,9 +52,7 @@ _CLIENT = "http://127.0.0.1/"
 def installed() -> Path:
     """Return the `hass` of a virtual environment that holds it; it is made once, in the cache."""
     home = CACHE / f"home-assistant-{VERSION}"
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "install.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone("install"):
         if not (home / "complete").exists():
             _install(home)
     return home / "bin" / "hass"
@@ -86,13 +83,14 @@ def _python() -> str:
 def template(hass: Path) -> Path:
     """Return a configuration with a user and a token; it is made once, in the cache."""
     made = CACHE / f"template-{VERSION}-3"
-    if not (made / "token").exists():
-        making = made.with_suffix(f".{os.getpid()}")
-        shutil.rmtree(making, ignore_errors=True)
-        making.mkdir(parents=True)
-        _onboard(hass, making)
-        shutil.rmtree(made, ignore_errors=True)
-        making.rename(made)
+    with alone("template"):
+        if not (made / "token").exists():
+            making = made.with_suffix(f".{os.getpid()}")
+            shutil.rmtree(making, ignore_errors=True)
+            making.mkdir(parents=True)
+            _onboard(hass, making)
+            shutil.rmtree(made, ignore_errors=True)
+            making.rename(made)
     return made
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,11 +25,21 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@contextmanager
+def alone(what: str) -> Generator[None]:
+    """Keep other processes of tests from doing the same at once."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f"{what}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def program(name: str, package: str) -> str:
     """Return the path of a program. Root installs the Debian package that brings it; else the test is skipped."""
-    if shutil.which(name) is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        _apt_get("update")
-        _apt_get("install", "--yes", "--no-install-recommends", package)
+    with alone("packages"):
+        if shutil.which(name) is None and os.geteuid() == 0 and shutil.which("apt-get"):
+            _apt_get("update")
+            _apt_get("install", "--yes", "--no-install-recommends", package)
     found = shutil.which(name)
     if found is None:
         missing(f"there is no {name}: install Debian's package {package}")
