@@ -17,7 +17,7 @@ import httpx
 import trio
 from trio_websocket import open_websocket_url
 
-from tests.servers.processes import CACHE, alone, Process, free_port, missing, wait_until
+from tests.servers.processes import CACHE, Process, alone, free_port, missing, wait_until
 
 VERSION = "2025.4.4"
 NEEDED = ["home-assistant-frontend", "SQLAlchemy", "fnv-hash-fast", "psutil-home-assistant"]
