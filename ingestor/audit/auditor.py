@@ -7,7 +7,6 @@ last seconds before the call, nor anything until the store has confirmed what wa
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -79,7 +78,7 @@ class Auditor:
                 if not await recorder.is_running():
                     raise Unavailable("Home Assistant is starting up", code="starting")
                 await recorder.wait_committed()
-                comparison = Comparison(await self._set_aside())
+                comparison = Comparison(await self._with.quarantine.times(self._with.endpoint.home))
                 for low_us in range(from_us, to_us, WINDOW_US):
                     high_us = min(to_us, low_us + WINDOW_US)
                     await self._window(recorder, low_us, high_us, comparison)
@@ -105,13 +104,6 @@ class Auditor:
         days = self._with.retention_days()
         kept_us = now_us - days * DAY_US if days else 0
         return max(from_us, since_us, kept_us), min(to_us, now_us - self._with.underway_us)
-
-    async def _set_aside(self) -> dict[str, set[int]]:
-        found: dict[str, set[int]] = defaultdict(set)
-        for one in await self._with.quarantine.read(limit=-1):
-            if one.home == self._with.endpoint.home and one.entity_id and one.time_ns is not None:
-                found[one.entity_id].add(one.time_ns)
-        return found
 
     async def _window(self, recorder: Recorder, low_us: int, high_us: int, comparison: Comparison) -> None:
         stored = await self._with.store.keys(self._with.endpoint.home, low_us * 1000, high_us * 1000)

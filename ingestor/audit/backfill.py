@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -109,7 +108,11 @@ class Backfill:
                 begins = datetime.fromtimestamp(oldest_us // 10**6, UTC)
                 job = replace(job, detail=f"the recorder has nothing before {begins:%Y-%m-%d %H:%M}")
         importing = _Importing(
-            reader, recorder, tellers, from_ns=max(job.from_us, kept_us) * 1000, accounted=await self._set_aside()
+            reader,
+            recorder,
+            tellers,
+            from_ns=max(job.from_us, kept_us) * 1000,
+            accounted=await self._with.auditing.quarantine.times(job.home),
         )
         chunks = Chunks(start_us, end_us, lambda: now_us)
         for low_us, high_us in chunks if start_us < end_us else ():
@@ -212,13 +215,6 @@ class Backfill:
             else:
                 start_us = middle_us
         return start_us
-
-    async def _set_aside(self) -> dict[str, set[int]]:
-        found: dict[str, set[int]] = defaultdict(set)
-        for one in await self._with.auditing.quarantine.read(limit=-1):
-            if one.home == self._with.auditing.endpoint.home and one.entity_id and one.time_ns is not None:
-                found[one.entity_id].add(one.time_ns)
-        return found
 
 
 def _has(keys: Mapping[str, Collection[int]], event: Event) -> bool:

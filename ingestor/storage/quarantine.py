@@ -65,6 +65,14 @@ class Quarantine:
         found = await self.read(limit=1, after=id_ - 1)
         return found[0] if found and found[0].id == id_ else None
 
+    async def times(self, home: str) -> dict[str, set[int]]:
+        """Return the times of a home's events that are set aside, by entity."""
+        query = "SELECT entity_id, time_ns FROM quarantine WHERE home = ? AND entity_id IS NOT NULL"
+        found: dict[str, set[int]] = {}
+        for entity_id, time_ns in await self._run(lambda connection: connection.execute(query, (home,)).fetchall()):
+            found.setdefault(entity_id, set()).add(time_ns)
+        return found
+
     async def remove(self, gone: Sequence[Quarantined]) -> int:
         """Forget these, but not one that was set aside again since; return how many that were."""
 
