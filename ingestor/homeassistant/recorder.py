@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Collection, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import trio
@@ -35,7 +35,7 @@ class Refused(IngestorError):
     """Home Assistant answered that it will not, or can not; `code` is its own word."""
 
 
-_reply = msgspec.json.Decoder(wire.Reply)
+T = TypeVar("T")
 
 
 class _Config(Struct):
@@ -65,12 +65,12 @@ class Recorder:
     async def is_running(self) -> bool:
         """Return whether Home Assistant has started up; before that it knows fewer commands."""
         answer, _ = await self._ask("get_config")
-        return msgspec.json.decode(answer, type=_Config).state == "RUNNING"
+        return _decoded(answer, _Config).state == "RUNNING"
 
     async def is_recording(self) -> bool:
         """Return what the recorder says of itself."""
         answer, _ = await self._ask("recorder/info")
-        return msgspec.json.decode(answer, type=_Info).recording
+        return _decoded(answer, _Info).recording
 
     async def wait_committed(self) -> None:
         """Wait until the recorder has committed everything that happened before this call.
@@ -106,7 +106,7 @@ class Recorder:
             no_attributes=False,
             **end,
         )
-        return msgspec.json.decode(answer, type=dict[str, list[Row]]), size_bytes
+        return _decoded(answer, dict[str, list[Row]]), size_bytes
 
     async def states(self) -> list[wire.State]:
         """Return the present state of every entity, but for those that can not be read."""
@@ -126,7 +126,7 @@ class Recorder:
     async def statistic_ids(self) -> list[StatisticId]:
         """Return which long-term statistics there are."""
         answer, _ = await self._ask("recorder/list_statistic_ids")
-        return msgspec.json.decode(answer, type=list[StatisticId])
+        return _decoded(answer, list[StatisticId])
 
     async def statistics(self, ids: Sequence[str], start_us: int, end_us: int) -> dict[str, list[Hour]]:
         """Return the hours that begin within [start, end), by statistic, in the units of `UNITS`."""
@@ -139,7 +139,7 @@ class Recorder:
             units=UNITS,
             types=["mean", "min", "max", "sum", "state"],
         )
-        return msgspec.json.decode(answer, type=dict[str, list[Hour]])
+        return _decoded(answer, dict[str, list[Hour]])
 
     async def _ask(self, type_: str, **arguments: Any) -> tuple[Raw, int]:  # noqa: ANN401  any JSON value
         return await self._answer(await self._send(type_, **arguments), ANSWER_SECONDS)
@@ -169,10 +169,14 @@ class Recorder:
 
     async def _next(self) -> tuple[wire.Reply, int]:
         text = await self._socket.get_message()
-        try:
-            return _reply.decode(text), len(text)
-        except msgspec.MsgspecError as error:
-            raise RemoteProtocolError(f"Home Assistant's recorder gave no answer that can be read: {error}") from None
+        return _decoded(text, wire.Reply), len(text)
+
+
+def _decoded(answer: Raw | str | bytes, type_: type[T]) -> T:
+    try:
+        return msgspec.json.decode(answer, type=type_)
+    except msgspec.MsgspecError as error:
+        raise RemoteProtocolError(f"Home Assistant's recorder gave no answer that can be read: {error}") from None
 
 
 @asynccontextmanager

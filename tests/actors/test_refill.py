@@ -89,9 +89,24 @@ async def test_a_crash_of_the_refill_begins_again_and_doubles_nothing(tmp_path: 
         assert tree.restarts() == {CONNECTION: 1, SUBSCRIPTION: 1, REFILL: 1}
 
 
+async def test_an_answer_that_can_not_be_read_is_told_and_asked_for_again(tmp_path: Path) -> None:
+    async with running(tmp_path) as tree:
+        commands = tree.server.home.recorder.commands
+        info = commands["recorder/info"]
+        commands["recorder/info"] = lambda _asked: ["no", "object"]
+        await miss(tree)
+        assert (await tree.heard.wait(facts.RefillFailed)).code == "protocol"
+        commands["recorder/info"] = info
+        await tree.heard.wait(facts.GapSettled, seconds=20)
+        await tree.until(lambda: not wrong(tree))
+        assert REFILL not in tree.restarts()
+
+
 async def test_a_refill_that_crashes_at_every_run_never_touches_live_capture(tmp_path: Path) -> None:
     async with running(tmp_path) as tree:
-        tree.server.home.recorder.commands["recorder/info"] = lambda _asked: ["no", "object"]
+        beyond_all_times = {"s": "1", "lu": 1e300, "a": {}}
+        commands = tree.server.home.recorder.commands
+        commands["history/history_during_period"] = lambda asked: {asked["entity_ids"][0]: [beyond_all_times]}
         await miss(tree)
         await tree.until(lambda: tree.restarts().get(REFILL, 0) >= 5, seconds=20)
         before = tree.service.status.stored
