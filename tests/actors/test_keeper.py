@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import trio
-from trio.testing import MockClock
 
 from ingestor.audit.keeper import LedgerKeeper
 from ingestor.audit.ledger import Ledger
@@ -23,7 +22,7 @@ from tests.servers.records import event
 
 
 async def test_a_disk_that_is_away_at_the_start_is_waited_for_and_then_the_quarantine_is_counted(
-    tmp_path: Path, autojump_clock: MockClock
+    tmp_path: Path,
 ) -> None:
     heard, data, away = Heard(), tmp_path / "data", tmp_path / "away"
     state = Database(data / "state.sqlite3", ("state.sql",), 1)
