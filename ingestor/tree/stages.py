@@ -1,16 +1,39 @@
-"""The specs of the tree's actors: how they stop, and whose crashes count against whom."""
+"""What the subtrees share: what they stand on, and the specs of their actors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Protocol, TypeVar
 
+import trio
+
+from ingestor.config import Settings
 from ingestor.errors import ConfigError
+from ingestor.storage.database import Database
+from ingestor.storage.store import Store
+from metrics import facts
 from supervisors import ChildSpec, Intensity, Progress, Restart, Start, Supervisor
 
 FATAL = (ConfigError,)
 APART = Intensity(restarts=20, period_seconds=120.0)  # given up after a minute or more: the root sees few of them
+LISTS_IN_A_CHANNEL = 2  # what waits behind them waits as one larger list
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What every subtree stands on. `leaving` is set when the service drains."""
+
+    settings: Settings
+    store: Store
+    state: Database
+    report: facts.Report
+    random: Random
+    leaving: trio.Event
 
 
 class Actor(Protocol):
@@ -46,3 +69,10 @@ def piped(id_: str, actor: Actor, shutdown_timeout_seconds: float, drain: Callab
     """Return the spec of a stage that ends by itself with its stream, and whose inbox repeats what it held."""
     spec = stage(id_, actor, shutdown_timeout_seconds, drain)
     return replace(spec, restart=Restart.TRANSIENT, drain_to_restart=False)
+
+
+def left(channel: trio.MemoryReceiveChannel[T]) -> Iterator[T]:
+    """Yield what still lies in a channel that nobody uses any more."""
+    with suppress(trio.WouldBlock, trio.EndOfChannel):
+        while True:
+            yield channel.receive_nowait()
