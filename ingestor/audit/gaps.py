@@ -16,12 +16,13 @@ from ingestor.messages import Event, Interval
 class Track:
     """One interval while its rows pass by. `from_us` bounds it where nothing was ever captured of the entity.
 
-    `before_us` is the first live event of an entity that was absent at the end, as soon as it is known.
+    `before_us` is where the absence of an entity ended that was absent at the end: by its first live event, or because
+    a later gap has what came then.
     """
 
     def __init__(self, interval: Interval, from_us: int, before_us: int | None = None) -> None:
         self.interval = interval
-        self.before_us = before_us
+        self._before_us = before_us
         self.refilled = 0
         self._after_us = interval.after_us if interval.after_us is not None else from_us
         self._captured = interval.captured if interval.after_us is not None else 1
@@ -29,10 +30,15 @@ class Track:
         self._until: Event | None = None
         self._anything = False
 
+    def bound(self, before_us: int | None) -> None:
+        """Take where the absence ended, as soon as it is known; of several the first counts."""
+        known = [bound for bound in (self._before_us, before_us) if bound is not None]
+        self._before_us = min(known, default=None)
+
     def take(self, row: Row, around: Surroundings) -> list[Event]:
         """Return the events that this row makes known; none for a row that is not of the interval."""
         at_us = row.at_us
-        until_us, before_us = self.interval.until_us, self.before_us
+        until_us, before_us = self.interval.until_us, self._before_us
         self._anything = True
         if at_us > until_us if until_us is not None else before_us is not None and at_us >= before_us:
             return []
@@ -56,7 +62,8 @@ class Track:
             lacks = "not its last state" if self._anything else "nothing of this entity"
             return f"the recorder has {lacks}: is it excluded, was it purged or disabled?"
         gone = self._teller.last is None or self._teller.last.s is None
-        if (self.refilled and gone) or (not self.refilled and self.interval.was_absent) or not intact:
+        nothing = self._before_us is not None and self._before_us <= self._after_us + 1  # a later gap has it all
+        if (self.refilled and gone) or (not self.refilled and self.interval.was_absent) or nothing or not intact:
             return None
         return "the recorder has not its removal"
 

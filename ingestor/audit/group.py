@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from ingestor.audit.bounds import Bounds
 from ingestor.audit.gaps import Track
 from ingestor.audit.ledger import Missed, OpenGap
 from ingestor.audit.rows import Row, Surroundings
@@ -47,11 +48,10 @@ class Group:
         """How many changes were new."""
         return sum(track.refilled for track in self._tracks.values())
 
-    def bound(self, returned: Mapping[tuple[str, str], int]) -> None:
-        """Take the first live events, by gap and entity, as far as they are known."""
+    def bound(self, bounds: Bounds) -> None:
+        """Take what ends the absences, as far as it is known."""
         for track in self._tracks.values():
-            at_us = returned.get((self._gap.gap, track.interval.entity_id))
-            track.before_us = track.before_us if at_us is None else at_us
+            track.bound(bounds.before_us(self._gap.gap, track.interval.entity_id))
 
     def take(self, entity_id: str, row: Row, around: Surroundings) -> list[Event]:
         """Return the events that an entity's next row makes known."""

@@ -27,6 +27,8 @@ _ADD_INTERVAL = """INSERT OR IGNORE INTO intervals (gap, home, entity_id, after_
     VALUES (?, ?, ?, ?, ?, ?)"""
 _REPLACE_OLDER = """DELETE FROM intervals
     WHERE home = ? AND entity_id = ? AND after_us IS ? AND gap != ? AND reason IS NULL"""
+_BOUND_OLDER = """UPDATE intervals SET returned_us = ?
+    WHERE home = ? AND entity_id = ? AND after_us < ? AND gap != ? AND until_us IS NULL AND returned_us IS NULL"""
 _OPEN = """SELECT gap, from_us, anchors, (
         SELECT min(later.intact_since_us) FROM gaps AS later WHERE later.home = gaps.home AND later.id >= gaps.id
     ) FROM gaps WHERE home = ? AND state = 'open' AND EXISTS (
@@ -37,7 +39,7 @@ T = TypeVar("T")
 
 
 class Missed(Struct, frozen=True, kw_only=True):
-    """An interval of the ledger; `returned_us` is the first live event of an entity that was absent at the end."""
+    """An interval of the ledger; `returned_us` is what bounds an absence: see `Bounds`, whose rule the ledger keeps."""
 
     id: int
     interval: Interval
@@ -167,7 +169,8 @@ def _record(connection: sqlite3.Connection, notes: Sequence[Note]) -> list[facts
                 noted.append(_record_gap(connection, note))
             case EntityReturned():
                 connection.execute(
-                    "UPDATE intervals SET returned_us = ? WHERE gap = ? AND entity_id = ? AND until_us IS NULL",
+                    """UPDATE intervals SET returned_us = ?
+                        WHERE gap = ? AND entity_id = ? AND until_us IS NULL AND returned_us IS NULL""",
                     (note.at_us, note.gap, note.entity_id),
                 )
     return noted
@@ -182,6 +185,9 @@ def _record_gap(connection: sqlite3.Connection, note: GapFound) -> facts.GapsNot
     added = 0
     for one in note.intervals:
         connection.execute(_REPLACE_OLDER, (note.home, one.entity_id, one.after_us, note.gap))
+        if one.after_us is not None:
+            bound = (one.after_us + 1, note.home, one.entity_id, one.after_us, note.gap)
+            connection.execute(_BOUND_OLDER, bound)
         body = msgspec.json.encode(one).decode()
         row = (note.gap, note.home, one.entity_id, one.after_us, one.until_us, body)
         added += connection.execute(_ADD_INTERVAL, row).rowcount

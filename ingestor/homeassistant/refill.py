@@ -113,7 +113,7 @@ class Refill:
             async for rows, around in chunks:
                 if group.end_us is None:
                     await self._with.fence.wait()
-                    group.bound(self._with.fence.returned)
+                    group.bound(self._with.fence.bounds)
                 await self._take(group, rows, around)
                 self.progress.report()
 
@@ -146,6 +146,7 @@ class Refill:
         if not recording:
             doubts.append("the recorder does not record")
         settled = await self._with.ledger.settle(gap.gap, "tail_unproven" if doubts else "filled", "; ".join(doubts))
+        self._with.fence.bounds.forget(gap.gap)
         detail = settled.reason or settled.detail
         self._report(
             facts.GapSettled(

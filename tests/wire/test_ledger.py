@@ -91,6 +91,24 @@ async def test_a_wider_interval_from_the_same_captured_change_replaces_an_older_
         assert [one.interval.entity_id for one in newer.missed] == ["sensor.a"]
 
 
+async def test_an_interval_behind_a_refilled_removal_ends_the_older_absence_with_that(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        notes = [gap(5, interval("a", 1, None)), gap(9, interval("a", 4, 7))]
+        for _ in range(2):
+            await ledger.record([*notes, EntityReturned(gap="home:5", entity_id="sensor.a", at_us=7)])
+        older, newer = await ledger.open_gaps("home")
+        assert [(one.interval.after_us, one.returned_us) for one in older.missed] == [(1, 5)]
+        assert [(one.interval.after_us, one.returned_us) for one in newer.missed] == [(4, None)]
+
+
+async def test_the_first_return_ends_an_absence(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        back = [EntityReturned(gap="home:5", entity_id="sensor.a", at_us=at_us) for at_us in (8, 12)]
+        await ledger.record([gap(5, interval("a", 1, None)), *back])
+        [one] = await ledger.open_gaps("home")
+        assert [missed.returned_us for missed in one.missed] == [8]
+
+
 async def test_the_first_start_is_no_gap(tmp_path: Path) -> None:
     heard: list[facts.Fact] = []
     async with opened(tmp_path, heard) as ledger:
