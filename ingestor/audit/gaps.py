@@ -7,6 +7,8 @@ recorder has no other identity for them. Pure.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from msgspec.structs import replace
 
 from ingestor.audit.rows import Row, Surroundings, Teller
@@ -29,6 +31,7 @@ class Track:
         self._teller = Teller(interval.series)
         self._until: Event | None = None
         self._anything = False
+        self._lacks_us: int | None = None
 
     def bound(self, before_us: int | None) -> None:
         """Take where the absence ended, as soon as it is known; of several the first counts."""
@@ -42,6 +45,9 @@ class Track:
         self._anything = True
         if at_us > until_us if until_us is not None else before_us is not None and at_us >= before_us:
             return []
+        before = self._teller.last
+        if row.changed_us > max(self._after_us, before.at_us if before else 0):
+            self._lacks_us = row.changed_us if row.changed_us < at_us else self._lacks_us
         event = self._teller.tell(row, around)
         number = event.time_ns - at_us * 1000
         if at_us < self._after_us or (at_us == self._after_us and number < self._captured):
@@ -56,6 +62,9 @@ class Track:
         until_us = self.interval.until_us
         if until_us is not None and until_us < self._after_us:
             return "the clock of Home Assistant was set back in it"
+        if self._lacks_us is not None and intact:
+            lacked = datetime.fromtimestamp(self._lacks_us / 1e6, UTC).isoformat(timespec="milliseconds")
+            return f"the recorder has no row of {lacked}, when the state changed, as a later one says: was it disabled?"
         if until_us is not None:
             if self._until is not None:
                 return None

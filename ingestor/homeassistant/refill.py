@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from itertools import chain
 
 import trio
 from trio.lowlevel import checkpoint
 
 from ingestor.audit.group import Group
-from ingestor.audit.ledger import Ledger, Missed, OpenGap
+from ingestor.audit.ledger import GapState, Ledger, Missed, OpenGap
+from ingestor.audit.rhythm import Rhythm
 from ingestor.audit.rows import Row, Surroundings
 from ingestor.errors import IngestorError, Unavailable
 from ingestor.homeassistant.endpoint import Endpoint
@@ -95,25 +97,30 @@ class Refill:
             await recorder.wait_committed()
             self._report(facts.RefillReady(home=home))
             for gap in await ledger.open_gaps(home):
-                await self._fill(gap, recorder)
-                await self._settle(gap, recorder, recording=recording)
+                rhythm = await self._fill(gap, recorder)
+                await self._settle(gap, recorder, rhythm, recording=recording)
 
-    async def _fill(self, gap: OpenGap, recorder: Recorder) -> None:
+    async def _fill(self, gap: OpenGap, recorder: Recorder) -> Rhythm:
+        """Fill a gap; return when the recorder had rows in it."""
+        rhythm = Rhythm(gap.from_us, max((one.interval.until_us or 0 for one in gap.missed), default=0))
         for missed in _groups(gap):
             group = Group(gap, missed)
-            await self._fill_group(group, recorder)
+            await self._fill_group(group, recorder, rhythm)
             closed, listed = group.verdicts()
             await self._with.ledger.close(gap.gap, closed=closed, listed=listed, refilled=group.refilled)
             home = self._with.endpoint.home
             self._report(facts.IntervalsSettled(home=home, refilled=group.refilled, listed=len(listed)))
+        return rhythm
 
-    async def _fill_group(self, group: Group, recorder: Recorder) -> None:
+    async def _fill_group(self, group: Group, recorder: Recorder, rhythm: Rhythm) -> None:
         reading = self._with.reader.read(recorder, group.entity_ids, group.start_us, group.end_us)
         async with aclosing(reading) as chunks:
             async for rows, around in chunks:
                 if group.end_us is None:
                     await self._with.fence.wait()
                     group.bound(self._with.fence.bounds)
+                for row in chain.from_iterable(rows.values()):
+                    rhythm.note(row.at_us)
                 await self._take(group, rows, around)
                 self.progress.report()
 
@@ -136,7 +143,7 @@ class Refill:
             await self._with.commit(events[start : start + EVENTS_IN_A_COMMIT])
             await trio.sleep(min(PAUSE_SECONDS, trio.current_time() - began))  # the disk belongs to live events first
 
-    async def _settle(self, gap: OpenGap, recorder: Recorder, *, recording: bool) -> None:
+    async def _settle(self, gap: OpenGap, recorder: Recorder, rhythm: Rhythm, *, recording: bool) -> None:
         """End a gap: it is filled when nothing can have been lost unseen, or else its tail is unproven."""
         doubts = []
         if not gap.intact:
@@ -145,7 +152,9 @@ class Refill:
             doubts.append("the recorder does not have what was captured just before it")
         if not recording:
             doubts.append("the recorder does not record")
-        settled = await self._with.ledger.settle(gap.gap, "tail_unproven" if doubts else "filled", "; ".join(doubts))
+        silence = rhythm.silence() if gap.intact else None
+        state: GapState = "tail_unproven" if doubts else "filled"
+        settled = await self._with.ledger.settle(gap.gap, state, "; ".join(doubts), silence)
         self._with.fence.bounds.forget(gap.gap)
         detail = settled.reason or settled.detail
         self._report(

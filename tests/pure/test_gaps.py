@@ -158,6 +158,23 @@ def test_an_absence_without_a_removal_is_listed_unless_the_home_restarted() -> N
     assert ("removal" in str(track.verdict(intact=True)), track.verdict(intact=False)) == (True, None)
 
 
+def attributes_only(number: int, state: str, changed: int) -> Row:
+    return Row(s=state, lu=at(number, state).lu, lc=at(changed, state).lu)
+
+
+def test_a_row_whose_state_changed_when_there_is_no_row_proves_that_one_is_missing() -> None:
+    _, track = taken(BETWEEN, at(0, "1"), attributes_only(3, "3", 2))
+    assert "no row of 2026-11-23T08:10:05.000+00:00" in str(track.verdict(intact=True))
+    assert track.verdict(intact=False) is None  # the recorder hears nothing of the first states of a start
+
+
+def test_a_row_whose_state_changed_at_a_row_before_it_proves_nothing() -> None:
+    _, track = taken(BETWEEN, attributes_only(0, "1", -9), attributes_only(1, "1", -9), at(2, "2"))
+    events, whole = taken(BETWEEN, at(0, "1"), attributes_only(1, "1", 0), at(2, "2"), attributes_only(3, "2", 2))
+    assert (len(events), whole.verdict(intact=True)) == (3, None)
+    assert "not its last state" in str(track.verdict(intact=True))
+
+
 def test_tags_come_from_the_row_but_large_attributes_leave_them() -> None:
     known = Series(home="home", entity_id="sensor.a", domain="sensor", area="Attic", unit="°C", friendly_name="A")
     fresh, units = retagged(known, '{"unit_of_measurement":"kW","friendly_name":"B"}')

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestor.audit.ledger import Gap, Ledger
+from ingestor.audit.rhythm import Silence
 from ingestor.messages import EntityReturned, GapFound, Interval, Series
 from ingestor.storage.database import Database
 from metrics import facts
@@ -107,6 +108,23 @@ async def test_the_first_return_ends_an_absence(tmp_path: Path) -> None:
         await ledger.record([gap(5, interval("a", 1, None)), *back])
         [one] = await ledger.open_gaps("home")
         assert [missed.returned_us for missed in one.missed] == [8]
+
+
+async def test_a_silence_of_the_recorder_lists_what_was_closed_over_it(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        spans = [
+            interval(name, *ends) for name, ends in {"a": (1, 3), "b": (4, 9), "c": (7, 9), "d": (1, None)}.items()
+        ]
+        await ledger.record([gap(1, *spans)])
+        [one] = await ledger.open_gaps("home")
+        await ledger.close(one.gap, closed=[missed.id for missed in one.missed], listed={}, refilled=4)
+        assert [found.listed for found in await ledger.read()] == [()]
+        settled = await ledger.settle(one.gap, "filled", "", Silence(5, 6))
+        assert [(x.entity_id, x.reason[:31]) for x in settled.listed] == [
+            ("sensor.b", "the recorder has nothing at all"),
+            ("sensor.d", "the recorder has nothing at all"),
+        ]
+        assert settled.state == "partly"
 
 
 async def test_the_first_start_is_no_gap(tmp_path: Path) -> None:

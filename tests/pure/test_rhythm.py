@@ -1,0 +1,72 @@
+"""A recorder that was silent on its own is told from a home that was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from random import Random
+
+import pytest
+
+from ingestor.audit.rhythm import Rhythm
+
+SECOND_US = 1_000_000
+FROM_US = 1_795_421_403_000_000
+DISABLED = (4.0, 6.5)
+
+
+def silence(times: Iterable[float], seconds: float = 10) -> tuple[float, float] | None:
+    """Return the silence in seconds from the start of a gap."""
+    rhythm = Rhythm(FROM_US, FROM_US + int(seconds * SECOND_US))
+    for at in times:
+        rhythm.note(FROM_US + int(at * SECOND_US))
+    found = rhythm.silence()
+    return None if found is None else ((found.from_us - FROM_US) / SECOND_US, (found.to_us - FROM_US) / SECOND_US)
+
+
+def steady(rate: float, seconds: float = 10) -> list[float]:
+    """Return the times of changes that come of themselves, as those of many entities together."""
+    random = Random(7)
+    at, found = 0.0, []
+    while (at := at + random.expovariate(rate)) < seconds:
+        found.append(at)
+    return found
+
+
+def without(times: Iterable[float], begin: float, end: float) -> list[float]:
+    return [at for at in times if not begin <= at < end]
+
+
+def test_a_recorder_that_was_disabled_in_a_busy_home_was_silent() -> None:
+    found = silence(without(steady(100), *DISABLED))
+    assert found == pytest.approx(DISABLED, abs=0.15)
+
+
+def test_one_that_was_disabled_from_the_start_of_the_gap_too() -> None:
+    found = silence(without(steady(100), 0.0, 3.0))
+    assert found == pytest.approx((0, 3), abs=0.15)
+
+
+def test_a_home_of_any_rhythm_is_not_silent_of_itself() -> None:
+    polled = [30 * turn + step / 50 for turn in range(20) for step in range(50)]
+    assert silence(steady(100)) is None
+    assert silence(steady(1, 3600), 3600) is None
+    assert silence(polled, 600) is None
+
+
+def test_a_home_that_stood_still_makes_up_for_it_at_once() -> None:
+    held_up = [at if not 4 <= at < 6.5 else 6.5 + (at - 4) / 100 for at in steady(100)]
+    assert silence(held_up) is None
+
+
+def test_a_burst_does_not_make_the_usual_a_silence() -> None:
+    burst = [2 + step / 10_000 for step in range(5000)]
+    assert silence([*steady(5, 60), *burst], 60) is None
+
+
+def test_too_few_changes_prove_nothing() -> None:
+    assert silence(without(steady(15), *DISABLED)) is None
+
+
+def test_what_is_outside_the_gap_does_not_count() -> None:
+    assert silence([*steady(100), 14.0], 10) is None
+    assert silence([], 0) is None
