@@ -57,6 +57,13 @@ class Track:
             return [event]
         return self._last(event)
 
+    @property
+    def lacking_us(self) -> int | None:
+        """When there was a change of which the recorder has no row, though it has others of this entity."""
+        until_us = self.interval.until_us
+        lacks_last = self._until is None and self._anything
+        return until_us if lacks_last and until_us is not None and until_us >= self._after_us else self._lacks_us
+
     def verdict(self, *, intact: bool) -> str | None:
         """Return why the interval is not closed; none when it is. `intact`: Home Assistant did not restart in it."""
         until_us = self.interval.until_us

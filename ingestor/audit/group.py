@@ -57,6 +57,11 @@ class Group:
         """Return the events that an entity's next row makes known."""
         return [event for track in self._by_entity[entity_id] for event in track.take(row, around)]
 
+    @property
+    def lacking(self) -> list[int]:
+        """When there were changes of which the recorder has no row, though it has others of their entities."""
+        return [at_us for track in self._tracks.values() if (at_us := track.lacking_us) is not None]
+
     def verdicts(self) -> tuple[list[int], dict[int, str]]:
         """Return the ids of the intervals that are closed, and why the others are not."""
         found = {id_: track.verdict(intact=self._gap.intact) for id_, track in self._tracks.items()}

@@ -119,14 +119,14 @@ class Ledger:
 
         await self._change(work)
 
-    async def settle(self, gap: str, state: GapState, reason: str, silence: Silence | None = None) -> Gap:
+    async def settle(self, gap: str, state: GapState, reason: str, silences: Sequence[Silence] = ()) -> Gap:
         """End a gap whose intervals are all closed or listed: the latter make it `partly`.
 
-        In a silence of the recorder anything may have happened: those that were closed over it are listed after all.
+        In a silence of the recorder anything may have happened: those that were closed over one are listed after all.
         """
 
         def work(connection: sqlite3.Connection) -> Gap:
-            if silence is not None:
+            for silence in silences:
                 bounds = (silence.to_us, silence.to_us, silence.from_us)
                 connection.execute(_LIST_CLOSED, (_silent(silence), gap, *bounds))
             connection.execute("DELETE FROM intervals WHERE gap = ? AND reason = ''", (gap,))

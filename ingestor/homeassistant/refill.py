@@ -106,6 +106,7 @@ class Refill:
         for missed in _groups(gap):
             group = Group(gap, missed)
             await self._fill_group(group, recorder, rhythm)
+            rhythm.lack(group.lacking)
             closed, listed = group.verdicts()
             await self._with.ledger.close(gap.gap, closed=closed, listed=listed, refilled=group.refilled)
             home = self._with.endpoint.home
@@ -152,9 +153,9 @@ class Refill:
             doubts.append("the recorder does not have what was captured just before it")
         if not recording:
             doubts.append("the recorder does not record")
-        silence = rhythm.silence() if gap.intact else None
+        silences = rhythm.silences() if gap.intact else ()
         state: GapState = "tail_unproven" if doubts else "filled"
-        settled = await self._with.ledger.settle(gap.gap, state, "; ".join(doubts), silence)
+        settled = await self._with.ledger.settle(gap.gap, state, "; ".join(doubts), silences)
         self._with.fence.bounds.forget(gap.gap)
         detail = settled.reason or settled.detail
         self._report(

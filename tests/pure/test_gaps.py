@@ -165,13 +165,14 @@ def attributes_only(number: int, state: str, changed: int) -> Row:
 def test_a_row_whose_state_changed_when_there_is_no_row_proves_that_one_is_missing() -> None:
     _, track = taken(BETWEEN, at(0, "1"), attributes_only(3, "3", 2))
     assert "no row of 2026-11-23T08:10:05.000+00:00" in str(track.verdict(intact=True))
+    assert (track.lacking_us, taken(BETWEEN, at(0, "1"))[1].lacking_us) == (START_US + 2_000_000, BETWEEN.until_us)
     assert track.verdict(intact=False) is None  # the recorder hears nothing of the first states of a start
 
 
 def test_a_row_whose_state_changed_at_a_row_before_it_proves_nothing() -> None:
     _, track = taken(BETWEEN, attributes_only(0, "1", -9), attributes_only(1, "1", -9), at(2, "2"))
     events, whole = taken(BETWEEN, at(0, "1"), attributes_only(1, "1", 0), at(2, "2"), attributes_only(3, "2", 2))
-    assert (len(events), whole.verdict(intact=True)) == (3, None)
+    assert (len(events), whole.verdict(intact=True), whole.lacking_us) == (3, None, None)
     assert "not its last state" in str(track.verdict(intact=True))
 
 

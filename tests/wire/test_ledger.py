@@ -119,7 +119,7 @@ async def test_a_silence_of_the_recorder_lists_what_was_closed_over_it(tmp_path:
         [one] = await ledger.open_gaps("home")
         await ledger.close(one.gap, closed=[missed.id for missed in one.missed], listed={}, refilled=4)
         assert [found.listed for found in await ledger.read()] == [()]
-        settled = await ledger.settle(one.gap, "filled", "", Silence(5, 6))
+        settled = await ledger.settle(one.gap, "filled", "", [Silence(5, 6)])
         assert [(x.entity_id, x.reason[:31]) for x in settled.listed] == [
             ("sensor.b", "the recorder has nothing at all"),
             ("sensor.d", "the recorder has nothing at all"),
