@@ -19,13 +19,15 @@ class Track:
     """One interval while its rows pass by. `from_us` bounds it where nothing was ever captured of the entity.
 
     `before_us` is where the absence of an entity ended that was absent at the end: by its first live event, or because
-    a later gap has what came then.
+    a later gap has what came then. `was_renamed` says that its history has another id now: of its removal the recorder
+    keeps nothing.
     """
 
     def __init__(self, interval: Interval, from_us: int, before_us: int | None = None) -> None:
         self.interval = interval
         self._before_us = before_us
         self.refilled = 0
+        self.was_renamed = False
         self._after_us = interval.after_us if interval.after_us is not None else from_us
         self._captured = interval.captured if interval.after_us is not None else 1
         self._teller = Teller(interval.series)
@@ -58,6 +60,12 @@ class Track:
         return self._last(event)
 
     @property
+    def vanished_us(self) -> int | None:
+        """When an entity was captured last that is gone with all its rows."""
+        is_gone = self.interval.until_us is None and not self.interval.was_absent and not self._anything
+        return self.interval.after_us if is_gone else None
+
+    @property
     def lacking_us(self) -> int | None:
         """When there was a change of which the recorder has no row, though it has others of this entity."""
         until_us = self.interval.until_us
@@ -72,16 +80,20 @@ class Track:
         if self._lacks_us is not None and intact:
             lacked = datetime.fromtimestamp(self._lacks_us / 1e6, UTC).isoformat(timespec="milliseconds")
             return f"the recorder has no row of {lacked}, when the state changed, as a later one says: was it disabled?"
-        if until_us is not None:
-            if self._until is not None:
-                return None
-            lacks = "not its last state" if self._anything else "nothing of this entity"
-            return f"the recorder has {lacks}: is it excluded, was it purged or disabled?"
-        gone = self._teller.last is None or self._teller.last.s is None
-        nothing = self._before_us is not None and self._before_us <= self._after_us + 1  # a later gap has it all
-        if (self.refilled and gone) or (not self.refilled and self.interval.was_absent) or nothing or not intact:
+        if until_us is None:
+            return "the recorder has not its removal" if intact and not self._is_over() else None
+        if self._until is not None:
             return None
-        return "the recorder has not its removal"
+        lacks = "not its last state" if self._anything else "nothing of this entity"
+        return f"the recorder has {lacks}: is it excluded, was it purged or disabled?"
+
+    def _is_over(self) -> bool:
+        """Return whether everything is known until the entity was absent, or all of it is of another interval."""
+        is_of_another = self._before_us is not None and self._before_us <= self._after_us + 1
+        if is_of_another or self.was_renamed:
+            return True
+        gone = self._teller.last is None or self._teller.last.s is None
+        return gone if self.refilled else self.interval.was_absent
 
     def _last(self, event: Event) -> list[Event]:
         """Complete the last missed state, which was stored when the gap was found; that one is richer.

@@ -62,6 +62,17 @@ class Group:
         """When there were changes of which the recorder has no row, though it has others of their entities."""
         return [at_us for track in self._tracks.values() if (at_us := track.lacking_us) is not None]
 
+    @property
+    def vanished(self) -> list[tuple[str, int]]:
+        """The entities that are gone with all their rows, and when each was captured last."""
+        tracks = self._tracks.values()
+        return [(track.interval.entity_id, at_us) for track in tracks if (at_us := track.vanished_us) is not None]
+
+    def rename(self, entity_id: str) -> None:
+        """Take it that an entity was given another id, under which its history is now."""
+        for track in self._by_entity[entity_id]:
+            track.was_renamed = True
+
     def verdicts(self) -> tuple[list[int], dict[int, str]]:
         """Return the ids of the intervals that are closed, and why the others are not."""
         found = {id_: track.verdict(intact=self._gap.intact) for id_, track in self._tracks.items()}

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 import msgspec
 import trio
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ingestor.audit.rhythm import Silence
 from ingestor.errors import Damaged
@@ -28,7 +29,7 @@ _ADD_GAP = """INSERT INTO gaps (gap, home, cause, detail, from_us, found_ns, who
 _ADD_INTERVAL = """INSERT OR IGNORE INTO intervals (gap, home, entity_id, after_us, until_us, body)
     VALUES (?, ?, ?, ?, ?, ?)"""
 _REPLACE_OLDER = """DELETE FROM intervals
-    WHERE home = ? AND entity_id = ? AND after_us IS ? AND gap != ? AND reason IS NULL"""
+    WHERE home = ? AND entity_id = ? AND after_us IS ? AND gap != ? AND reason IS NULL RETURNING body"""
 _LIST_CLOSED = """UPDATE intervals SET reason = ? WHERE gap = ? AND reason = ''
     AND ifnull(after_us, 0) < ? AND coalesce(until_us, returned_us, ?) > ?"""
 _BOUND_OLDER = """UPDATE intervals SET returned_us = ?
@@ -194,7 +195,9 @@ def _record_gap(connection: sqlite3.Connection, note: GapFound) -> facts.GapsNot
     connection.execute(_ADD_GAP, (*values, note.intact_since_us, anchors, state))
     added = 0
     for one in note.intervals:
-        connection.execute(_REPLACE_OLDER, (note.home, one.entity_id, one.after_us, note.gap))
+        replaced = connection.execute(_REPLACE_OLDER, (note.home, one.entity_id, one.after_us, note.gap)).fetchall()
+        if not all(msgspec.json.decode(body, type=Interval).was_absent for (body,) in replaced):
+            one = replace(one, was_absent=False)  # noqa: PLW2901  its removal is still to be found
         if one.after_us is not None:
             bound = (one.after_us + 1, note.home, one.entity_id, one.after_us, note.gap)
             connection.execute(_BOUND_OLDER, bound)

@@ -27,7 +27,6 @@ class Known(Struct, frozen=True):
     at_us: int
     contexts: tuple[str, ...]
     described: Described
-    removed: bool = False
 
 
 class Knowledge(Struct, frozen=True):
@@ -91,7 +90,7 @@ class Enricher:
         at_ns = known.at_us * 1000 + len(known.contexts) - 1 if known else 0
         if known is None or (mark is not None and mark.removed and mark.at_ns > at_ns):
             return mark  # the latter is a removal that was refilled
-        return Watermark(at_ns=at_ns, removed=known.removed, series=known.described.series)
+        return Watermark(at_ns=at_ns, removed=False, series=known.described.series)
 
     def has_seen(self, entity_id: str, change: wire.Event) -> bool:
         """Return whether this very change is the entity's last, or one of its last in the same microsecond."""
@@ -134,7 +133,7 @@ class Enricher:
             contexts = (*known.contexts, change.context.id)
         self.observe(entity_id, new.state if new else None)
         described = self._describe(entity_id, change.data, known.described if known else None)
-        self._changed[entity_id] = Known(at_us, contexts, described, removed=new is None)
+        self._changed[entity_id] = Known(at_us, contexts, described)
         return Event(
             time_ns=at_us * 1000 + len(contexts) - 1,
             series=described.series,

@@ -145,7 +145,7 @@ class Chain:
             series=series.series,
             after_us=mark.at_ns // 1000 if mark else None,
             captured=mark.at_ns % 1000 + 1 if mark else 0,
-            was_absent=mark is None or mark.removed,
+            was_absent=before is None,
             until_us=until.time_ns // 1000 if until else None,
             until_series=until.series if until else None,
         )

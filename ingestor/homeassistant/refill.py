@@ -106,6 +106,7 @@ class Refill:
         for missed in _groups(gap):
             group = Group(gap, missed)
             await self._fill_group(group, recorder, rhythm)
+            await self._follow(group, recorder)
             rhythm.lack(group.lacking)
             closed, listed = group.verdicts()
             await self._with.ledger.close(gap.gap, closed=closed, listed=listed, refilled=group.refilled)
@@ -124,6 +125,15 @@ class Refill:
                     rhythm.note(row.at_us)
                 await self._take(group, rows, around)
                 self.progress.report()
+
+    async def _follow(self, group: Group, recorder: Recorder) -> None:
+        """Find which entities that are gone with their history were given another id: it took the history along."""
+        present = {state.entity_id for state in await recorder.states()} if group.vanished else set()
+        for entity_id, at_us in group.vanished:
+            alike = {one for one in present if one.partition(".")[0] == entity_id.partition(".")[0]}
+            rows, _ = await recorder.history(alike, at_us - MARGIN_US, at_us + MARGIN_US)
+            if any(row.at_us == at_us for found in rows.values() for row in found):
+                group.rename(entity_id)
 
     async def _take(self, group: Group, rows: Mapping[str, Sequence[Row]], around: Surroundings) -> None:
         events: list[Event] = []

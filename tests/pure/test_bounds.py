@@ -88,3 +88,18 @@ def test_a_settled_gap_is_forgotten() -> None:
     bounds.forget("1")
     assert bounds.before_us("1", A) is None
     assert bounds.before_us("0", A) is None
+
+
+def test_an_entity_that_is_gone_with_all_its_rows_may_have_been_renamed() -> None:
+    missed = Missed(id=1, interval=absence())
+    group = Group(OpenGap(gap="1", from_us=SECOND_US, intact=True, anchors=(), missed=(missed,)), [missed])
+    assert (group.vanished, group.verdicts()[0]) == ([(A, SECOND_US)], [])
+    group.rename(A)
+    assert group.verdicts() == ([1], {})
+
+
+def test_an_entity_of_which_there_is_a_row_was_not_renamed() -> None:
+    missed = Missed(id=1, interval=absence())
+    group = Group(OpenGap(gap="1", from_us=SECOND_US, intact=True, anchors=(), missed=(missed,)), [missed])
+    group.take(A, Row(s="1", lu=1.0), Surroundings())
+    assert group.vanished == []

@@ -220,13 +220,6 @@ def test_an_entity_that_comes_and_goes_before_the_cut_is_missed_only_until_it_ca
     assert missed(home.take(changed(8, None))) == []
 
 
-def test_an_absence_over_two_gaps_still_lacks_its_removal() -> None:
-    home = Home(a=(1, False), b=(0, False))
-    home.session(snapshot=[now(0, B)])
-    [gap] = gaps(home.session(snapshot=[now(0, B)], session=2))
-    assert [(one.entity_id, one.was_absent) for one in gap.intervals] == [(A, False)]
-
-
 def test_a_removal_that_was_heard_is_no_lack_in_the_next_gap() -> None:
     home = Home(a=(1, False), b=(0, False))
     home.session(changed(5, 1, said=None), snapshot=[now(0, B)])

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from ingestor.audit.ledger import Gap, Ledger
 from ingestor.audit.rhythm import Silence
 from ingestor.messages import EntityReturned, GapFound, Interval, Series
@@ -100,6 +102,18 @@ async def test_an_interval_behind_a_refilled_removal_ends_the_older_absence_with
         older, newer = await ledger.open_gaps("home")
         assert [(one.interval.after_us, one.returned_us) for one in older.missed] == [(1, 5)]
         assert [(one.interval.after_us, one.returned_us) for one in newer.missed] == [(4, None)]
+
+
+async def test_an_absence_over_two_gaps_lacks_its_removal_until_that_is_found_or_listed(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        missed = replace(interval("a", 1, None), was_absent=False)
+        for number, one in ((5, missed), (9, interval("a", 1, None))):
+            await ledger.record([gap(number, one)])
+        older, newer = await ledger.open_gaps("home")
+        assert (older.missed, [one.interval.was_absent for one in newer.missed]) == ((), [False])
+        await ledger.close(newer.gap, closed=[], listed={newer.missed[0].id: "no removal"}, refilled=0)
+        await ledger.record([gap(12, interval("a", 1, None))])
+        assert [one.interval.was_absent for one in (await ledger.open_gaps("home"))[-1].missed] == [True]
 
 
 async def test_the_first_return_ends_an_absence(tmp_path: Path) -> None:
