@@ -34,9 +34,13 @@ class Silence(Struct, frozen=True):
 
 
 class Rhythm:
-    """When the recorder has rows, from a home's last captured change to the last missed one; they come in any order."""
+    """When the recorder has rows, from a home's last captured change to the last missed one; they come in any order.
 
-    def __init__(self, from_us: int, to_us: int) -> None:
+    `now_us` is our clock: a home that is ahead of it may have stepped its own, over a time in which nothing was.
+    """
+
+    def __init__(self, from_us: int, to_us: int, now_us: int) -> None:
+        self._is_ahead = to_us > now_us + LEAST_US
         span_us = max(to_us - from_us, 0)
         self._from_us = from_us
         self._bin_us = max(BIN_US, span_us // MOST_BINS)
@@ -71,7 +75,7 @@ class Rhythm:
     def _is_unlike(self, one: Silence, next_longest: Sequence[Silence], rate: float) -> bool:
         least_us = max(LEAST_US, LEAST_BINS * self._bin_us, USUAL_SPACINGS / rate if rate else LEAST_US)
         other_us = max(map(_length_us, next_longest), default=0)
-        is_busy = sum(self._counts) >= LEAST_ROWS
+        is_busy = sum(self._counts) >= LEAST_ROWS and not self._is_ahead
         return is_busy and _length_us(one) >= least_us and _length_us(one) > TIMES_ANY_OTHER * other_us
 
     def _was_held_up(self, one: Silence, rate: float) -> bool:

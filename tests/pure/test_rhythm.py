@@ -14,9 +14,12 @@ FROM_US = 1_795_421_403_000_000
 DISABLED = (4.0, 6.5)
 
 
-def silence(times: Iterable[float], seconds: float = 10, lacking: Iterable[float] = ()) -> tuple[float, float] | None:
+def silence(
+    times: Iterable[float], seconds: float = 10, lacking: Iterable[float] = (), ahead: float = 0
+) -> tuple[float, float] | None:
     """Return the silence in seconds from the start of a gap."""
-    rhythm = Rhythm(FROM_US, FROM_US + int(seconds * SECOND_US))
+    to_us = FROM_US + int(seconds * SECOND_US)
+    rhythm = Rhythm(FROM_US, to_us, to_us - int(ahead * SECOND_US))
     for at in times:
         rhythm.note(FROM_US + int(at * SECOND_US))
     rhythm.lack(FROM_US + int(at * SECOND_US) for at in lacking)
@@ -58,6 +61,12 @@ def test_a_home_of_any_rhythm_is_not_silent_of_itself() -> None:
 def test_a_home_that_stood_still_makes_up_for_it_at_once() -> None:
     held_up = [at if not 4 <= at < 6.5 else 6.5 + (at - 4) / 100 for at in steady(100)]
     assert silence(held_up) is None
+
+
+def test_a_clock_that_was_set_forward_is_no_silence() -> None:
+    stepped = without(steady(100), *DISABLED)
+    assert silence(stepped, ahead=2.5) is None
+    assert silence(stepped, ahead=2.5, lacking=[4.5, 5.5, 6]) == pytest.approx(DISABLED, abs=0.15)
 
 
 def test_a_burst_does_not_make_the_usual_a_silence() -> None:
