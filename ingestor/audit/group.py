@@ -12,6 +12,7 @@ from ingestor.audit.rows import Row, Surroundings
 from ingestor.messages import Event
 
 BEFORE_US = 2_000_000  # so that the row of the last captured change is among the answers
+RENAMED_US = 600 * 10**6  # how far back what a new id may have from an old one is looked for, as it is read for many
 
 
 class Group:
@@ -19,6 +20,7 @@ class Group:
 
     def __init__(self, gap: OpenGap, missed: Sequence[Missed]) -> None:
         self._gap = gap
+        self._new_from_us = _last_of_the_vanished(gap)
         self._tracks = {one.id: Track(one.interval, gap.from_us, one.returned_us) for one in missed}
         self._by_entity: dict[str, list[Track]] = defaultdict(list)
         for track in self._tracks.values():
@@ -80,6 +82,13 @@ class Group:
         return [id_ for id_ in found if id_ not in listed], listed
 
     def _bounds(self, track: Track) -> list[int]:
-        after_us = self._gap.from_us if track.interval.after_us is None else track.interval.after_us
+        after_us = self._new_from_us if track.interval.after_us is None else track.interval.after_us
         until_us = track.interval.until_us
         return [after_us] if until_us is None else [after_us, until_us]
+
+
+def _last_of_the_vanished(gap: OpenGap) -> int:
+    """Return from when a new entity is read: the last captured change of a renamed one tells what was before."""
+    gone = [one.interval for one in gap.missed if one.interval.until_us is None and not one.interval.was_absent]
+    times = [one.after_us for one in gone if one.after_us is not None and one.after_us > gap.from_us - RENAMED_US]
+    return min([gap.from_us, *times])

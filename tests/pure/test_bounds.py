@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ingestor.audit.bounds import Bounds
-from ingestor.audit.group import Group
+from ingestor.audit.group import BEFORE_US, Group
 from ingestor.audit.ledger import Missed, OpenGap
 from ingestor.audit.rows import Row, Surroundings
 from ingestor.messages import EntityReturned, GapFound, Interval, Note, Series
@@ -103,3 +103,13 @@ def test_an_entity_of_which_there_is_a_row_was_not_renamed() -> None:
     group = Group(OpenGap(gap="1", from_us=SECOND_US, intact=True, anchors=(), missed=(missed,)), [missed])
     group.take(A, Row(s="1", lu=1.0), Surroundings())
     assert group.vanished == []
+
+
+def test_the_first_row_of_a_new_id_tells_what_was_before_it_under_the_old_one() -> None:
+    new = Interval(entity_id="sensor.new", series=SERIES, until_us=NEXT * SECOND_US, until_series=SERIES)
+    both = [Missed(id=1, interval=absence()), Missed(id=2, interval=new)]
+    gap = OpenGap(gap="1", from_us=BACK * SECOND_US, intact=True, anchors=(), missed=tuple(both))
+    group = Group(gap, both[1:])
+    rows = [Row(s=str(second), lu=float(second)) for second in (1, BACK, NEXT)]
+    told = [event.previous_state for row in rows for event in group.take("sensor.new", row, Surroundings())]
+    assert (group.start_us, told) == (SECOND_US - BEFORE_US, ["3"])
