@@ -73,7 +73,10 @@ class Track:
         return until_us if lacks_last and until_us is not None and until_us >= self._after_us else self._lacks_us
 
     def verdict(self, *, intact: bool) -> str | None:
-        """Return why the interval is not closed; none when it is. `intact`: Home Assistant did not restart in it."""
+        """Return why the interval is not closed; none when it is. `intact`: Home Assistant did not restart in it.
+
+        The first state of a start is set before the recorder listens: that it has no row of that proves nothing.
+        """
         until_us = self.interval.until_us
         if until_us is not None and until_us < self._after_us:
             return "the clock of Home Assistant was set back in it"
@@ -82,7 +85,7 @@ class Track:
             return f"the recorder has no row of {lacked}, when the state changed, as a later one says: was it disabled?"
         if until_us is None:
             return "the recorder has not its removal" if intact and not self._is_over() else None
-        if self._until is not None:
+        if self._until is not None or (self._anything and not intact):
             return None
         lacks = "not its last state" if self._anything else "nothing of this entity"
         return f"the recorder has {lacks}: is it excluded, was it purged or disabled?"

@@ -36,7 +36,8 @@ class Silence(Struct, frozen=True):
 class Rhythm:
     """When the recorder has rows, from a home's last captured change to the last missed one; they come in any order.
 
-    `now_us` is our clock: a home that is ahead of it may have stepped its own, over a time in which nothing was.
+    `lacking` are changes that were, and of which there is no row. `now_us` is our clock: a home that is ahead of it may
+    have stepped its own, over a time in which nothing was.
     """
 
     def __init__(self, from_us: int, to_us: int, now_us: int) -> None:
@@ -45,7 +46,7 @@ class Rhythm:
         self._from_us = from_us
         self._bin_us = max(BIN_US, span_us // MOST_BINS)
         self._counts = array("L", bytes(array("L").itemsize * (span_us // self._bin_us + 1)))
-        self._lacking: list[int] = []
+        self.lacking: list[int] = []
 
     def note(self, at_us: int) -> None:
         """Count a row; what is not within the span is left out."""
@@ -55,12 +56,12 @@ class Rhythm:
 
     def lack(self, times: Iterable[int]) -> None:
         """Note changes that were, and of which there is no row."""
-        self._lacking += times
+        self.lacking += times
 
     def silences(self) -> list[Silence]:
         """Return those that are not the home's own."""
         found = sorted(self._silences(), key=_length_us, reverse=True)
-        proven = [one for one in found if sum(one.from_us < at <= one.to_us for at in self._lacking) >= LEAST_LACKING]
+        proven = [one for one in found if sum(one.from_us < at <= one.to_us for at in self.lacking) >= LEAST_LACKING]
         rate = self._rate()
         others = [one for one in found if one not in proven and not self._was_held_up(one, rate)]
         return proven + [one for one in others[:1] if self._is_unlike(one, others[1:2], rate)]

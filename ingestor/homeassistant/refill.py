@@ -160,6 +160,8 @@ class Refill:
         doubts = []
         if not gap.intact:
             doubts.append("Home Assistant restarted in it")
+        if rhythm.lacking and not gap.intact:
+            doubts.append(f"the recorder lacks the last states of {len(rhythm.lacking)} entities")
         if not await self._are_visible(gap.anchors, recorder):
             doubts.append("the recorder does not have what was captured just before it")
         if not recording:

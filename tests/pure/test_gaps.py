@@ -147,6 +147,11 @@ def test_an_interval_without_its_last_state_is_listed_with_the_reason() -> None:
     assert "nothing of this entity" in str(taken(BETWEEN)[1].verdict(intact=True))
 
 
+def test_the_first_state_of_a_start_has_no_row_and_is_not_listed() -> None:
+    assert taken(BETWEEN, at(0, "1"), at(2, "2"))[1].verdict(intact=False) is None
+    assert "nothing of this entity" in str(taken(BETWEEN)[1].verdict(intact=False))
+
+
 def test_an_interval_over_a_clock_that_was_set_back_is_listed() -> None:
     back = Interval(entity_id="sensor.a", series=SERIES, after_us=START_US, captured=1, until_us=START_US - 5)
     assert "clock" in str(taken(back, at(0, "1"))[1].verdict(intact=True))
