@@ -103,7 +103,7 @@ class Refill:
     async def _fill(self, gap: OpenGap, recorder: Recorder) -> Rhythm:
         """Fill a gap; return when the recorder had rows in it."""
         to_us = max((one.interval.until_us or 0 for one in gap.missed), default=0)
-        rhythm = Rhythm(gap.from_us, to_us, self._with.reader.clock_ns() // 1000)
+        rhythm = Rhythm(gap.from_us, to_us)
         for missed in _groups(gap):
             group = Group(gap, missed)
             await self._fill_group(group, recorder, rhythm)

@@ -40,7 +40,7 @@ def either(*states):
     return lambda random, turn: random.choice(states)
 
 
-HALF_CHANGING = {"shade", "speaker"}
+HALF_CHANGING = {"shade", "speaker", "thermostat", "scooter"}
 KINDS = [
     ("celsius", "sensor", number(-20, 40), measured("°C", "temperature")),
     ("fahrenheit", "sensor", number(0, 100), measured("°F", "temperature")),
@@ -74,5 +74,7 @@ KINDS = [
     ("fleeting", "sensor", one_of("1", "2", None, "3"), measured("hPa", "pressure")),
     ("shade", "cover", either("open", "closed"), lambda random, turn: {"current_position": random.random()}),
     ("speaker", "media_player", either("on", "off"), lambda random, turn: {"volume_level": random.random()}),
+    ("thermostat", "climate", either("heat", "off"), lambda random, turn: {"current_temperature": random.random()}),
+    ("scooter", "device_tracker", either("home", "not_home"), lambda random, turn: {"latitude": random.random()}),
     ("typeless", "sensor", number(0, 9), lambda random, turn: {"device_class": turn % 7, "unit_of_measurement": None}),
 ]  # fmt: skip
