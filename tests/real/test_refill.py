@@ -191,6 +191,8 @@ def test_what_a_disabled_recorder_did_not_keep_is_listed_with_entity_and_times(h
 
 
 def test_what_it_did_not_keep_is_listed_too_when_it_has_the_last_states(home: Home, service: Ingestor) -> None:
+    if isinstance(home, SimHome):
+        pytest.skip("its recorder does not tell when a state changed of which only attributes did later")
     killed(service)
     home.run(count=1000, rate=500, seed=17)
     home.call("recorder", "disable")
