@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from ingestor.audit.bounds import Bounds
 from ingestor.audit.gaps import Track
 from ingestor.audit.ledger import Missed, OpenGap
 from ingestor.audit.rows import Row, Surroundings
 from ingestor.messages import Event
 
 BEFORE_US = 2_000_000  # so that the row of the last captured change is among the answers
+RENAMED_US = 600 * 10**6  # how far back what a new id may have from an old one is looked for, as it is read for many
 
 
 class Group:
@@ -18,6 +20,7 @@ class Group:
 
     def __init__(self, gap: OpenGap, missed: Sequence[Missed]) -> None:
         self._gap = gap
+        self._new_from_us = _last_of_the_vanished(gap)
         self._tracks = {one.id: Track(one.interval, gap.from_us, one.returned_us) for one in missed}
         self._by_entity: dict[str, list[Track]] = defaultdict(list)
         for track in self._tracks.values():
@@ -47,15 +50,30 @@ class Group:
         """How many changes were new."""
         return sum(track.refilled for track in self._tracks.values())
 
-    def bound(self, returned: Mapping[tuple[str, str], int]) -> None:
-        """Take the first live events, by gap and entity, as far as they are known."""
+    def bound(self, bounds: Bounds) -> None:
+        """Take what ends the absences, as far as it is known."""
         for track in self._tracks.values():
-            at_us = returned.get((self._gap.gap, track.interval.entity_id))
-            track.before_us = track.before_us if at_us is None else at_us
+            track.bound(bounds.before_us(self._gap.gap, track.interval.entity_id))
 
     def take(self, entity_id: str, row: Row, around: Surroundings) -> list[Event]:
         """Return the events that an entity's next row makes known."""
         return [event for track in self._by_entity[entity_id] for event in track.take(row, around)]
+
+    @property
+    def lacking(self) -> list[int]:
+        """When there were changes of which the recorder has no row, though it has others of their entities."""
+        return [at_us for track in self._tracks.values() if (at_us := track.lacking_us) is not None]
+
+    @property
+    def vanished(self) -> list[tuple[str, int]]:
+        """The entities that are gone with all their rows, and when each was captured last."""
+        tracks = self._tracks.values()
+        return [(track.interval.entity_id, at_us) for track in tracks if (at_us := track.vanished_us) is not None]
+
+    def rename(self, entity_id: str) -> None:
+        """Take it that an entity was given another id, under which its history is now."""
+        for track in self._by_entity[entity_id]:
+            track.was_renamed = True
 
     def verdicts(self) -> tuple[list[int], dict[int, str]]:
         """Return the ids of the intervals that are closed, and why the others are not."""
@@ -64,6 +82,13 @@ class Group:
         return [id_ for id_ in found if id_ not in listed], listed
 
     def _bounds(self, track: Track) -> list[int]:
-        after_us = self._gap.from_us if track.interval.after_us is None else track.interval.after_us
+        after_us = self._new_from_us if track.interval.after_us is None else track.interval.after_us
         until_us = track.interval.until_us
         return [after_us] if until_us is None else [after_us, until_us]
+
+
+def _last_of_the_vanished(gap: OpenGap) -> int:
+    """Return from when a new entity is read: the last captured change of a renamed one tells what was before."""
+    gone = [one.interval for one in gap.missed if one.interval.until_us is None and not one.interval.was_absent]
+    times = [one.after_us for one in gone if one.after_us is not None and one.after_us > gap.from_us - RENAMED_US]
+    return min([gap.from_us, *times])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 import trio
 from msgspec import Struct
+from msgspec.structs import replace
 
+from ingestor.audit.rhythm import Silence
 from ingestor.errors import Damaged
 from ingestor.messages import EntityReturned, GapFound, Interval, Note
 from ingestor.storage.database import Database, transaction
@@ -26,7 +29,11 @@ _ADD_GAP = """INSERT INTO gaps (gap, home, cause, detail, from_us, found_ns, who
 _ADD_INTERVAL = """INSERT OR IGNORE INTO intervals (gap, home, entity_id, after_us, until_us, body)
     VALUES (?, ?, ?, ?, ?, ?)"""
 _REPLACE_OLDER = """DELETE FROM intervals
-    WHERE home = ? AND entity_id = ? AND after_us IS ? AND gap != ? AND reason IS NULL"""
+    WHERE home = ? AND entity_id = ? AND after_us IS ? AND gap != ? AND reason IS NULL RETURNING body"""
+_LIST_CLOSED = """UPDATE intervals SET reason = ? WHERE gap = ? AND reason = ''
+    AND ifnull(after_us, 0) < ? AND coalesce(until_us, returned_us, ?) > ?"""
+_BOUND_OLDER = """UPDATE intervals SET returned_us = ?
+    WHERE home = ? AND entity_id = ? AND after_us < ? AND gap != ? AND until_us IS NULL AND returned_us IS NULL"""
 _REMEMBER = "INSERT INTO commits VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET number = max(number, excluded.number)"
 _OPEN = """SELECT gap, from_us, anchors, (
         SELECT min(later.intact_since_us) FROM gaps AS later WHERE later.home = gaps.home AND later.id >= gaps.id
@@ -38,7 +45,7 @@ T = TypeVar("T")
 
 
 class Missed(Struct, frozen=True, kw_only=True):
-    """An interval of the ledger; `returned_us` is the first live event of an entity that was absent at the end."""
+    """An interval of the ledger; `returned_us` is what bounds an absence: see `Bounds`, whose rule the ledger keeps."""
 
     id: int
     interval: Interval
@@ -121,18 +128,24 @@ class Ledger:
         """Note what became of these intervals, by their ids, and how many changes were refilled."""
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.executemany("DELETE FROM intervals WHERE id = ?", ((id_,) for id_ in closed))
-            rows = [(reason, id_) for id_, reason in listed.items()]
+            rows = [("", id_) for id_ in closed] + [(reason, id_) for id_, reason in listed.items()]
             connection.executemany("UPDATE intervals SET reason = ? WHERE id = ?", rows)
             connection.execute("UPDATE gaps SET refilled = refilled + ? WHERE gap = ?", (refilled, gap))
             connection.execute(_REMEMBER, (self._mark(),))
 
         await self._change(work)
 
-    async def settle(self, gap: str, state: GapState, reason: str) -> Gap:
-        """End a gap whose intervals are all closed or listed: the latter make it `partly`."""
+    async def settle(self, gap: str, state: GapState, reason: str, silences: Sequence[Silence] = ()) -> Gap:
+        """End a gap whose intervals are all closed or listed: the latter make it `partly`.
+
+        In a silence of the recorder anything may have happened: those that were closed over one are listed after all.
+        """
 
         def work(connection: sqlite3.Connection) -> Gap:
+            for silence in silences:
+                bounds = (silence.to_us, silence.to_us, silence.from_us)
+                connection.execute(_LIST_CLOSED, (_silent(silence), gap, *bounds))
+            connection.execute("DELETE FROM intervals WHERE gap = ? AND reason = ''", (gap,))
             query = "SELECT count(*) FROM intervals WHERE gap = ? AND reason IS NOT NULL"
             [listed] = connection.execute(query, (gap,)).fetchone()
             values = ("partly" if listed else state, reason, gap)
@@ -160,7 +173,7 @@ class Ledger:
                 result = work(connection)
                 states: dict[str, int] = dict.fromkeys(STATES, 0)
                 states |= dict(connection.execute("SELECT state, count(*) FROM gaps GROUP BY state").fetchall())
-                query = "SELECT count(*) FROM intervals WHERE reason IS NOT NULL"
+                query = "SELECT count(*) FROM intervals WHERE reason > ''"
                 [listed] = connection.execute(query).fetchone()
             return result, states, listed
 
@@ -182,7 +195,8 @@ def _record(connection: sqlite3.Connection, notes: Sequence[Note]) -> list[facts
                 noted.append(_record_gap(connection, note))
             case EntityReturned():
                 connection.execute(
-                    "UPDATE intervals SET returned_us = ? WHERE gap = ? AND entity_id = ? AND until_us IS NULL",
+                    """UPDATE intervals SET returned_us = ?
+                        WHERE gap = ? AND entity_id = ? AND until_us IS NULL AND returned_us IS NULL""",
                     (note.at_us, note.gap, note.entity_id),
                 )
     return noted
@@ -196,7 +210,12 @@ def _record_gap(connection: sqlite3.Connection, note: GapFound) -> facts.GapsNot
     connection.execute(_ADD_GAP, (*values, note.intact_since_us, anchors, state))
     added = 0
     for one in note.intervals:
-        connection.execute(_REPLACE_OLDER, (note.home, one.entity_id, one.after_us, note.gap))
+        replaced = connection.execute(_REPLACE_OLDER, (note.home, one.entity_id, one.after_us, note.gap)).fetchall()
+        if not all(msgspec.json.decode(body, type=Interval).was_absent for (body,) in replaced):
+            one = replace(one, was_absent=False)  # noqa: PLW2901  its removal is still to be found
+        if one.after_us is not None:
+            bound = (one.after_us + 1, note.home, one.entity_id, one.after_us, note.gap)
+            connection.execute(_BOUND_OLDER, bound)
         body = msgspec.json.encode(one).decode()
         row = (note.gap, note.home, one.entity_id, one.after_us, one.until_us, body)
         added += connection.execute(_ADD_INTERVAL, row).rowcount
@@ -224,12 +243,18 @@ def _open(connection: sqlite3.Connection, home: str) -> list[OpenGap]:
     return found
 
 
+def _silent(silence: Silence) -> str:
+    ends = (datetime.fromtimestamp(at_us / 1e6, UTC) for at_us in (silence.from_us, silence.to_us))
+    begin, end = (at.isoformat(timespec="milliseconds") for at in ends)
+    return f"the recorder has nothing at all between {begin} and {end}: was it disabled?"
+
+
 def _read(connection: sqlite3.Connection, where: str, values: Sequence[Any]) -> list[Gap]:
     rows = connection.execute(f"SELECT {', '.join(_GAP)} FROM gaps {where}", values).fetchall()  # noqa: S608  our words
     found: list[Gap] = []
     for row in rows:
         query = """SELECT entity_id, after_us, until_us, reason FROM intervals
-            WHERE gap = ? AND reason IS NOT NULL ORDER BY entity_id, id"""
+            WHERE gap = ? AND reason > '' ORDER BY entity_id, id"""
         listed = tuple(
             Listed(entity_id=entity_id, after_us=after_us, until_us=until_us, reason=reason)
             for entity_id, after_us, until_us, reason in connection.execute(query, (row[1],))

@@ -29,11 +29,15 @@ _UNSEEN = _EPOCH.replace(year=1)  # a link to nothing that was looked up
 
 
 class Opening(Struct, frozen=True):
-    """The gap before a session whose cut has not come yet; `fresh` when nothing was ever captured of this home."""
+    """The gap before a session whose cut has not come yet; `fresh` when nothing was ever captured of this home.
+
+    `heard` are the entities whose changes came in this session already.
+    """
 
     gap: GapFound
     since: datetime
     fresh: bool
+    heard: frozenset[str] = frozenset()
 
 
 class Chain:
@@ -67,6 +71,7 @@ class Chain:
         self._intervals: dict[str, list[Interval]] = {}
         self._returned: list[EntityReturned] = []
         self._before: datetime | None = None
+        self._created: datetime | None = None
         self.links = self.broken = 0
 
     def accept(self) -> None:
@@ -116,20 +121,19 @@ class Chain:
         self._draft[entity_id] = new.last_updated if new is not None else None
         self.links += 1
         opening = self._draft_opening
-        unproven = last is None and old is None and opening is not None
-        if unproven and opening is not None:
-            self._draft_away = self._draft_away | {entity_id: opening.gap.gap}
+        if opening is not None and entity_id not in opening.heard:
+            self._draft_opening = replace(opening, heard=opening.heard | {entity_id})
         if last is None and self._draft_away:
             self._return(entity_id, new)
-        self._before = last
-        if unproven:
+        self._before, self._created = last, new.last_updated if old is None and new is not None else None
+        if last is None and old is None and opening is not None:
             return False
         return (None if old is None else old.last_updated) == last or not self._draft_sessions
 
     def miss(self, mark: Watermark | None, entity_id: str, until: Event | None, now_ns: int) -> None:
         """Note that what lies between the last captured change and this state was missed; no state is absence.
 
-        To be called for what `follows` has just denied, or `cut` has named.
+        To be called for what `follows` has just denied, or `cut` has named. A creation bounds the absence before it.
         """
         opening, before, series = self._draft_opening, self._before, (mark or until)
         if series is None or (opening is not None and opening.fresh):
@@ -144,7 +148,11 @@ class Chain:
             until_us=until.time_ns // 1000 if until else None,
             until_series=until.series if until else None,
         )
-        self._add(opening.gap if opening else self._broken_link(entity_id, mark, until, now_ns), interval)
+        gap = opening.gap if opening else self._broken_link(entity_id, mark, until, now_ns)
+        self._add(gap, interval)
+        if until is None and self._created is not None:
+            at_us = wire.microseconds(self._created)
+            self._returned.append(EntityReturned(gap=gap.gap, entity_id=entity_id, at_us=at_us))
 
     def cut(self, snapshot: Mapping[str, wire.State], now_ns: int) -> Iterator[str]:
         """Yield the entities whose last captured change is not what the snapshot has, those that it lacks included.
@@ -157,8 +165,8 @@ class Chain:
         for entity_id in [*snapshot, *(links.keys() - snapshot.keys())]:
             state, before = snapshot.get(entity_id), links.get(entity_id)
             at = state.last_updated if state else None
-            if at != before or (at is None and opening is not None):
-                self._before = before
+            if at != before or (at is None and opening is not None and entity_id not in opening.heard):
+                self._before, self._created = before, None
                 yield entity_id
                 self._draft[entity_id] = at
                 if at is None:

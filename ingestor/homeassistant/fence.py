@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import trio
 
+from ingestor.audit.bounds import Bounds
 from ingestor.errors import Unavailable
 from ingestor.homeassistant.session import FENCE
-from ingestor.messages import EntityReturned, Note
+from ingestor.messages import Note
 
 PASS_SECONDS = 30.0
 
 
 class Fence:
-    """Shared by the subscription, which tells, and the refill, which asks. `returned` outlives both.
-
-    `returned` holds the first live event of each entity that was absent at the end of a gap, by gap and entity.
-    """
+    """Shared by the subscription, which tells, and the refill, which asks. `bounds` outlive both."""
 
     def __init__(self, commands: trio.MemorySendChannel[list[str]]) -> None:
-        self.returned: dict[tuple[str, str], int] = {}
+        self.bounds = Bounds()
         self._commands = commands
         self._number = 0
         self._passed: set[str] = set()
@@ -27,8 +25,7 @@ class Fence:
     def tell(self, passed: list[str], notes: list[Note]) -> None:
         """Take what a batch of the live stream brought."""
         for note in notes:
-            if isinstance(note, EntityReturned):
-                self.returned[note.gap, note.entity_id] = note.at_us
+            self.bounds.learn(note)
         if passed:
             self._passed = set(passed)
             self._told.set()

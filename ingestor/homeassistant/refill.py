@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from itertools import chain
 
 import trio
 from trio.lowlevel import checkpoint
 
 from ingestor.audit.group import Group
-from ingestor.audit.ledger import Ledger, Missed, OpenGap
+from ingestor.audit.ledger import GapState, Ledger, Missed, OpenGap
+from ingestor.audit.rhythm import Rhythm
 from ingestor.audit.rows import Row, Surroundings
 from ingestor.errors import IngestorError, Unavailable
 from ingestor.homeassistant.endpoint import Endpoint
@@ -95,27 +97,44 @@ class Refill:
             await recorder.wait_committed()
             self._report(facts.RefillReady(home=home))
             for gap in await ledger.open_gaps(home):
-                await self._fill(gap, recorder)
-                await self._settle(gap, recorder, recording=recording)
+                rhythm = await self._fill(gap, recorder)
+                await self._settle(gap, recorder, rhythm, recording=recording)
 
-    async def _fill(self, gap: OpenGap, recorder: Recorder) -> None:
+    async def _fill(self, gap: OpenGap, recorder: Recorder) -> Rhythm:
+        """Fill a gap; return when the recorder had rows in it."""
+        to_us = max((one.interval.until_us or 0 for one in gap.missed), default=0)
+        rhythm = Rhythm(gap.from_us, to_us)
         for missed in _groups(gap):
             group = Group(gap, missed)
-            await self._fill_group(group, recorder)
+            await self._fill_group(group, recorder, rhythm)
+            await self._follow(group, recorder)
+            rhythm.lack(group.lacking)
             closed, listed = group.verdicts()
             await self._with.ledger.close(gap.gap, closed=closed, listed=listed, refilled=group.refilled)
             home = self._with.endpoint.home
             self._report(facts.IntervalsSettled(home=home, refilled=group.refilled, listed=len(listed)))
+        return rhythm
 
-    async def _fill_group(self, group: Group, recorder: Recorder) -> None:
+    async def _fill_group(self, group: Group, recorder: Recorder, rhythm: Rhythm) -> None:
         reading = self._with.reader.read(recorder, group.entity_ids, group.start_us, group.end_us)
         async with aclosing(reading) as chunks:
             async for rows, around in chunks:
                 if group.end_us is None:
                     await self._with.fence.wait()
-                    group.bound(self._with.fence.returned)
+                    group.bound(self._with.fence.bounds)
+                for row in chain.from_iterable(rows.values()):
+                    rhythm.note(row.at_us)
                 await self._take(group, rows, around)
                 self.progress.report()
+
+    async def _follow(self, group: Group, recorder: Recorder) -> None:
+        """Find which entities that are gone with their history were given another id: it took the history along."""
+        present = {state.entity_id for state in await recorder.states()} if group.vanished else set()
+        for entity_id, at_us in group.vanished:
+            alike = {one for one in present if one.partition(".")[0] == entity_id.partition(".")[0]}
+            rows, _ = await recorder.history(alike, at_us - MARGIN_US, at_us + MARGIN_US)
+            if any(row.at_us == at_us for found in rows.values() for row in found):
+                group.rename(entity_id)
 
     async def _take(self, group: Group, rows: Mapping[str, Sequence[Row]], around: Surroundings) -> None:
         events: list[Event] = []
@@ -136,16 +155,21 @@ class Refill:
             await self._with.commit(events[start : start + EVENTS_IN_A_COMMIT])
             await trio.sleep(min(PAUSE_SECONDS, trio.current_time() - began))  # the disk belongs to live events first
 
-    async def _settle(self, gap: OpenGap, recorder: Recorder, *, recording: bool) -> None:
+    async def _settle(self, gap: OpenGap, recorder: Recorder, rhythm: Rhythm, *, recording: bool) -> None:
         """End a gap: it is filled when nothing can have been lost unseen, or else its tail is unproven."""
         doubts = []
         if not gap.intact:
             doubts.append("Home Assistant restarted in it")
+        if rhythm.lacking and not gap.intact:
+            doubts.append(f"the recorder lacks the last states of {len(rhythm.lacking)} entities")
         if not await self._are_visible(gap.anchors, recorder):
             doubts.append("the recorder does not have what was captured just before it")
         if not recording:
             doubts.append("the recorder does not record")
-        settled = await self._with.ledger.settle(gap.gap, "tail_unproven" if doubts else "filled", "; ".join(doubts))
+        silences = rhythm.silences() if gap.intact else ()
+        state: GapState = "tail_unproven" if doubts else "filled"
+        settled = await self._with.ledger.settle(gap.gap, state, "; ".join(doubts), silences)
+        self._with.fence.bounds.forget(gap.gap)
         detail = settled.reason or settled.detail
         self._report(
             facts.GapSettled(

@@ -18,11 +18,11 @@ CREATE TABLE IF NOT EXISTS gaps (
     state TEXT NOT NULL,  -- open, filled, partly, tail_unproven, since
     reason TEXT NOT NULL DEFAULT '', entities INTEGER NOT NULL DEFAULT 0, refilled INTEGER NOT NULL DEFAULT 0
 );
-CREATE TABLE IF NOT EXISTS intervals (  -- those that are open, and those that are listed; a closed one is deleted
+CREATE TABLE IF NOT EXISTS intervals (  -- those that are open, and those that are listed; a closed one is deleted with its gap
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     gap TEXT NOT NULL REFERENCES gaps (gap), home TEXT NOT NULL, entity_id TEXT NOT NULL,
     after_us INTEGER, until_us INTEGER, returned_us INTEGER, body TEXT NOT NULL,
-    reason TEXT  -- why it can not be closed; none while it is open
+    reason TEXT  -- why it can not be closed; none while it is open, empty when it is closed
 );
 CREATE UNIQUE INDEX IF NOT EXISTS intervals_identity
     ON intervals (gap, entity_id, ifnull(after_us, 0), ifnull(until_us, 0));

@@ -6,7 +6,8 @@ A refilled row, known by its lack of `caused_by`, lacks what the recorder does n
 compared: the attributes (over 16 KiB they come as `{}`, some are never recorded), who was at home, the weather; the
 area has to be one in which the entity was. Of a refilled row `caused_by` is not compared. What was before an entity's
 first change after a restart is not compared: it looks to the recorder like any other; nor what was before a change in
-what the ledger gives up. An area that is absent had not been told yet.
+what the ledger gives up; nor what was before a change when that was without JSON: Home Assistant tells neither of the
+two, and records only the second. An area that is absent had not been told yet.
 
 Nobody can be asked for four kinds of change, which are counted as `nameless`: one whose attributes have no JSON, which
 is neither told nor recorded; one at the start of Home Assistant, before its recorder listens; the removal of an id that
@@ -135,7 +136,7 @@ def _problem(row: Row, true: tuple[Made, str] | None, frame: Frame, *, excused: 
     refilled = row["caused_by"] is None
     since_ever = made.true_ns <= frame.from_ns and row["previous_state"] is None
     names = [name for name in COMPARED if not (refilled and name == "caused_by")]
-    if excused or since_ever or made.first:
+    if excused or since_ever or made.first or made.behind_untold:
         names = [name for name in names if name not in PREVIOUS]
     wrong = [name for name in names if not same(name, made.row[name], row.get(name))]
     told = [f"{name} is {row[name]!r}, was {made.row.get(name)!r}" for name in wrong]

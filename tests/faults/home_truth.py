@@ -19,13 +19,15 @@ COMPARED = (
 class Made(NamedTuple):
     """One change: what a stored row must say of it, when it was by the true clock, whether anybody could be told it.
 
-    The `first` one of its entity since Home Assistant started looks to its recorder like any other.
+    The `first` one of its entity since Home Assistant started looks to its recorder like any other. One that is
+    `behind_untold` followed on a change that has no JSON.
     """
 
     row: Row
     true_ns: int
     tellable: bool = True
     first: bool = False
+    behind_untold: bool = False
 
 
 class Truth:
@@ -37,6 +39,7 @@ class Truth:
         self._home = home
         self._tags: dict[str, Row] = {}
         self._boots: dict[str, int] = {}
+        self._untold: dict[str, bool] = {}
         self._reading = threading.Lock()
 
     def read(self) -> dict[Key, Made]:
@@ -52,7 +55,9 @@ class Truth:
                     true_ns=change["true_ns"] + since_boot_ns,
                     tellable="has_no_json" not in change and not change["unheard"],
                     first=self._boots.get(entity_id) != change["boot"],
+                    behind_untold=self._untold.get(entity_id, False),
                 )
+                self._untold[entity_id] = "has_no_json" in change
                 self._boots[entity_id] = change["boot"]
                 self.changes[entity_id, time_ns] = made
             return dict(self.changes)

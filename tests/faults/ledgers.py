@@ -56,7 +56,7 @@ def told(data_dir: Path) -> Told:
     return Told(
         open=sum(gap["state"] == OPEN for gap in gaps) + comparing,
         refilled=sum(gap["refilled"] for gap in gaps),
-        listed=tuple(_listed(row) for row in intervals if row["reason"] is not None),
+        listed=tuple(_listed(row) for row in intervals if row["reason"]),
         unproven=tuple((gap["from_us"], gap["found_ns"]) for gap in gaps if _is_unproven(gap)),
         gaps=tuple(f"{gap['cause']} {gap['state']} {gap['refilled']} {gap['reason']}".strip() for gap in gaps),
     )

@@ -21,6 +21,7 @@ from tests.servers.processes import wait_until
 MARK = "sensor.mark"
 POLL_SECONDS = 0.25
 CONFIRMED_SECONDS = 1.0
+AUDITABLE_SECONDS = 120
 WAYS_TO_BE_AWAY = ("cut", "ended", "killed")
 
 
@@ -82,7 +83,11 @@ class Strike:
         return told(one.data_dir).open == 0
 
     def audit(self, times: int = 2) -> None:
-        """Audit every service's data of the last hour by its command line, again and again; it can not be running."""
+        """Audit every service's data of the last hour by its command line, again and again; it can not be running.
+
+        An audit refuses while a gap is open, so that is waited for.
+        """
+        self.recovered(AUDITABLE_SECONDS)
         since = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
 
         def audited(one: Situation) -> None:

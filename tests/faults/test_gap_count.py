@@ -12,9 +12,10 @@ from tests.servers.truth import Key, Row
 SECOND_US = 1_000_000
 
 
-def change(at: int, *, true: int | None = None, tellable: bool = True, first: bool = False, **said: Any) -> Made:
+def change(at: int, *, true: int | None = None, **said: Any) -> Made:
+    known = {name: said.pop(name) for name in ("tellable", "first", "behind_untold") if name in said}
     row = dict.fromkeys(COMPARED) | {"state": str(at), "previous_state": "x", "caused_by": "device"} | said
-    return Made(row=row, true_ns=at if true is None else true, tellable=tellable, first=first)
+    return Made(row=row, true_ns=at if true is None else true, **known)
 
 
 def key(at: int, entity_id: str = "sensor.a") -> Key:
@@ -50,6 +51,13 @@ def test_all_that_is_stored_is_well_and_what_is_absent_is_lost() -> None:
 
 def test_what_was_made_before_the_first_connection_or_can_not_be_told_is_not_required() -> None:
     assert counted(stored(1, 2), from_ns=2) == {"made": 7, "stored": 7}
+
+
+def test_what_was_before_a_change_is_compared_unless_that_was_without_json() -> None:
+    other = [*stored(4, 5), row(5, previous_state="y")]
+    untold = {key(4): change(4, tellable=False), key(5): change(5, behind_untold=True)}
+    assert counted(other, TRUTH | untold) == {"made": 9, "stored": 8, "nameless": 1}
+    assert counted(other)["invented"] == 1
 
 
 def test_what_can_not_be_told_or_asked_for_by_name_is_nameless() -> None:

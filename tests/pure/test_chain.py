@@ -211,3 +211,36 @@ def test_an_entity_that_is_created_behind_the_cut_proves_by_that_that_nothing_is
     home = Home(a=(1, True), b=(0, False))
     home.session(snapshot=[now(0, B)])
     assert missed(home.take(changed(5, None))) == []
+
+
+def returns(taken: Taken) -> list[tuple[str, str, int | None]]:
+    """Return which absences ended, in short: gap, entity, first live event."""
+    notes = [note for note in taken.notes if isinstance(note, EntityReturned)]
+    return [(note.gap, note.entity_id, second(note.at_us)) for note in notes]
+
+
+def test_a_removal_that_was_missed_ends_with_a_creation_that_is_heard_before_the_cut() -> None:
+    taken = Home(a=(1, False), b=(0, False)).session(changed(5, None), snapshot=[now(5), now(0, B)])
+    assert (missed(taken), returns(taken)) == ([(A, 1, None)], [("home:1", A, 5)])
+
+
+def test_a_removal_that_was_missed_on_a_healthy_connection_ends_with_the_creation() -> None:
+    home = Home(a=(1, False))
+    home.session(snapshot=[now(1)])
+    taken = home.take(changed(5, None))
+    [gap] = gaps(taken)
+    assert (missed(taken), returns(taken)) == ([(A, 1, None)], [(gap.gap, A, 5)])
+
+
+def test_an_entity_that_comes_and_goes_before_the_cut_is_missed_only_until_it_came() -> None:
+    home = Home(a=(1, True), b=(0, False))
+    taken = home.session(changed(5, None), changed(6, 5, said=None), snapshot=[now(0, B)])
+    assert (missed(taken), returns(taken)) == ([(A, 1, None)], [("home:1", A, 5)])
+    assert missed(home.take(changed(8, None))) == []
+
+
+def test_a_removal_that_was_heard_is_no_lack_in_the_next_gap() -> None:
+    home = Home(a=(1, False), b=(0, False))
+    home.session(changed(5, 1, said=None), snapshot=[now(0, B)])
+    [gap] = gaps(home.session(snapshot=[now(0, B)], session=2))
+    assert [(one.entity_id, second(one.after_us), one.was_absent) for one in gap.intervals] == [(A, 5, True)]

@@ -156,6 +156,11 @@ def test_an_interval_without_its_last_state_is_listed_with_the_reason() -> None:
     assert "nothing of this entity" in str(taken(BETWEEN)[1].verdict(intact=True))
 
 
+def test_the_first_state_of_a_start_has_no_row_and_is_not_listed() -> None:
+    assert taken(BETWEEN, at(0, "1"), at(2, "2"))[1].verdict(intact=False) is None
+    assert "nothing of this entity" in str(taken(BETWEEN)[1].verdict(intact=False))
+
+
 def test_an_interval_over_a_clock_that_was_set_back_is_listed() -> None:
     back = Interval(entity_id="sensor.a", series=SERIES, after_us=START_US, captured=1, until_us=START_US - 5)
     assert "clock" in str(taken(back, at(0, "1"))[1].verdict(intact=True))
@@ -165,6 +170,24 @@ def test_an_absence_without_a_removal_is_listed_unless_the_home_restarted() -> N
     gone = Interval(entity_id="sensor.a", series=SERIES, after_us=START_US, captured=1, was_absent=False)
     _, track = taken(gone, at(0, "1"), at(1, "2"))
     assert ("removal" in str(track.verdict(intact=True)), track.verdict(intact=False)) == (True, None)
+
+
+def attributes_only(number: int, state: str, changed: int) -> Row:
+    return Row(s=state, lu=at(number, state).lu, lc=at(changed, state).lu)
+
+
+def test_a_row_whose_state_changed_when_there_is_no_row_proves_that_one_is_missing() -> None:
+    _, track = taken(BETWEEN, at(0, "1"), attributes_only(3, "3", 2))
+    assert "no row of 2026-11-23T08:10:05.000+00:00" in str(track.verdict(intact=True))
+    assert (track.lacking_us, taken(BETWEEN, at(0, "1"))[1].lacking_us) == (START_US + 2_000_000, BETWEEN.until_us)
+    assert track.verdict(intact=False) is None  # the recorder hears nothing of the first states of a start
+
+
+def test_a_row_whose_state_changed_at_a_row_before_it_proves_nothing() -> None:
+    _, track = taken(BETWEEN, attributes_only(0, "1", -9), attributes_only(1, "1", -9), at(2, "2"))
+    events, whole = taken(BETWEEN, at(0, "1"), attributes_only(1, "1", 0), at(2, "2"), attributes_only(3, "2", 2))
+    assert (len(events), whole.verdict(intact=True), whole.lacking_us) == (3, None, None)
+    assert "not its last state" in str(track.verdict(intact=True))
 
 
 def test_tags_come_from_the_row_but_large_attributes_leave_them() -> None:

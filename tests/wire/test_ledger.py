@@ -7,7 +7,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from ingestor.audit.ledger import Gap, Ledger
+from ingestor.audit.rhythm import Silence
 from ingestor.messages import EntityReturned, GapFound, Interval, Series
 from ingestor.storage.database import Database
 from metrics import facts
@@ -89,6 +92,53 @@ async def test_a_wider_interval_from_the_same_captured_change_replaces_an_older_
         older, newer = await ledger.open_gaps("home")
         assert [(one.interval.entity_id, one.returned_us) for one in older.missed] == [("sensor.b", 8)]
         assert [one.interval.entity_id for one in newer.missed] == ["sensor.a"]
+
+
+async def test_an_interval_behind_a_refilled_removal_ends_the_older_absence_with_that(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        notes = [gap(5, interval("a", 1, None)), gap(9, interval("a", 4, 7))]
+        for _ in range(2):
+            await ledger.record([*notes, EntityReturned(gap="home:5", entity_id="sensor.a", at_us=7)])
+        older, newer = await ledger.open_gaps("home")
+        assert [(one.interval.after_us, one.returned_us) for one in older.missed] == [(1, 5)]
+        assert [(one.interval.after_us, one.returned_us) for one in newer.missed] == [(4, None)]
+
+
+async def test_an_absence_over_two_gaps_lacks_its_removal_until_that_is_found_or_listed(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        missed = replace(interval("a", 1, None), was_absent=False)
+        for number, one in ((5, missed), (9, interval("a", 1, None))):
+            await ledger.record([gap(number, one)])
+        older, newer = await ledger.open_gaps("home")
+        assert (older.missed, [one.interval.was_absent for one in newer.missed]) == ((), [False])
+        await ledger.close(newer.gap, closed=[], listed={newer.missed[0].id: "no removal"}, refilled=0)
+        await ledger.record([gap(12, interval("a", 1, None))])
+        assert [one.interval.was_absent for one in (await ledger.open_gaps("home"))[-1].missed] == [True]
+
+
+async def test_the_first_return_ends_an_absence(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        back = [EntityReturned(gap="home:5", entity_id="sensor.a", at_us=at_us) for at_us in (8, 12)]
+        await ledger.record([gap(5, interval("a", 1, None)), *back])
+        [one] = await ledger.open_gaps("home")
+        assert [missed.returned_us for missed in one.missed] == [8]
+
+
+async def test_a_silence_of_the_recorder_lists_what_was_closed_over_it(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        spans = [
+            interval(name, *ends) for name, ends in {"a": (1, 3), "b": (4, 9), "c": (7, 9), "d": (1, None)}.items()
+        ]
+        await ledger.record([gap(1, *spans)])
+        [one] = await ledger.open_gaps("home")
+        await ledger.close(one.gap, closed=[missed.id for missed in one.missed], listed={}, refilled=4)
+        assert [found.listed for found in await ledger.read()] == [()]
+        settled = await ledger.settle(one.gap, "filled", "", [Silence(5, 6)])
+        assert [(x.entity_id, x.reason[:31]) for x in settled.listed] == [
+            ("sensor.b", "the recorder has nothing at all"),
+            ("sensor.d", "the recorder has nothing at all"),
+        ]
+        assert settled.state == "partly"
 
 
 async def test_the_first_start_is_no_gap(tmp_path: Path) -> None:

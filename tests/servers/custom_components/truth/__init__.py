@@ -23,7 +23,7 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import Context, callback
 from homeassistant.helpers import area_registry, device_registry, entity_registry, floor_registry, label_registry
 
-from .kinds import KINDS
+from .kinds import HALF_CHANGING, KINDS
 
 DOMAIN = "truth"
 CONFIG_SCHEMA = vol.Schema({}, extra=vol.ALLOW_EXTRA)
@@ -201,9 +201,9 @@ class Truth:
                         continue
                 else:
                     extra = {"friendly_name": f"Truth {name} {copy}"} if copy != 3 else {}
-                    self.hass.states.async_set(
-                        entity_id, state, attributes(random, turn) | extra, force_update=True, context=context
-                    )
+                    said = attributes(random, turn) | extra
+                    forced = name not in HALF_CHANGING
+                    self.hass.states.async_set(entity_id, state, said, force_update=forced, context=context)
                 yield
             turn += 1
 

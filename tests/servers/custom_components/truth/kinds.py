@@ -1,4 +1,8 @@
-"""The kinds of entities that are changed: name, domain, how a state is drawn, how its attributes are."""
+"""The kinds of entities that are changed: name, domain, how a state is drawn, how its attributes are.
+
+Those of `HALF_CHANGING` keep their state every other time, as a cover does that only moves: with attributes that are
+never the same that is a change all the same, but `last_changed` stays.
+"""
 
 TEXTS = [
     'say "hello"',
@@ -32,6 +36,11 @@ def plain(**attributes):
     return lambda random, turn: attributes
 
 
+def either(*states):
+    return lambda random, turn: random.choice(states)
+
+
+HALF_CHANGING = {"shade", "speaker", "thermostat", "scooter"}
 KINDS = [
     ("celsius", "sensor", number(-20, 40), measured("°C", "temperature")),
     ("fahrenheit", "sensor", number(0, 100), measured("°F", "temperature")),
@@ -63,5 +72,9 @@ KINDS = [
     ),
     ("flaky", "sensor", one_of("1", "unavailable", "2", "unknown"), measured("W", "power")),
     ("fleeting", "sensor", one_of("1", "2", None, "3"), measured("hPa", "pressure")),
+    ("shade", "cover", either("open", "closed"), lambda random, turn: {"current_position": random.random()}),
+    ("speaker", "media_player", either("on", "off"), lambda random, turn: {"volume_level": random.random()}),
+    ("thermostat", "climate", either("heat", "off"), lambda random, turn: {"current_temperature": random.random()}),
+    ("scooter", "device_tracker", either("home", "not_home"), lambda random, turn: {"latitude": random.random()}),
     ("typeless", "sensor", number(0, 9), lambda random, turn: {"device_class": turn % 7, "unit_of_measurement": None}),
 ]  # fmt: skip
