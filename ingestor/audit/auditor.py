@@ -12,6 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 import trio
+from msgspec.structs import replace
 from trio.lowlevel import checkpoint
 
 from ingestor.audit.comparison import Audited, Comparison
@@ -20,7 +21,7 @@ from ingestor.audit.rows import Row, Surroundings
 from ingestor.errors import Unavailable
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.reading import Reader
-from ingestor.homeassistant.recorder import Recorder, opened
+from ingestor.homeassistant.recorder import Recorder, in_parts, opened
 from ingestor.messages import Event, GapFound, Series
 from ingestor.storage.quarantine import Quarantine
 from ingestor.storage.store import Store
@@ -71,22 +72,36 @@ class Auditor:
         """
         async with self._lock:
             from_us, to_us = await self._bounds(from_us, to_us)
-            await self._refuse_open_gaps()
-            await self._wait_confirmed()
-            await self._refuse_open_gaps()  # one that came meanwhile
-            async with opened(self._with.endpoint) as recorder:
-                if not await recorder.is_running():
-                    raise Unavailable("Home Assistant is starting up", code="starting")
-                await recorder.wait_committed()
+            earlier = 0  # refilled, before an answer was too large: the next turn finds that stored
+
+            async def compare() -> Audited:
+                nonlocal earlier
                 comparison = Comparison(await self._with.quarantine.times(self._with.endpoint.home))
-                for low_us in range(from_us, to_us, WINDOW_US):
-                    high_us = min(to_us, low_us + WINDOW_US)
-                    await self._window(recorder, low_us, high_us, comparison)
-                    told((high_us - from_us) / (to_us - from_us), comparison.outcome)
-            outcome = comparison.outcome
+                try:
+                    await self._compare(from_us, to_us, comparison, told)
+                finally:
+                    earlier += comparison.outcome.refilled
+                return replace(comparison.outcome, refilled=earlier)
+
+            outcome = await in_parts(compare)
             if outcome.refilled:
                 await self._note(from_us, to_us, outcome)
             return outcome
+
+    async def _compare(
+        self, from_us: int, to_us: int, comparison: Comparison, told: Callable[[float, Audited], None]
+    ) -> None:
+        await self._refuse_open_gaps()
+        await self._wait_confirmed()
+        await self._refuse_open_gaps()  # one that came meanwhile
+        async with opened(self._with.endpoint, self._with.reader.sizes) as recorder:
+            if not await recorder.is_running():
+                raise Unavailable("Home Assistant is starting up", code="starting")
+            await recorder.wait_committed()
+            for low_us in range(from_us, to_us, WINDOW_US):
+                high_us = min(to_us, low_us + WINDOW_US)
+                await self._window(recorder, low_us, high_us, comparison)
+                told((high_us - from_us) / (to_us - from_us), comparison.outcome)
 
     async def _wait_confirmed(self) -> None:
         with trio.move_on_after(CONFIRMED_SECONDS):

@@ -25,7 +25,7 @@ from ingestor.audit.statistics import StatisticId, statistic
 from ingestor.enrichment.series import describe
 from ingestor.errors import Unavailable
 from ingestor.homeassistant.reading import Reader
-from ingestor.homeassistant.recorder import Recorder, opened
+from ingestor.homeassistant.recorder import Recorder, in_parts, opened
 from ingestor.messages import Event, Record, Series
 
 ENTITIES_IN_A_GROUP = 100
@@ -72,16 +72,24 @@ class Backfill:
 
     async def run(self, job: Job, told: Callable[[Job], None] = lambda _job: None) -> Job:
         """Return the job at its end. Raises `Unavailable`, `Refused`, `CredentialsRefused`: then it can go on later."""
-        async with opened(self._with.auditing.endpoint) as recorder:
+
+        async def go_on() -> Job:
+            return await self._go_on(await self._with.jobs.find(job.id), told)
+
+        return await in_parts(go_on)
+
+    async def _go_on(self, job: Job, told: Callable[[Job], None]) -> Job:
+        auditing = self._with.auditing
+        async with opened(auditing.endpoint, auditing.reader.sizes) as recorder:
             if not await recorder.is_running():
                 raise Unavailable("Home Assistant is starting up", code="starting")
             await self._wait_underway(job)
             now_us = self._clock_ns() // 1000  # what is captured while the store confirms, it may not have
             await recorder.wait_committed()
-            await self._with.auditing.confirmed()
+            await auditing.confirmed()
             job = await self._import_states(recorder, job, now_us, told)
             job = await self._import_statistics(recorder, job, told)
-        await self._with.auditing.confirmed()
+        await auditing.confirmed()
         job = replace(job, state="done", detail=job.detail if job.compared else NOTHING)
         await self._with.jobs.save(job)
         told(job)
@@ -114,7 +122,7 @@ class Backfill:
             from_ns=max(job.from_us, kept_us) * 1000,
             accounted=await self._with.auditing.quarantine.times(job.home),
         )
-        chunks = Chunks(start_us, end_us, lambda: now_us)
+        chunks = Chunks(start_us, end_us, lambda: now_us, reader.sizes.longest_us)
         for low_us, high_us in chunks if start_us < end_us else ():
             until_us = end_us if high_us is None else high_us
             job, largest_bytes = await self._import_chunk(importing, job, low_us, until_us)

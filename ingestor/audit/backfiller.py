@@ -79,8 +79,7 @@ class Backfiller:
         try:
             job = await self._backfill.run(job, lambda _job: self.progress.report())
         except (Refused, CredentialsRefused) as refusal:
-            [job] = [one for one in await self._jobs.read() if one.id == job.id]
-            job = replace(job, state="failed", detail=str(refusal))
+            job = replace(await self._jobs.find(job.id), state="failed", detail=str(refusal))
             await self._jobs.save(job)
         if job.cause:
             await self._note(job)

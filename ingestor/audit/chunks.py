@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from ingestor.audit.sizes import LEAST_US
+
 TARGET_BYTES = 1024 * 1024  # it takes some 30 ms to work off; live events wait no longer. The ceiling is 4 MiB
 FIRST_US = 10_000_000
-LEAST_US = 50_000
 MOST_US = 3600 * 10**6  # after a quiet time may come a storm
 LARGEST_STEP = 8
 
@@ -14,21 +15,29 @@ LARGEST_STEP = 8
 class Chunks:
     """Half-open spans from a start to an end, one after the other; without an end the last one is open.
 
-    `now_us` is the present: a span never begins behind it. To be told the size of each answer before the next span.
+    `now_us` is the present: a span never begins behind it; `longest_us` says how long one may be within bounds. To be
+    told the size of each answer before the next span.
     """
 
-    def __init__(self, start_us: int, end_us: int | None, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        start_us: int,
+        end_us: int | None,
+        now_us: Callable[[], int],
+        longest_us: Callable[[int, int], int] = lambda low_us, high_us: high_us - low_us,
+    ) -> None:
         self._start_us = start_us
         self._end_us = end_us
         self._now_us = now_us
+        self._longest_us = longest_us
         self._span_us = FIRST_US
 
     def __iter__(self) -> Iterator[tuple[int, int | None]]:
         """Yield the spans in order."""
         start_us = self._start_us
         while True:
-            end_us = start_us + self._span_us
             last_us = self._now_us() if self._end_us is None else self._end_us
+            end_us = start_us + self._longest_us(start_us, max(start_us, min(start_us + self._span_us, last_us)))
             if end_us >= last_us:
                 yield start_us, self._end_us
                 return

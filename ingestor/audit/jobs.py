@@ -90,6 +90,11 @@ class Jobs:
         found = await self._database.run(lambda one: _read(one, where, (home,)))
         return found[0] if found else None
 
+    async def find(self, id_: int) -> Job:
+        """Return one that there is."""
+        [found] = await self._database.run(lambda one: _read(one, "WHERE id = ?", (id_,)))
+        return found
+
     async def read(self, *, limit: int = 10) -> list[Job]:
         """Return the newest first."""
         return await self._database.run(lambda one: _read(one, "ORDER BY id DESC LIMIT ?", (limit,)))

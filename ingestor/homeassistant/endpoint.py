@@ -36,15 +36,15 @@ class Endpoint:
         return f"Endpoint(home={self.home!r}, url={self.url!r})"
 
     @asynccontextmanager
-    async def open(self) -> AsyncGenerator[WebSocketConnection]:
-        """Hold an open socket; it is closed at the end, by force after a second.
+    async def open(self, maximum_bytes: int = MAXIMUM_MESSAGE_BYTES) -> AsyncGenerator[WebSocketConnection]:
+        """Hold an open socket; it is closed at the end, by force after a second. A larger message ends it (code 1009).
 
         Raises `Unavailable`, `CredentialsRefused` (the address is banned) or `RemoteProtocolError` while opening.
         """
         stream = await self._stream()
         try:
             async with trio.open_nursery() as nursery:
-                socket = await self._upgrade(nursery, stream)
+                socket = await self._upgrade(nursery, stream, maximum_bytes)
                 try:
                     yield socket
                 finally:
@@ -90,7 +90,10 @@ class Endpoint:
         return f"no TLS with {self.url}: {cause}"
 
     async def _upgrade(
-        self, nursery: trio.Nursery, stream: trio.SocketStream | trio.SSLStream[trio.SocketStream]
+        self,
+        nursery: trio.Nursery,
+        stream: trio.SocketStream | trio.SSLStream[trio.SocketStream],
+        maximum_bytes: int,
     ) -> WebSocketConnection:
         parts = urlsplit(self.url)
         return await wrap_client_stream(
@@ -99,7 +102,7 @@ class Endpoint:
             parts.netloc,
             f"{parts.path}/api/websocket",
             message_queue_size=QUEUED_MESSAGES,
-            max_message_size=MAXIMUM_MESSAGE_BYTES,
+            max_message_size=maximum_bytes,
             receive_buffer_size=RECEIVE_BUFFER_BYTES,
         )
 

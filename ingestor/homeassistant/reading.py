@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ingestor.audit.chunks import MOST_US, Chunks
 from ingestor.audit.rows import Row, Surroundings, Timeline
+from ingestor.audit.sizes import AnswerSizes
 from ingestor.homeassistant.recorder import Recorder
 from ingestor.messages import WeatherObservation
 
@@ -24,12 +25,13 @@ class Reader:
     weather: Callable[[int], WeatherObservation | None]
     with_attributes: bool = True
     clock_ns: Callable[[], int] = time.time_ns
+    sizes: AnswerSizes = field(default_factory=AnswerSizes)
 
     async def read(
         self, recorder: Recorder, entity_ids: Collection[str], start_us: int, end_us: int | None
     ) -> AsyncGenerator[tuple[dict[str, list[Row]], Surroundings]]:
         """Yield the rows from a start to before an end, once each and by entity, chunk by chunk in order."""
-        chunks = Chunks(start_us, end_us, lambda: self.clock_ns() // 1000)
+        chunks = Chunks(start_us, end_us, lambda: self.clock_ns() // 1000, self.sizes.longest_us)
         for low_us, high_us in chunks:
             within, size_bytes = await self.rows(recorder, entity_ids, low_us, high_us)
             chunks.answered(size_bytes)
@@ -52,9 +54,10 @@ class Reader:
         wanted = {entity_id for entity_id, rows in states.items() if rows}
         found: dict[str, Row] = {}
         low_us = high_us = at_us
-        step_us = LOOK_BACK_US
+        step_us = LOOK_BACK_US // 4
         while wanted and at_us - low_us < FARTHEST_US:
-            low_us, high_us, step_us = low_us - step_us, low_us, min(MOST_US, 4 * step_us)
+            high_us, step_us = low_us, min(MOST_US, 4 * step_us)
+            low_us = high_us - self.sizes.longest_us(high_us - step_us, high_us)
             rows, _ = await self.rows(recorder, wanted, low_us, high_us)
             found |= {entity_id: of[-1] for entity_id, of in rows.items() if of}
             wanted -= found.keys()

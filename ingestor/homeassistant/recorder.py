@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Generator, Sequence
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from msgspec import Raw, Struct
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from ingestor.audit.rows import Row
+from ingestor.audit.sizes import AnswerSizes
 from ingestor.audit.statistics import UNITS, Hour, StatisticId
 from ingestor.enrichment.metadata import Registry
 from ingestor.errors import IngestorError, RemoteProtocolError, Unavailable, first
@@ -26,9 +28,14 @@ ANSWER_SECONDS = 60.0
 BARRIER_SECONDS = 180.0  # a recorder that lags behind commits everything that is queued before it answers
 BARRIERS = 2
 BETWEEN_BARRIERS_SECONDS = 1.0
+_TOO_LARGE = 1009  # the close code for it (RFC 6455, 7.4.1)
 _LONG_AGO = "2020-01-01T00:00:00+00:00"
 NOBODY = "sensor.ingestor_asks_for_nobody"
 """An id that never existed. Without one among the ids some empty answers are given without looking."""
+
+
+class AnswerTooLarge(Unavailable):
+    """An answer was larger than is taken; the next time it is asked for in smaller parts, see `in_parts`."""
 
 
 class Refused(IngestorError):
@@ -49,8 +56,9 @@ class _Info(Struct):
 class Recorder:
     """One logged-in socket. Each method raises `Unavailable`, `Refused` or `RemoteProtocolError`."""
 
-    def __init__(self, socket: WebSocketConnection, token: str) -> None:
+    def __init__(self, socket: WebSocketConnection, token: str, sizes: AnswerSizes) -> None:
         self._socket = socket
+        self._sizes = sizes
         self._dialogue = Dialogue(token)
 
     async def log_in(self) -> None:
@@ -104,6 +112,7 @@ class Recorder:
             significant_changes_only=False,
             minimal_response=False,
             no_attributes=False,
+            span=(start_us, time.time_ns() // 1000 if end_us is None else end_us),
             **end,
         )
         return _decoded(answer, dict[str, list[Row]]), size_bytes
@@ -141,8 +150,18 @@ class Recorder:
         )
         return _decoded(answer, dict[str, list[Hour]])
 
-    async def _ask(self, type_: str, **arguments: Any) -> tuple[Raw, int]:  # noqa: ANN401  any JSON value
-        return await self._answer(await self._send(type_, **arguments), ANSWER_SECONDS)
+    async def _ask(
+        self,
+        type_: str,
+        *,
+        span: tuple[int, int] | None = None,
+        **arguments: Any,  # noqa: ANN401  any JSON value
+    ) -> tuple[Raw, int]:
+        try:
+            return await self._answer(await self._send(type_, **arguments), ANSWER_SECONDS)
+        except AnswerTooLarge:
+            self._sizes.was_too_large(span)
+            raise
 
     async def _send(self, type_: str, **arguments: Any) -> int:  # noqa: ANN401  any JSON value
         number, frame = self._dialogue.command(type_, **arguments)
@@ -168,7 +187,12 @@ class Recorder:
                     return
 
     async def _next(self) -> tuple[wire.Reply, int]:
-        text = await self._socket.get_message()
+        try:
+            text = await self._socket.get_message()
+        except ConnectionClosed as closed:
+            if closed.reason is not None and closed.reason.code == _TOO_LARGE:
+                raise AnswerTooLarge("an answer of Home Assistant's recorder was too large", code="too_large") from None
+            raise
         return _decoded(text, wire.Reply), len(text)
 
 
@@ -179,13 +203,21 @@ def _decoded(answer: Raw | str | bytes, type_: type[T]) -> T:
         raise RemoteProtocolError(f"Home Assistant's recorder gave no answer that can be read: {error}") from None
 
 
+async def in_parts(work: Callable[[], Awaitable[T]]) -> T:
+    """Do the work, and again after an answer that was too large: each time something is asked for in smaller parts."""
+    while True:
+        with suppress(AnswerTooLarge):
+            return await work()
+
+
 @asynccontextmanager
-async def opened(endpoint: Endpoint) -> AsyncGenerator[Recorder]:
+async def opened(endpoint: Endpoint, sizes: AnswerSizes | None = None) -> AsyncGenerator[Recorder]:
     """Hold a socket to the recorder. Raises `Unavailable` when it closes, and what `Endpoint.open` raises."""
     failure: IngestorError | None = None
+    sizes = sizes or AnswerSizes()
     try:
-        async with endpoint.open() as socket:
-            recorder = Recorder(socket, endpoint.token())
+        async with endpoint.open(sizes.maximum_bytes) as socket:
+            recorder = Recorder(socket, endpoint.token(), sizes)
             with _deadline(ANSWER_SECONDS):
                 await recorder.log_in()
             yield recorder

@@ -22,7 +22,7 @@ from ingestor.errors import IngestorError, Unavailable
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.fence import Fence
 from ingestor.homeassistant.reading import MARGIN_US, Reader
-from ingestor.homeassistant.recorder import Recorder, Refused, opened
+from ingestor.homeassistant.recorder import Recorder, Refused, in_parts, opened
 from ingestor.messages import Event
 from metrics import facts
 from supervisors import Progress
@@ -68,7 +68,7 @@ class Refill:
             changed = self._with.ledger.changed
             seconds = MAXIMUM_RETRY_SECONDS
             try:
-                await self._fill_all()
+                await in_parts(self._fill_all)
                 failures = 0
             except IngestorError as error:
                 failures += 1
@@ -90,7 +90,7 @@ class Refill:
         await self._with.take_notes()
         if not await ledger.open_gaps(home):
             return
-        async with opened(self._with.endpoint) as recorder:
+        async with opened(self._with.endpoint, self._with.reader.sizes) as recorder:
             if not await recorder.is_running():
                 raise Unavailable("Home Assistant is starting up", code="starting")
             recording = await recorder.is_recording()
@@ -159,7 +159,7 @@ class Refill:
         """End a gap: it is filled when nothing can have been lost unseen, or else its tail is unproven."""
         doubts = []
         if not gap.intact:
-            doubts.append("Home Assistant restarted in it")
+            doubts.append("nothing proves that Home Assistant did not restart in it")
         if rhythm.lacking and not gap.intact:
             doubts.append(f"the recorder lacks the last states of {len(rhythm.lacking)} entities")
         if not await self._are_visible(gap.anchors, recorder):

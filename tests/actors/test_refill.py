@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import trio
 
+from ingestor.simulator.recorder import SimulatedRecorder
 from metrics import facts
 from supervisors import ChildFailed
 from tests.actors.crashes import crash
@@ -50,6 +52,16 @@ async def test_a_gap_is_filled_while_live_events_go_on(tmp_path: Path) -> None:
         exposed = lines((await tree.get("/metrics")).text, "ingestor_events_refilled_total")
         assert exposed == {'{home="home"}': 500.0}
         assert (await ledger(tree))[1] == ("first_start", "since")
+
+
+async def test_a_storm_whose_answer_is_too_large_is_asked_for_in_smaller_parts(tmp_path: Path) -> None:
+    async with running(tmp_path) as tree:
+        tree.server.home.recorder = SimulatedRecorder(time.time, kept=100_000)
+        await miss(tree, changes=30_000)  # within a moment: its first answer would have 8 MB
+        settled = await tree.heard.wait(facts.GapSettled, seconds=60)
+        await tree.until(lambda: not wrong(tree))
+        assert settled.refilled == 30_000
+        assert tree.heard.of(facts.RefillFailed) == []
 
 
 async def test_a_recorder_that_refuses_turns_refill_off_loudly_but_never_capture(tmp_path: Path) -> None:
