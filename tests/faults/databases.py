@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import httpx
 
+from ingestor.messages import Event, Series
 from tests.servers.influxdb2.server import ORG, ROOT, InfluxDB2
 from tests.servers.processes import Process, free_port, wait_until
 from tests.servers.truth import Row
@@ -25,6 +26,7 @@ EVERYTHING = "SELECT * FROM home_assistant_events"
 NEWEST = "SELECT * FROM home_assistant_events WHERE time > now() - 7200s ORDER BY time DESC LIMIT 1"
 HOLDS = "SELECT * FROM home_assistant_events WHERE entity_id = '{}' AND state = '{}'"
 CHUNK_ROWS = "10000"
+_UNKNOWN = dict.fromkeys((*Series.__struct_fields__, *Event.__struct_fields__))  # InfluxDB leaves out what no row has
 
 
 class Database(Protocol):
@@ -105,7 +107,7 @@ class InfluxDB:
         self._client.post("/api/v2/write", params=parameters, content=lines).raise_for_status()
 
     def rows(self) -> list[Row]:
-        return self._select(EVERYTHING)
+        return [_UNKNOWN | row for row in self._select(EVERYTHING)]
 
     def newest_ns(self) -> int:
         try:
