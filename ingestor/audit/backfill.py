@@ -19,6 +19,7 @@ from trio.lowlevel import checkpoint
 
 from ingestor.audit.auditor import Auditing
 from ingestor.audit.chunks import Chunks
+from ingestor.audit.comparison import Known
 from ingestor.audit.jobs import Job, Jobs
 from ingestor.audit.rows import Teller
 from ingestor.audit.statistics import StatisticId, statistic
@@ -26,7 +27,7 @@ from ingestor.enrichment.series import describe
 from ingestor.errors import Unavailable
 from ingestor.homeassistant.reading import Reader
 from ingestor.homeassistant.recorder import Recorder, in_parts, opened
-from ingestor.messages import Event, Record, Series
+from ingestor.messages import Record, Series
 
 ENTITIES_IN_A_GROUP = 100
 RECORDS_IN_A_COMMIT = 500  # a larger one would let live events wait
@@ -138,13 +139,14 @@ class Backfill:
         """Return the job behind this span, and the size of the largest answer in bytes."""
         tellers, largest_bytes = importing.tellers, 0
         stored = await self._with.auditing.store.keys(job.home, low_us * 1000, until_us * 1000)
+        known = Known(stored, importing.accounted)
         around = await importing.reader.around(importing.recorder, low_us, until_us)
         for group in _groups(list(tellers), ENTITIES_IN_A_GROUP):
             rows, size_bytes = await importing.reader.rows(importing.recorder, group, low_us, until_us)
             largest_bytes = max(largest_bytes, size_bytes)
             events = [tellers[entity_id].tell(row, around) for entity_id in rows for row in rows[entity_id]]
             events = [event for event in events if event.time_ns >= importing.from_ns]
-            missing = [event for event in events if not _has(stored, event) and not _has(importing.accounted, event)]
+            missing = [one for one in events if known.judge(one.series.entity_id, one.time_ns) == "missing"]
             await self._commit(missing)
             job = replace(job, compared=job.compared + len(events), imported=job.imported + len(missing))
         return replace(job, cursor_us=until_us), largest_bytes
@@ -223,10 +225,6 @@ class Backfill:
             else:
                 start_us = middle_us
         return start_us
-
-
-def _has(keys: Mapping[str, Collection[int]], event: Event) -> bool:
-    return event.time_ns in keys.get(event.series.entity_id, ())
 
 
 def _groups(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
