@@ -16,7 +16,9 @@ class Chunks:
     """Half-open spans from a start to an end, one after the other; without an end the last one is open.
 
     `now_us` is the present: a span never begins behind it; `longest_us` says how long one may be within bounds. To be
-    told the size of each answer before the next span.
+    told the size of each answer before the next span. Behind an empty one a longer span begins at the same place: Home
+    Assistant gives an empty answer without looking for what ends before the oldest state that it knew at its start, and
+    its clock may have been set back since.
     """
 
     def __init__(
@@ -31,20 +33,26 @@ class Chunks:
         self._now_us = now_us
         self._longest_us = longest_us
         self._span_us = FIRST_US
+        self._is_empty = False
 
     def __iter__(self) -> Iterator[tuple[int, int | None]]:
         """Yield the spans in order."""
-        start_us = self._start_us
+        start_us = asked_us = self._start_us
         while True:
             last_us = self._now_us() if self._end_us is None else self._end_us
             end_us = start_us + self._longest_us(start_us, max(start_us, min(start_us + self._span_us, last_us)))
             if end_us >= last_us:
                 yield start_us, self._end_us
                 return
-            yield start_us, end_us
-            start_us = end_us
+            is_longer = end_us > asked_us
+            if is_longer:
+                yield start_us, end_us
+            asked_us = end_us
+            if not (is_longer and self._is_empty):
+                start_us = end_us
 
-    def answered(self, size_bytes: int) -> None:
+    def answered(self, size_bytes: int, *, is_empty: bool = False) -> None:
         """Make the next span longer or shorter by the size of this answer."""
+        self._is_empty = is_empty
         step = min(LARGEST_STEP, TARGET_BYTES / max(1, size_bytes))
         self._span_us = min(MOST_US, max(LEAST_US, int(self._span_us * step)))

@@ -34,7 +34,7 @@ class Reader:
         chunks = Chunks(start_us, end_us, lambda: self.clock_ns() // 1000, self.sizes.longest_us)
         for low_us, high_us in chunks:
             within, size_bytes = await self.rows(recorder, entity_ids, low_us, high_us)
-            chunks.answered(size_bytes)
+            chunks.answered(size_bytes, is_empty=not any(within.values()))
             yield within, await self.around(recorder, low_us, high_us)
 
     async def rows(

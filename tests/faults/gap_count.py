@@ -7,7 +7,8 @@ compared: the attributes (over 16 KiB they come as `{}`, some are never recorded
 area has to be one in which the entity was. Of a refilled row `caused_by` is not compared. What was before an entity's
 first change after a restart is not compared: it looks to the recorder like any other; nor what was before a change in
 what the ledger gives up; nor what was before a change when that was without JSON: Home Assistant tells neither of the
-two, and records only the second. An area that is absent had not been told yet.
+two, and records only the second; nor in a time that a home has lived through twice, its clock having been set back: a
+recorder knows no order but that of times. An area that is absent had not been told yet.
 
 Nobody can be asked for four kinds of change, which are counted as `nameless`: one whose attributes have no JSON, which
 is neither told nor recorded; one at the start of Home Assistant, before its recorder listens; the removal of an id that
@@ -29,6 +30,9 @@ from tests.faults.ledgers import Listed, Told
 from tests.servers.truth import Key, Row, same
 
 PREVIOUS = ("previous_state", "previous_duration_seconds")
+
+_UNORDERED_NS = 10**9  # a change may be told a moment after a later one
+_BEHIND_NS = 900 * 10**9  # within it every entity changes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,10 +60,11 @@ def count(changes: Mapping[Key, Made], stored: Iterable[Row], frame: Frame) -> t
     nameless = _nameless(truth, keys.keys())
     listed = [key for key in absent if key in excused and key not in nameless]
     lost = [key for key in absent if key not in excused and key not in nameless]
+    twice = _lived_twice([(at, made.true_ns) for (_, at), (made, _) in truth.items()])
     wrong = [
         f"{key} {problem}"
         for key, row in rows
-        if (problem := _problem(row, truth.get(key), frame, excused=key in excused))
+        if (problem := _problem(row, truth.get(key), frame, excused=key in excused or _is_within(key[1], twice)))
     ]
     found = Counter(
         made=len(counted),
@@ -95,6 +100,24 @@ def given_up(
         began_ns = max((made.true_ns for (_, at), made in changes.items() if at // 1000 == from_us), default=0)
         found |= {key for key, made in changes.items() if began_ns < made.true_ns <= until_ns}
     return found
+
+
+def _lived_twice(times: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the spans that a clock went through again, from pairs of a home's time and the true one.
+
+    They reach to the first change behind them, whose predecessor is in them.
+    """
+    spans: list[tuple[int, int]] = []
+    newest = 0
+    for at, _ in sorted(times, key=lambda pair: pair[1]):
+        if at < newest - _UNORDERED_NS and not (spans and spans[-1][0] <= at <= spans[-1][1]):
+            spans.append((at, newest + _BEHIND_NS))
+        newest = max(newest, at)
+    return spans
+
+
+def _is_within(at: int, spans: Iterable[tuple[int, int]]) -> bool:
+    return any(low <= at <= high for low, high in spans)
 
 
 def _nameless(truth: Mapping[Key, tuple[Made, str]], stored: AbstractSet[Key]) -> set[Key]:

@@ -121,3 +121,11 @@ def test_an_entity_that_was_renamed_is_one() -> None:
     assert counted([*stored(), row(3) | {"entity_id": "sensor.b"}], today=today)["doubled"] == 1
     truth = TRUTH | {key(3): change(3, removed=1)}
     assert counted(stored(3), truth, today=today) == {"made": 9, "stored": 8, "nameless": 1}
+
+
+def test_what_was_before_a_change_is_not_compared_where_a_clock_went_back() -> None:
+    again = {key(3 + at): change(3 + at, true=20 + at, previous_state="y") for at in (10, 11)}
+    truth = {key(at): change(at, true=at) for at in (1, 12, 15, 16)} | again
+    other = [row(at, previous_state="z") for at in (13, 14)] + [row(at) for at in (1, 12, 15, 16)]
+    assert counted(other, truth, until_ns=99) == {"made": 6, "stored": 6}
+    assert counted([*other, row(2)], truth, until_ns=99)["invented"] == 1

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestor.audit.chunks import FIRST_US, Chunks
+from ingestor.audit.chunks import FIRST_US, MOST_US, Chunks
 from ingestor.audit.comparison import Audited, Comparison
 from ingestor.audit.rows import Row, Surroundings
 from ingestor.messages import Event, Series
@@ -96,6 +96,28 @@ def test_large_answers_make_the_next_span_shorter() -> None:
         if len(spans) == 3:
             break
     assert spans == [FIRST_US, FIRST_US // 4, FIRST_US // 16]
+
+
+def test_an_empty_answer_is_not_believed_before_a_longer_span_was_asked_for() -> None:
+    known_us = 25 * FIRST_US  # what ends before it is answered without looking
+    chunks = Chunks(0, 100 * FIRST_US, lambda: 0)
+    spans: list[tuple[int, int]] = []
+    for low, high in chunks:
+        spans.append((low, high or 0))
+        is_empty = spans[-1][1] < known_us
+        chunks.answered(2 if is_empty else 1024 * 1024, is_empty=is_empty)
+    assert spans[:3] == [(0, FIRST_US), (0, 8 * FIRST_US), (0, 64 * FIRST_US)]
+    assert (spans[3][0], spans[-1][1]) == (64 * FIRST_US, 100 * FIRST_US)
+
+
+def test_a_quiet_time_is_passed_in_the_longest_spans() -> None:
+    chunks = Chunks(0, 10 * MOST_US, lambda: 0)
+    spans: list[tuple[int, int]] = []
+    for low, high in chunks:
+        spans.append((low, high or 0))
+        chunks.answered(2, is_empty=True)
+    assert spans[-1] == (9 * MOST_US, 10 * MOST_US)
+    assert len(spans) < 20
 
 
 def test_history_that_moved_with_a_rename_is_not_stored_again() -> None:
