@@ -8,7 +8,8 @@ area has to be one in which the entity was. Of a refilled row `caused_by` is not
 first change after a restart is not compared: it looks to the recorder like any other; nor what was before a change in
 what the ledger gives up; nor what was before a change when that was without JSON: Home Assistant tells neither of the
 two, and records only the second; nor in a time that a home has lived through twice, its clock having been set back: a
-recorder knows no order but that of times. An area that is absent had not been told yet.
+recorder knows no order but that of times. Of a refilled row of before the service began, which a clock that was set back
+has brought in, only the state is compared. An area that is absent had not been told yet.
 
 Nobody can be asked for four kinds of change, which are counted as `nameless`: one whose attributes have no JSON, which
 is neither told nor recorded; one at the start of Home Assistant, before its recorder listens; the removal of an id that
@@ -159,6 +160,8 @@ def _problem(row: Row, true: tuple[Made, str] | None, frame: Frame, *, excused: 
     refilled = row["caused_by"] is None
     since_ever = made.true_ns <= frame.from_ns and row["previous_state"] is None
     names = [name for name in COMPARED if not (refilled and name == "caused_by")]
+    if refilled and made.true_ns <= frame.from_ns:
+        names = ["state", "removed"]
     if excused or since_ever or made.first or made.behind_untold:
         names = [name for name in names if name not in PREVIOUS]
     wrong = [name for name in names if not same(name, made.row[name], row.get(name))]
