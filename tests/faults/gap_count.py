@@ -8,8 +8,8 @@ area has to be one in which the entity was. Of a refilled row `caused_by` is not
 first change after a restart is not compared: it looks to the recorder like any other; nor what was before a change in
 what the ledger gives up; nor what was before a change when that was without JSON: Home Assistant tells neither of the
 two, and records only the second; nor in a time that a home has lived through twice, its clock having been set back: a
-recorder knows no order but that of times. Of a refilled row of before the service began, which a clock that was set back
-has brought in, only the state is compared. An area that is absent had not been told yet.
+recorder knows no order but that of times. Of a refilled row of before the service began, which such a clock has brought
+in, only the state is compared. An area that is absent had not been told yet.
 
 Nobody can be asked for four kinds of change, which are counted as `nameless`: one whose attributes have no JSON, which
 is neither told nor recorded; one at the start of Home Assistant, before its recorder listens; the removal of an id that
