@@ -20,10 +20,11 @@ from metrics import facts
 from supervisors import Progress
 
 RETRY_SECONDS = 10.0
+REFUSED_SECONDS = 60.0
 
 
 class Backfiller:
-    """Works for one home. Whoever is away is waited for; a recorder that refuses ends the job."""
+    """Works for one home. Whoever is away is waited for; a recorder that refuses ends what the user asked for."""
 
     def __init__(
         self,
@@ -73,12 +74,14 @@ class Backfiller:
                     await self._work_off(job)
             except IngestorError as error:
                 self._report(facts.Warned(code="backfill", detail=f"the backfill waits: {error}"))
-                await trio.sleep(RETRY_SECONDS)
+                await trio.sleep(REFUSED_SECONDS if isinstance(error, (Refused, CredentialsRefused)) else RETRY_SECONDS)
 
     async def _work_off(self, job: Job) -> None:
         try:
             job = await self._backfill.run(job, lambda _job: self.progress.report())
         except (Refused, CredentialsRefused) as refusal:
+            if job.cause:
+                raise  # what was lost is wanted back, however long it takes
             job = replace(await self._jobs.find(job.id), state="failed", detail=str(refusal))
             await self._jobs.save(job)
         if job.cause:

@@ -39,7 +39,15 @@ class AnswerTooLarge(Unavailable):
 
 
 class Refused(IngestorError):
-    """Home Assistant answered that it will not, or can not; `code` is its own word."""
+    """Home Assistant answered that it will not, or can not; `code` is its own word.
+
+    One that does not know the command has no recorder, as after a start for which that was stuck: the next may have.
+    """
+
+    @property
+    def lasts(self) -> bool:
+        """Whether only the user can mend it."""
+        return self.code != "unknown_command"
 
 
 T = TypeVar("T")

@@ -73,14 +73,14 @@ class Refill:
             except IngestorError as error:
                 failures += 1
                 seconds = self._failed(error, failures)
-                changed = trio.Event() if isinstance(error, Refused) else changed
+                changed = trio.Event() if isinstance(error, Refused) and error.lasts else changed
             with trio.move_on_after(seconds):
                 await changed.wait()
 
     def _failed(self, error: IngestorError, failures: int) -> float:
         seconds = min(MAXIMUM_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(failures - 1, 16))
         if isinstance(error, Refused):
-            seconds = REFUSED_SECONDS
+            seconds = REFUSED_SECONDS if error.lasts else MAXIMUM_RETRY_SECONDS
         home = self._with.endpoint.home
         self._report(facts.RefillFailed(home=home, code=error.code, detail=str(error), retry_seconds=seconds))
         return seconds

@@ -179,7 +179,10 @@ def recorder_disabled_for_a_while(strike: Strike) -> None:
 
 
 def recorder_stuck(strike: Strike) -> None:
-    """Hold the recorder's database through a restart, for longer than Home Assistant waits."""
+    """Hold the recorder's database through a restart, for longer than Home Assistant waits; it is there after the next.
+
+    Meanwhile Home Assistant runs without a recorder, and what was missed waits.
+    """
     held = threading.Event()
     seconds = 5 if strike.short else LOCKED_SECONDS
     holding = threading.Thread(target=_hold, args=(strike.home.directory / DATABASE, seconds, held))
@@ -188,6 +191,8 @@ def recorder_stuck(strike: Strike) -> None:
         held.wait(30)
         strike.home.restart(RESTART_SECONDS)
         holding.join()
+    strike.wait(1, 5)
+    strike.home.restart()
 
 
 def purged(strike: Strike) -> None:
