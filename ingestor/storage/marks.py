@@ -41,11 +41,12 @@ class Marks:
         return StoreMark(time_ns=now_ns - now_ns % HOUR_NS, home=self._home, batch=batch)
 
     async def check(self, *, at_once: bool) -> None:
-        """Compare, at intervals or at once. Raises `Unavailable` or `CredentialsRefused`.
+        """Compare, at intervals or at once, and when the spool was damaged. Raises `Unavailable`, `CredentialsRefused`.
 
         A store that has lost its mark is one of before; a spool that never came so far, or was damaged, is a new one.
         """
-        if not at_once and trio.current_time() - self._checked_at < CHECK_SECONDS:
+        is_due = at_once or self._spool.damaged or trio.current_time() - self._checked_at >= CHECK_SECONDS
+        if not is_due:
             return
         marked = await self._store.mark(self._home)
         if marked > self._spool.newest_batch or self._spool.damaged:

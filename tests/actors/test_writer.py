@@ -244,6 +244,20 @@ async def test_points_that_are_too_old_are_counted_as_expired(tmp_path: Path) ->
         assert counted(one) == (6, 0, 4)
 
 
+async def test_a_spool_that_is_found_damaged_while_it_is_read_is_told_with_the_next_write(tmp_path: Path) -> None:
+    async with bench(tmp_path, marked=True) as one:
+        for number in range(300):
+            await one.spool.commit([event(number)])
+
+        def damage(_points: Sequence[Point]) -> int:
+            one.spool.damaged = len(one.store.writes) == 2 or one.spool.damaged
+            return 0
+
+        one.store.answer = damage
+        await one.write_all()
+        assert (one.lost, one.spool.damaged) == (["spool_lost"], False)
+
+
 async def test_a_point_that_alone_keeps_failing_a_healthy_server_is_set_aside(tmp_path: Path) -> None:
     poison = event(7)
     async with bench(tmp_path) as one:
