@@ -53,7 +53,7 @@ def _batches(spool: Path) -> Generator[Packed]:
             except Damaged:
                 continue
             yield packed
-    except sqlite3.DatabaseError:
+    except (sqlite3.DatabaseError, UnicodeDecodeError):
         return
     finally:
         connection.close()
