@@ -21,12 +21,17 @@ class AnswerSizes:
         self.maximum_bytes = CEILING_BYTES
         self._dense: deque[tuple[int, int]] = deque(maxlen=KEPT_SPANS)
 
-    def was_too_large(self, span: tuple[int, int] | None) -> None:
-        """Learn that an answer was too large: of a span, in microseconds, or of a command that has none."""
-        if span is None or span[1] - span[0] <= 2 * LEAST_US:
-            self.maximum_bytes = WHOLE_BYTES
-        else:
+    def was_too_large(self, span: tuple[int, int] | None) -> bool:
+        """Learn that an answer was too large: of a span, in microseconds, or of a command that has none.
+
+        Return whether asking again can bring it.
+        """
+        if span is not None and span[1] - span[0] > 2 * LEAST_US:
             self._dense.append(span)
+            return True
+        was_bounded = self.maximum_bytes < WHOLE_BYTES
+        self.maximum_bytes = WHOLE_BYTES
+        return was_bounded
 
     def longest_us(self, low_us: int, high_us: int) -> int:
         """Return how long a span that begins with these bounds may be: up to a dense one, or short within it."""

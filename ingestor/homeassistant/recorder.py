@@ -167,9 +167,10 @@ class Recorder:
     ) -> tuple[Raw, int]:
         try:
             return await self._answer(await self._send(type_, **arguments), ANSWER_SECONDS)
-        except AnswerTooLarge:
-            self._sizes.was_too_large(span)
-            raise
+        except AnswerTooLarge as error:
+            if self._sizes.was_too_large(span):
+                raise
+            raise Unavailable(f"{error}, and can not be had in parts", code=error.code) from None
 
     async def _send(self, type_: str, **arguments: Any) -> int:  # noqa: ANN401  any JSON value
         number, frame = self._dialogue.command(type_, **arguments)

@@ -62,5 +62,6 @@ def test_elsewhere_spans_stay_long() -> None:
 def test_what_can_not_be_split_is_taken_whole() -> None:
     for span in ((0, 2 * LEAST_US), None):
         sizes = AnswerSizes()
-        sizes.was_too_large(span)
+        assert sizes.was_too_large(span)
+        assert not sizes.was_too_large(span)
         assert (sizes.maximum_bytes, sizes.longest_us(0, SECOND_US)) == (WHOLE_BYTES, SECOND_US)
