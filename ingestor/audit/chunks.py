@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from ingestor.audit.sizes import LEAST_US
 
-TARGET_BYTES = 1024 * 1024  # it takes some 30 ms to work off; live events wait no longer. The ceiling is 4 MiB
+TARGET_BYTES = 512 * 1024  # it takes some 15 ms to work off; live events wait no longer
 FIRST_US = 10_000_000
 MOST_US = 3600 * 10**6  # after a quiet time may come a storm
 LARGEST_STEP = 8

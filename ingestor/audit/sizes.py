@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 
-CEILING_BYTES = 4 * 1024 * 1024
+CEILING_BYTES = 2 * 1024 * 1024  # decoding takes several times as much
 WHOLE_BYTES = 64 * 1024 * 1024  # 5,000 changes of one loop tick came as one frame of 4.3 MB
 LEAST_US = 50_000
 SHORTER = 8

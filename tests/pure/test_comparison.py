@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestor.audit.chunks import FIRST_US, MOST_US, Chunks
+from ingestor.audit.chunks import FIRST_US, MOST_US, TARGET_BYTES, Chunks
 from ingestor.audit.comparison import Audited, Comparison
 from ingestor.audit.rows import Row, Surroundings
 from ingestor.messages import Event, Series
@@ -92,7 +92,7 @@ def test_large_answers_make_the_next_span_shorter() -> None:
     spans = []
     for low, high in chunks:
         spans.append((high or 0) - low)
-        chunks.answered(4 * 1024 * 1024)
+        chunks.answered(4 * TARGET_BYTES)
         if len(spans) == 3:
             break
     assert spans == [FIRST_US, FIRST_US // 4, FIRST_US // 16]
@@ -105,7 +105,7 @@ def test_an_empty_answer_is_not_believed_before_a_longer_span_was_asked_for() ->
     for low, high in chunks:
         spans.append((low, high or 0))
         is_empty = spans[-1][1] < known_us
-        chunks.answered(2 if is_empty else 1024 * 1024, is_empty=is_empty)
+        chunks.answered(2 if is_empty else TARGET_BYTES, is_empty=is_empty)
     assert spans[:3] == [(0, FIRST_US), (0, 8 * FIRST_US), (0, 64 * FIRST_US)]
     assert (spans[3][0], spans[-1][1]) == (64 * FIRST_US, 100 * FIRST_US)
 
