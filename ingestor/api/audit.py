@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
 
-from ingestor.api.spans import Span, bounds, moment
+from ingestor.api.spans import Span, bounds
 from ingestor.audit.asked import AskedAudit, AskedAudits
 from ingestor.homeassistant import wire
 
@@ -54,5 +54,5 @@ def shown(audit: AskedAudit) -> AuditJob:
     """Return an audit as the API shows it."""
     told = {name: getattr(audit, name) for name in ("id", "home", "state", "detail")}
     found = {name: getattr(audit.found, name) for name in ("compared", "refilled", "accounted")}
-    times = {"from": moment(audit.from_us), "to": moment(audit.to_us)}
+    times = {"from": wire.moment(audit.from_us), "to": wire.moment(audit.to_us)}
     return AuditJob.model_validate(told | found | times | {"share": round(audit.share, 4)})

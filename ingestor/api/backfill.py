@@ -8,10 +8,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
 
-from ingestor.api.spans import Span, bounds, moment
+from ingestor.api.spans import Span, bounds
 from ingestor.audit.backfiller import Backfiller
 from ingestor.audit.jobs import Job
 from ingestor.errors import IngestorError
+from ingestor.homeassistant import wire
 
 
 class BackfillJob(BaseModel):
@@ -59,5 +60,5 @@ def shown(job: Job) -> BackfillJob:
     told = {
         name: getattr(job, name) for name in ("id", "home", "state", "detail", "compared", "imported", "statistics")
     }
-    times = {"from": moment(job.from_us), "to": moment(job.to_us)}
+    times = {"from": wire.moment(job.from_us), "to": wire.moment(job.to_us)}
     return BackfillJob.model_validate(told | times | {"share": round(job.share, 4)})

@@ -1,4 +1,4 @@
-"""Spans of time as a user gives them to the API, and moments as it shows them."""
+"""Spans of time as a user gives them to the API."""
 
 from __future__ import annotations
 
@@ -27,9 +27,3 @@ def bounds(wanted: Span) -> tuple[int, int | None]:
     if from_us >= (wire.microseconds(datetime.now(UTC)) if to_us is None else to_us):
         raise HTTPException(400, "the span of time is empty: it begins after its end")
     return from_us, to_us
-
-
-def moment(at_us: int) -> datetime:
-    """Return a time of Unix microseconds."""
-    seconds, rest = divmod(at_us, 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)

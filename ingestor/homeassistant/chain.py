@@ -92,13 +92,13 @@ class Chain:
             loss = self._loss()
             marks = self._captured(self._home)
             self._draft |= {
-                entity_id: None if m.removed else _moment(m.at_ns // 1000) for entity_id, m in marks.items()
+                entity_id: None if m.removed else wire.moment(m.at_ns // 1000) for entity_id, m in marks.items()
             }
         self._draft_sessions += 1
         links = self._links()
         present = {entity_id: at for entity_id, at in links.items() if at is not None}
         newest = nlargest(ANCHORS, present.items(), key=lambda link: link[1])
-        since = newest[0][1] if newest else _moment(started.at_ns // 1000)
+        since = newest[0][1] if newest else wire.moment(started.at_ns // 1000)
         gap = GapFound(
             gap=f"{self._home}:{started.at_ns}",
             home=self._home,
@@ -220,8 +220,3 @@ class Chain:
 
 def _link_gap(home: str, now_ns: int) -> str:
     return f"{home}:{now_ns}:link"
-
-
-def _moment(at_us: int) -> datetime:
-    seconds, rest = divmod(at_us, 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -247,5 +246,4 @@ def _deadline(seconds: float) -> Generator[None]:
 
 
 def _iso(at_us: int) -> str:
-    seconds, rest = divmod(at_us, 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest).isoformat(timespec="microseconds")
+    return wire.moment(at_us).isoformat(timespec="microseconds")

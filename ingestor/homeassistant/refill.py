@@ -32,23 +32,18 @@ EVENTS_IN_A_COMMIT = 500  # a larger one would let live events wait
 FIRST_RETRY_SECONDS = 1.0
 MAXIMUM_RETRY_SECONDS = 60.0
 REFUSED_SECONDS = 15 * 60.0
-ROOM_SECONDS = 1.0
 PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refilling:
-    """What a refill works with. `room` says whether the journal may take more than the live events.
-
-    `take_notes` brings the ledger up to date.
-    """
+    """What a refill works with. `commit` waits for room, `take_notes` brings the ledger up to date."""
 
     endpoint: Endpoint
     ledger: Ledger
     commit: Callable[[Sequence[Event]], Awaitable[None]]
     fence: Fence
     take_notes: Callable[[], Awaitable[None]]
-    room: Callable[[], bool]
     reader: Reader
 
 
@@ -149,8 +144,6 @@ class Refill:
 
     async def _commit(self, events: Sequence[Event]) -> None:
         for start in range(0, len(events), EVENTS_IN_A_COMMIT):
-            while not self._with.room():  # noqa: ASYNC110  the spool has no event for half of it
-                await trio.sleep(ROOM_SECONDS)
             began = trio.current_time()
             await self._with.commit(events[start : start + EVENTS_IN_A_COMMIT])
             await trio.sleep(min(PAUSE_SECONDS, trio.current_time() - began))  # the disk belongs to live events first

@@ -129,3 +129,9 @@ def microseconds(moment: datetime) -> int:
     """Return Unix microseconds, exactly."""
     delta = moment - _EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def moment(at_us: int) -> datetime:
+    """Return the time of Unix microseconds, exactly."""
+    seconds, rest = divmod(at_us, 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)

@@ -30,7 +30,6 @@ class RecorderAskers:
             commit=storage.commit_refilled,
             fence=home.fence,
             take_notes=storage.keeper.take,
-            room=storage.has_room,
             reader=home.reader,
         )
         auditing = Auditing(

@@ -11,7 +11,6 @@ from ingestor.audit.keeper import LedgerKeeper
 from ingestor.audit.ledger import Ledger
 from ingestor.audit.recovery import Recovering, Recovery
 from ingestor.files import Files
-from ingestor.homeassistant.refill import ROOM_SECONDS
 from ingestor.messages import Event, Kept, Record, Series
 from ingestor.storage.batcher import Retry
 from ingestor.storage.committer import CommitLimits, Committer
@@ -21,6 +20,8 @@ from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.writer import BatchLimits, Writer
 from ingestor.tree.stages import LISTS_IN_A_CHANNEL, Ground, left, piped
 from supervisors import Inbox, Outbox, StopOrder, Strategy, Supervisor
+
+ROOM_SECONDS = 1.0
 
 
 class Storage:
@@ -69,14 +70,14 @@ class Storage:
         return {entity_id: mark.series for entity_id, mark in self.intake.marks(home).items()}
 
     async def commit_refilled(self, events: Sequence[Event]) -> None:
-        """Capture events that were missed."""
+        """Capture events that were missed, as soon as there is room."""
+        await self._room()
         await self.files.journal.commit(events, live=False)
         self.intake.refilled(events)
 
     async def commit_backfilled(self, records: Sequence[Record]) -> None:
         """Capture history, as soon as there is room."""
-        while not self.has_room():  # noqa: ASYNC110  the spool has no event for half of it
-            await trio.sleep(ROOM_SECONDS)
+        await self._room()
         await self.files.journal.commit(records, live=False)
 
     async def look_for_losses(self) -> None:
@@ -90,11 +91,6 @@ class Storage:
         await self.intake.known.wait()
         await self.files.spool.confirmed()
 
-    def has_room(self) -> bool:
-        """Return whether more may come than the live events."""
-        spool = self.files.spool
-        return not self.intake.valve.closed and spool.pending_bytes < spool.maximum_bytes / 2
-
     def outbox(self) -> Outbox[Kept]:
         """Return one more way in; the storage ends when all of them are closed."""
         self._ways_in.append(Outbox(self.entrance.clone()))
@@ -104,6 +100,12 @@ class Storage:
         """Return how many records were not captured; to be asked when nothing runs any more."""
         lists = [*self.intake.inbox.held, *left(self._exit)]
         return sum(map(len, lists)) + sum(map(len, self._ways_in))
+
+    async def _room(self) -> None:
+        """Wait until more may come than the live events: else a refill would make the next gap."""
+        spool = self.files.spool
+        while self.intake.valve.closed or spool.pending_bytes >= spool.maximum_bytes / 2:  # noqa: ASYNC110  no event for it
+            await trio.sleep(ROOM_SECONDS)
 
     def _end_the_stream(self) -> None:
         """Close what a stage that was down at the end could not close; all who send have ended by now."""
