@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
 import h11
@@ -19,6 +20,7 @@ MAXIMUM_MESSAGE_BYTES = 64 * 1024 * 1024  # a burst of 4,000 changes came as one
 RECEIVE_BUFFER_BYTES = 256 * 1024  # a third of the cost per event of the library's 4 KiB
 QUEUED_MESSAGES = 8
 CLOSE_SECONDS = 1.0
+OPENING_SECONDS = 60.0  # for the connection, and again for the upgrade
 _FORBIDDEN = {401, 403}
 
 
@@ -41,7 +43,8 @@ class Endpoint:
 
         Raises `Unavailable`, `CredentialsRefused` (the address is banned) or `RemoteProtocolError` while opening.
         """
-        stream = await self._stream()
+        with self._in_time():
+            stream = await self._stream()
         try:
             async with trio.open_nursery() as nursery:
                 socket = await self._upgrade(nursery, stream, maximum_bytes)
@@ -96,15 +99,25 @@ class Endpoint:
         maximum_bytes: int,
     ) -> WebSocketConnection:
         parts = urlsplit(self.url)
-        return await wrap_client_stream(
-            nursery,
-            stream,
-            parts.netloc,
-            f"{parts.path}/api/websocket",
-            message_queue_size=QUEUED_MESSAGES,
-            max_message_size=maximum_bytes,
-            receive_buffer_size=RECEIVE_BUFFER_BYTES,
-        )
+        with self._in_time() as opening:
+            return await wrap_client_stream(
+                cast("trio.Nursery", _Reading(nursery, opening)),
+                stream,
+                parts.netloc,
+                f"{parts.path}/api/websocket",
+                message_queue_size=QUEUED_MESSAGES,
+                max_message_size=maximum_bytes,
+                receive_buffer_size=RECEIVE_BUFFER_BYTES,
+            )
+        raise Unavailable(f"{self.url} closed the connection before it answered", code="closed")
+
+    @contextmanager
+    def _in_time(self) -> Generator[trio.CancelScope]:
+        """Raise `Unavailable` when it takes longer than `OPENING_SECONDS`."""
+        with trio.move_on_after(OPENING_SECONDS) as scope:
+            yield scope
+        if scope.cancelled_caught and trio.current_time() >= scope.deadline:
+            raise Unavailable(f"{self.url} did not answer in {OPENING_SECONDS:g} s", code="timeout")
 
     def _rejected(self, group: BaseExceptionGroup[ConnectionRejected]) -> CredentialsRefused | RemoteProtocolError:
         status = first(group).status_code
@@ -113,3 +126,21 @@ class Endpoint:
                 f"Home Assistant forbids this machine's address (HTTP {status}): see its ip_bans.yaml"
             )
         return RemoteProtocolError(f"{self.url} answered HTTP {status}, no WebSocket")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The nursery of the library's reader: one that finds the connection closed ends the `opening`, which waits for it.
+
+    The library itself waits for ever for an answer that its reader did not get.
+    """
+
+    nursery: trio.Nursery
+    opening: trio.CancelScope
+
+    def start_soon(self, read: Callable[[], Awaitable[None]]) -> None:
+        self.nursery.start_soon(self._read, read)
+
+    async def _read(self, read: Callable[[], Awaitable[None]]) -> None:
+        await read()
+        self.opening.cancel()

@@ -11,6 +11,9 @@ import trustme
 from trio.testing import MockClock
 from trio_websocket import ConnectionClosed, WebSocketRequest, serve_websocket
 
+from ingestor.errors import Unavailable
+from ingestor.homeassistant.endpoint import Endpoint
+from ingestor.homeassistant.recorder import opened
 from metrics import facts
 from tests.actors.homes import Rig, listening, running, serving, simulated
 
@@ -102,9 +105,7 @@ async def test_an_http_server_that_is_no_home_is_told_apart(
         assert await failure(url) == (code, sentence)
 
 
-@pytest.mark.parametrize(
-    ("said", "code"), [(b"", "login_timeout"), (b"SSH-2.0\r\n", "login_timeout"), (b"\x00\x01\x02", "protocol")]
-)
+@pytest.mark.parametrize(("said", "code"), [(b"", "closed"), (b"SSH-2.0\r\n", "closed"), (b"\x00\x01\x02", "protocol")])
 async def test_what_speaks_no_http_is_a_failure_to_connect(clock: MockClock, said: bytes, code: str) -> None:
     async def answer(stream: trio.SocketStream) -> None:
         await stream.receive_some()
@@ -122,6 +123,29 @@ async def test_a_server_that_says_nothing_is_left_after_half_a_minute(clock: Moc
         began = trio.current_time()
         assert await failure(url) == ("login_timeout", "http://127.0.0.1:PORT did not finish the login in 30 s")
         assert trio.current_time() - began < 32
+
+
+async def test_a_recorder_that_never_answers_is_away_and_waits_for_nobody(clock: MockClock) -> None:
+    async def silent(_: trio.SocketStream) -> None:
+        await trio.sleep_forever()
+
+    async with listening(silent) as url:
+        with pytest.raises(Unavailable, match="did not answer in 60 s"):
+            async with opened(Endpoint(home="home", url=url, token=str)):
+                pass
+
+
+async def test_a_home_that_is_shutting_down_closes_before_it_answers_which_is_told_at_once(clock: MockClock) -> None:
+    async def close(stream: trio.SocketStream) -> None:
+        await stream.aclose()
+
+    async with listening(close) as url:
+        began = trio.current_time()
+        assert await failure(url) == ("closed", "http://127.0.0.1:PORT closed the connection before it answered")
+        with pytest.raises(Unavailable, match="closed the connection before it answered"):
+            async with opened(Endpoint(home="home", url=url, token=str)):
+                pass
+        assert trio.current_time() - began < 2
 
 
 @pytest.mark.parametrize(("said", "sentence"), [
