@@ -174,7 +174,19 @@ class EntityReturned(Struct, frozen=True, kw_only=True, tag=True):
     at_us: int
 
 
-Note: TypeAlias = GapFound | EntityReturned
+class ClockRead(Struct, frozen=True, kw_only=True, tag=True):
+    """Home Assistant's clock is `lag_us` behind ours, or less; negative when it is ahead.
+
+    The first of a session `opens` it; `from_us` is the last moment before it, by that clock, that is known.
+    """
+
+    home: str
+    from_us: int
+    lag_us: int
+    opens: bool
+
+
+Note: TypeAlias = GapFound | EntityReturned | ClockRead
 """What the ledger must learn: kept in the transaction of the events that it is about, and never sent to the store."""
 
 Kept: TypeAlias = Record | Note

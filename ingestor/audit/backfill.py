@@ -20,7 +20,7 @@ from trio.lowlevel import checkpoint
 from ingestor.audit.auditor import Auditing
 from ingestor.audit.chunks import Chunks
 from ingestor.audit.comparison import Known
-from ingestor.audit.jobs import Job, Jobs
+from ingestor.audit.jobs import CLOCK_SET_BACK, Job, Jobs
 from ingestor.audit.rows import Teller
 from ingestor.audit.statistics import StatisticId, statistic
 from ingestor.enrichment.series import describe
@@ -32,7 +32,8 @@ from ingestor.messages import Record, Series
 ENTITIES_IN_A_GROUP = 100
 RECORDS_IN_A_COMMIT = 500  # a larger one would let live events wait
 STATISTICS_IN_A_GROUP = 20  # of a month of hours each: 2 MB
-HOUR_US = 3600 * 10**6
+MINUTE_US = 60 * 10**6
+HOUR_US = 60 * MINUTE_US
 DAY_US = 24 * HOUR_US
 MONTH_US = 30 * DAY_US
 NOTHING = "the recorder has nothing of this span of time: is it older than what Home Assistant keeps?"
@@ -89,7 +90,8 @@ class Backfill:
             await recorder.wait_committed()
             await auditing.confirmed()
             job = await self._import_states(recorder, job, now_us, told)
-            job = await self._import_statistics(recorder, job, told)
+            if not _went_back(job):
+                job = await self._import_statistics(recorder, job, told)
         await auditing.confirmed()
         job = replace(job, state="done", detail=job.detail if job.compared else NOTHING)
         await self._with.jobs.save(job)
@@ -107,10 +109,13 @@ class Backfill:
         open_us = [gap.from_us for gap in await self._with.auditing.ledger.open_gaps(job.home)]
         if job.cause and open_us:
             raise Unavailable("a gap is still open: its refill comes first", code="pending")
-        end_us = min(job.to_us, now_us, *open_us)  # what is in a gap is the refill's affair
+        end_us = min([job.to_us, *open_us])  # what is in a gap is the refill's affair
+        end_us = end_us if _went_back(job) else min(end_us, now_us)
         start_us = max(job.cursor_us, kept_us)
         tellers, reader = await self._tellers(recorder, job)
-        if start_us == job.from_us:
+        if _went_back(job):
+            start_us -= MINUTE_US
+        elif start_us == job.from_us:
             oldest_us = await self._oldest(recorder, tellers, start_us, end_us)
             start_us = oldest_us - HOUR_US  # its rows tell what was before the first ones of the span
             if oldest_us - job.from_us > HOUR_US:
@@ -126,8 +131,8 @@ class Backfill:
         chunks = Chunks(start_us, end_us, lambda: now_us, reader.sizes.longest_us)
         for low_us, high_us in chunks if start_us < end_us else ():
             until_us = end_us if high_us is None else high_us
-            job, largest_bytes = await self._import_chunk(importing, job, low_us, until_us)
-            chunks.answered(largest_bytes)
+            job, largest_bytes, is_empty = await self._import_chunk(importing, job, low_us, until_us)
+            chunks.answered(largest_bytes, is_empty=is_empty)
             tails = {entity_id: teller.tail for entity_id, teller in tellers.items()}
             await self._with.jobs.save(job, {entity_id: tail for entity_id, tail in tails.items() if tail})
             told(job)
@@ -135,21 +140,21 @@ class Backfill:
         await self._with.jobs.save(job)
         return job
 
-    async def _import_chunk(self, importing: _Importing, job: Job, low_us: int, until_us: int) -> tuple[Job, int]:
-        """Return the job behind this span, and the size of the largest answer in bytes."""
-        tellers, largest_bytes = importing.tellers, 0
+    async def _import_chunk(self, importing: _Importing, job: Job, low_us: int, until_us: int) -> tuple[Job, int, bool]:
+        """Return the job behind this span, the size of the largest answer in bytes, and whether all were empty."""
+        tellers, largest_bytes, is_empty = importing.tellers, 0, True
         stored = await self._with.auditing.store.keys(job.home, low_us * 1000, until_us * 1000)
         known = Known(stored, importing.accounted)
         around = await importing.reader.around(importing.recorder, low_us, until_us)
         for group in _groups(list(tellers), ENTITIES_IN_A_GROUP):
             rows, size_bytes = await importing.reader.rows(importing.recorder, group, low_us, until_us)
-            largest_bytes = max(largest_bytes, size_bytes)
+            largest_bytes, is_empty = max(largest_bytes, size_bytes), is_empty and not any(rows.values())
             events = [tellers[entity_id].tell(row, around) for entity_id in rows for row in rows[entity_id]]
             events = [event for event in events if event.time_ns >= importing.from_ns]
             missing = [one for one in events if known.judge(one.series.entity_id, one.time_ns) == "missing"]
             await self._commit(missing)
             job = replace(job, compared=job.compared + len(events), imported=job.imported + len(missing))
-        return replace(job, cursor_us=until_us), largest_bytes
+        return replace(job, cursor_us=until_us), largest_bytes, is_empty
 
     async def _tellers(self, recorder: Recorder, job: Job) -> tuple[dict[str, Teller], Reader]:
         """Return who tells of every entity that is stored, and a reader that knows all persons."""
@@ -225,6 +230,11 @@ class Backfill:
             else:
                 start_us = middle_us
         return start_us
+
+
+def _went_back(job: Job) -> bool:
+    """Return whether Home Assistant's clock was set back: by times neither the present nor what is oldest is found."""
+    return job.cause == CLOCK_SET_BACK
 
 
 def _groups(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

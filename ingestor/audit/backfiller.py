@@ -12,7 +12,7 @@ import trio
 from msgspec.structs import replace
 
 from ingestor.audit.backfill import Backfill, Backfilling
-from ingestor.audit.jobs import Job
+from ingestor.audit.jobs import CLOCK_SET_BACK, Job
 from ingestor.errors import CredentialsRefused, IngestorError
 from ingestor.homeassistant.recorder import Refused
 from ingestor.messages import GapFound
@@ -84,7 +84,7 @@ class Backfiller:
                 raise  # what was lost is wanted back, however long it takes
             job = replace(await self._jobs.find(job.id), state="failed", detail=str(refusal))
             await self._jobs.save(job)
-        if job.cause:
+        if job.cause and (job.imported or job.cause != CLOCK_SET_BACK):  # a clock may only seem to have been
             await self._note(job)
         self._report(
             facts.BackfillEnded(

@@ -14,6 +14,8 @@ from msgspec.structs import asdict
 from ingestor.audit.rows import Tail
 from ingestor.storage.database import Database, transaction
 
+CLOCK_SET_BACK = "clock_set_back"
+
 _tails = msgspec.msgpack.Decoder(dict[str, Tail])
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
+
 import trio
 
-from ingestor.audit.ledger import Ledger
 from ingestor.errors import Unavailable
+from ingestor.messages import Note
 from ingestor.race import first_of
 from ingestor.storage.intake import Intake
 from ingestor.storage.journal import RETRY_SECONDS, Notebook
@@ -15,17 +17,22 @@ from supervisors import Progress
 
 
 class LedgerKeeper:
-    """Takes notes over as they are committed. A note leaves the journal only when the ledger has it.
+    """Takes notes over as they are committed. A note leaves the journal only when the ledger has it: `learn` gives it.
 
     The quarantine lies in the ledger's file; nobody else touches it before the next record is refused.
     """
 
     def __init__(
-        self, notebook: Notebook, ledger: Ledger, intake: Intake, quarantine: Quarantine, report: facts.Report
+        self,
+        notebook: Notebook,
+        learn: Callable[[Sequence[Note]], Awaitable[None]],
+        intake: Intake,
+        quarantine: Quarantine,
+        report: facts.Report,
     ) -> None:
         self.progress = Progress()
         self._notebook = notebook
-        self._ledger = ledger
+        self._learn = learn
         self._intake = intake
         self._quarantine = quarantine
         self._report = report
@@ -59,6 +66,6 @@ class LedgerKeeper:
         async with self._lock:
             written = await self._notebook.notes()
             if written:
-                await self._ledger.record([one.note for one in written])
+                await self._learn([one.note for one in written])
                 await self._notebook.forget_notes(written[-1].number)
                 self.progress.report()

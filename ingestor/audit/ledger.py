@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from ingestor.audit.rhythm import Silence
 from ingestor.errors import Damaged
-from ingestor.messages import EntityReturned, GapFound, Interval, Note
+from ingestor.messages import ClockRead, EntityReturned, GapFound, Interval, Note
 from ingestor.storage.database import Database, transaction
 from metrics import facts
 
@@ -123,6 +123,17 @@ class Ledger:
     async def remember(self, mark: int) -> None:
         """Remember this mark, though it is a lower one."""
         await self._run(lambda connection: connection.execute("UPDATE commits SET number = ?", (mark,)))
+
+    async def lag_us(self, home: str) -> int | None:
+        """Return how far the home's clock was behind ours when it was read last."""
+        query = "SELECT max(lag_us) FROM clocks WHERE home = ?"
+        found: int | None = await self._run(lambda connection: connection.execute(query, (home,)).fetchone()[0])
+        return found
+
+    async def remember_clock(self, read: ClockRead) -> None:
+        """Remember how far the home's clock is behind ours."""
+        query = "INSERT INTO clocks VALUES (?, ?) ON CONFLICT (home) DO UPDATE SET lag_us = excluded.lag_us"
+        await self._run(lambda connection: connection.execute(query, (read.home, read.lag_us)))
 
     async def close(self, gap: str, *, closed: Sequence[int], listed: Mapping[int, str], refilled: int) -> None:
         """Note what became of these intervals, by their ids, and how many changes were refilled."""

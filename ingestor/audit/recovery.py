@@ -1,21 +1,22 @@
 """What to do when what was captured is gone: the spool with its watermarks, our state, or what the store had.
 
-The store knows it, or the recorder: the chain goes on from what is stored, and everything is compared by key.
+The store knows it, or the recorder: the chain goes on from what is stored, and everything is compared by key. So is
+what has times of before a gap because Home Assistant's clock was set back in it: a refill goes by times.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 import trio
 
-from ingestor.audit.jobs import Jobs
+from ingestor.audit.jobs import CLOCK_SET_BACK, Jobs
 from ingestor.audit.ledger import FIRST_START, Ledger, Missed, OpenGap
 from ingestor.errors import CredentialsRefused, Unavailable
-from ingestor.messages import GapFound, Watermark
+from ingestor.messages import ClockRead, GapFound, Note, Watermark
 from ingestor.storage.intake import Intake
 from ingestor.storage.marks import SPOOL_LOST, STORE_RESTORED
 from ingestor.storage.spool import Spool
@@ -23,6 +24,7 @@ from ingestor.storage.store import Store
 from metrics import facts
 
 STATE_LOST = "state_lost"
+UNSTEADY_US = 2_000_000  # what is heard late at the start of a session is no other clock
 ASKING_SECONDS = 10.0  # a store that is away does not hold up the start for longer
 
 
@@ -83,6 +85,13 @@ class Recovery:
             await self.begin(STORE_RESTORED)
             await self._with.ledger.remember(marked)
 
+    async def learn(self, notes: Sequence[Note]) -> None:
+        """Give notes to the ledger, and do what they call for. The same again changes nothing. Raises `Unavailable`."""
+        await self._with.ledger.record(notes)
+        for note in notes:
+            if isinstance(note, ClockRead):
+                await self._heed(note)
+
     async def begin(self, cause: str) -> None:
         """Compare everything since the beginning with the recorder. Raises `Unavailable`."""
         detail = f"{cause}: everything is compared with the recorder, and what is missing comes back"
@@ -94,6 +103,14 @@ class Recovery:
         await self._with.jobs.add(home, from_us, self._clock_ns() // 1000, cause)
         if from_us != known_us:
             await self._with.ledger.record([_since(home, from_us)])
+
+    async def _heed(self, clock: ClockRead) -> None:
+        """Compare what Home Assistant's clock has gone through twice, when it has been set back since it was read."""
+        before_us = await self._with.ledger.lag_us(clock.home)
+        if clock.opens and before_us is not None and (back_us := clock.lag_us - before_us) > UNSTEADY_US:
+            from_us = clock.from_us - back_us - UNSTEADY_US
+            await self._with.jobs.add(clock.home, from_us, clock.from_us, CLOCK_SET_BACK)
+        await self._with.ledger.remember_clock(clock)
 
 
 def _absent(gap: OpenGap, missed: Missed) -> Watermark:

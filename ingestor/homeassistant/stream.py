@@ -16,6 +16,7 @@ from msgspec import Raw, Struct
 from ingestor.enrichment.step import Enricher
 from ingestor.homeassistant import wire
 from ingestor.homeassistant.chain import Chain
+from ingestor.homeassistant.clock import Clock
 from ingestor.homeassistant.session import FENCE, REGISTRY_EVENTS
 from ingestor.homeassistant.snapshot import Snapshot, read
 from ingestor.messages import CommandSent, EntityRecord, Event, Frame, HomeMessage, Note, Record, SessionStarted
@@ -57,6 +58,7 @@ class Stream:
         self._enricher = enricher
         self._wanted = wanted
         self._chain = chain or Chain(home)
+        self._clock = Clock(home)
         self._asked: dict[int, str] = {}
         self._names: dict[str, str] = {}
         self._written: dict[str, EntityRecord] = {}
@@ -74,8 +76,8 @@ class Stream:
                 case SessionStarted():
                     self._draft_asked.clear()
                     self._learn(message.results)
-                    self._chain.start(message)
-        self._taken.notes = self._chain.notes()
+                    self._clock.start(self._chain.start(message))
+        self._taken.notes = [*self._chain.notes(), *self._clock.notes]
         self._count_received()
         return self._taken
 
@@ -83,11 +85,13 @@ class Stream:
         """Remember what the last `take` learned."""
         self._enricher.accept()
         self._chain.accept()
+        self._clock.accept()
         self._asked, self._names, self._written = self._draft_asked, self._draft_names, self._draft_written
 
     def _begin(self) -> None:
         self._enricher.begin()
         self._chain.begin()
+        self._clock.begin()
         self._taken = Taken()
         self._draft_asked = dict(self._asked)
         self._draft_names = self._names
@@ -127,6 +131,7 @@ class Stream:
                 self._mend(entity_id, event, frame.received_at_ns)
             if enriched := self._enricher.enrich(entity_id, event):
                 self._taken.records.append(enriched)
+                self._clock.read(enriched, frame.received_at_ns)
             else:
                 self._skipped["repeated"] += 1
         except Exception:  # noqa: BLE001  one bad event never stops the stream; it goes on raw, with the traceback

@@ -85,12 +85,13 @@ class SimulatedHome:
         recorded: int = KEPT_ROWS,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.recorder = SimulatedRecorder(clock, recorded)
+        self._clock = clock
+        self._stepped_seconds = 0.0
+        self.recorder = SimulatedRecorder(self._now, recorded)
         self.running = True
         self.states: dict[str, Json] = {}
         self.ids = [f"{_kind(n).domain}.sim_{_kind(n).name}_{n // len(KINDS)}" for n in range(entities)]
         self._random = Random(seed)  # noqa: S311  a simulation
-        self._clock = clock
         self._changes = 0
         self._last_us = 0
         self._turns = self._next_turn()
@@ -110,6 +111,11 @@ class SimulatedHome:
     def put(self, entity_id: str, state: str | None, attributes: Json) -> Json:
         """Give an entity a state, or remove it; return that change."""
         return self._fire(entity_id, None if state is None else (state, attributes))
+
+    def step_clock(self, seconds: float) -> None:
+        """Set its clock forward, or back."""
+        self._stepped_seconds += seconds
+        self._last_us = 0
 
     def registry(self, name: str) -> list[Json]:
         """Return a registry: `floor`, `area`, `label`, `device` or `entity`."""
@@ -168,9 +174,12 @@ class SimulatedHome:
         data = {"entity_id": entity_id, "old_state": old, "new_state": state}
         return {"event_type": "state_changed", "data": data, "origin": "LOCAL", "time_fired": at, "context": context}
 
+    def _now(self) -> float:
+        return self._clock() + self._stepped_seconds
+
     def _moment(self) -> str:
         """Return the present; no two changes share a microsecond."""
-        self._last_us = max(self._last_us + 1, int(self._clock() * 1e6))
+        self._last_us = max(self._last_us + 1, int(self._now() * 1e6))
         seconds, rest = divmod(self._last_us, 1_000_000)
         return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:06d}+00:00"
 

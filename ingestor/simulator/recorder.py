@@ -69,7 +69,7 @@ class SimulatedRecorder:
         found: dict[str, list[Json]] = {}
         before: Json = {}
         committed_us = max(self._committed_us, int(self._clock() // COMMIT_SECONDS * COMMIT_SECONDS * 1e6))
-        for at_us, entity_id, row in self._rows:
+        for at_us, entity_id, row in sorted(self._rows, key=_time):  # the clock may have been set back
             if entity_id not in wanted or at_us > committed_us:
                 continue
             if at_us < start_us:
@@ -113,6 +113,10 @@ class SimulatedRecorder:
 
     def _newest_us(self) -> int:
         return self._rows[-1][0] if self._rows else 0
+
+
+def _time(row: tuple[int, str, Json]) -> int:
+    return row[0]
 
 
 def _microseconds(at: datetime) -> int:

@@ -39,7 +39,6 @@ class Storage:
         embedded = store if isinstance(store, SQLiteStore) else None
         self.files = files = Files.of(settings, ground.state, embedded, self.intake.valve, report)
         self.ledger = Ledger(ground.state, report, (lambda: embedded.marked) if embedded else lambda: 0)
-        self.keeper = LedgerKeeper(files.notebook, self.ledger, self.intake, files.quarantine, report)
         self.jobs = Jobs(ground.state)
         recovering = Recovering(
             home=settings.home_name,
@@ -51,6 +50,7 @@ class Storage:
             jobs=self.jobs,
         )
         self.recovery = recovery = Recovery(recovering, report)
+        self.keeper = LedgerKeeper(files.notebook, recovery.learn, self.intake, files.quarantine, report)
         limits = CommitLimits(seconds=settings.commit_seconds)
         committer = Committer(self.intake, files.journal, limits, report, recovery.recollect)
         stages = [piped("spool", committer, 3.0, self._end_the_stream)]

@@ -34,7 +34,7 @@ async def test_a_disk_that_is_away_at_the_start_is_waited_for_and_then_the_quara
     heard.facts.clear()
     spool = Spool(tmp_path, 10**9, Valve(), heard)
     _, nothing = trio.open_memory_channel[list[Kept]](0)
-    keeper = LedgerKeeper(spool, Ledger(state, heard), Intake(Inbox(nothing)), quarantine, heard)
+    keeper = LedgerKeeper(spool, Ledger(state, heard).record, Intake(Inbox(nothing)), quarantine, heard)
     async with trio.open_nursery() as nursery:
         await nursery.start(keeper.run)
         await heard.wait(facts.Warned)

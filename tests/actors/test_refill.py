@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
 import trio
 
+from ingestor.audit import recovery
 from ingestor.simulator.recorder import SimulatedRecorder
 from metrics import facts
 from supervisors import ChildFailed
 from tests.actors.crashes import crash
 from tests.actors.trees import Tree, lines, running
-from tests.servers.truth import compare, refilled
+from tests.servers.truth import Key, compare, refilled
 
 REFILL = "root/refill:home/refill"
 CONNECTION = "root/home:home/connection"
@@ -43,6 +45,10 @@ def wrong(tree: Tree) -> dict[str, int]:
     return {name: found[name] for name in ("missing", "extra", "doubled") if found[name]}
 
 
+def lost(tree: Tree) -> set[Key]:
+    return tree.truth().keys() - {(row["entity_id"], row["time"]) for row in tree.stored()}
+
+
 async def test_a_gap_is_filled_while_live_events_go_on(tmp_path: Path) -> None:
     async with running(tmp_path) as tree:
         await miss(tree)
@@ -52,6 +58,30 @@ async def test_a_gap_is_filled_while_live_events_go_on(tmp_path: Path) -> None:
         exposed = lines((await tree.get("/metrics")).text, "ingestor_events_refilled_total")
         assert exposed == {'{home="home"}': 500.0}
         assert (await ledger(tree))[1] == ("first_start", "since")
+
+
+async def test_what_has_times_of_before_a_gap_because_the_clock_was_set_back_in_it_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "UNSTEADY_US", 200_000)
+    async with running(tmp_path) as tree, trio.open_nursery() as nursery:
+        await tree.heard.wait(facts.SessionOpened)
+        tree.server.make_changes(300)
+        await tree.settled()
+        tree.server.stop()
+        await tree.heard.wait(facts.SessionClosed)
+        tree.server.home.step_clock(tree.stored()[-1]["time"] / 1e9 - time.time() - 0.3)
+        tree.server.make_changes(100)  # behind the last captured change, and before it by their times
+        await trio.sleep(0.5)
+        tree.server.make_changes(100)
+        await nursery.start(tree.server.run)
+        await tree.heard.wait(facts.SessionOpened, 2)
+        tree.server.make_changes(100)
+        ended = await tree.heard.wait(facts.BackfillEnded)
+        await tree.until(lambda: not lost(tree))
+        assert (ended.state, ended.imported) == ("done", 100)
+        assert (await ledger(tree))[0] == ("clock_set_back", "filled")
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_storm_whose_answer_is_too_large_is_asked_for_in_smaller_parts(tmp_path: Path) -> None:

@@ -212,6 +212,19 @@ def clock_stepped(strike: Strike) -> None:
         strike.wait(1, 10)
 
 
+def clock_set_back(strike: Strike) -> None:
+    """Set its clock back within a gap, by so little that it has made up for it at the gap's end."""
+    assert strike.clock
+    with strike.away():
+        before_seconds = strike.random.randint(1, 3)
+        time.sleep(before_seconds)
+        back_seconds = before_seconds + strike.random.randint(2, 8)
+        strike.clock.step(-back_seconds)
+        time.sleep(back_seconds - before_seconds + strike.random.uniform(1, 5))
+    strike.wait(1, 3)
+    strike.clock.step(0)
+
+
 def clock_stale(strike: Strike) -> None:
     """Start it with a clock that is behind, and correct it while it runs."""
     assert strike.clock

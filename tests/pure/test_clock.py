@@ -1,0 +1,48 @@
+"""How far a home's clock is behind ours, as its changes show it: the least of a session counts."""
+
+from __future__ import annotations
+
+from ingestor.homeassistant.clock import Clock
+from ingestor.messages import ClockRead
+from tests.servers.records import SECOND_NS, event
+
+
+def heard(clock: Clock, *late: float) -> list[tuple[float, bool]]:
+    """Take changes that are heard so many seconds late; return the lags that are told, and whether they open."""
+    clock.begin()
+    for seconds in late:
+        change = event(1)
+        clock.read(change, change.time_ns + int(seconds * SECOND_NS))
+    notes = list(clock.notes)
+    clock.accept()
+    return [(note.lag_us / 1e6, note.opens) for note in notes]
+
+
+def test_a_session_is_opened_by_its_first_change_and_made_more_exact_by_those_that_are_clearly_less_late() -> None:
+    clock = Clock("home")
+    clock.start(5)
+    clock.accept()
+    assert heard(clock, 3.0, 2.8, 9.0, 0.4) == [(3.0, True), (0.4, False)]
+    assert heard(clock, 0.3, 7.0) == []
+
+
+def test_a_clock_that_is_ahead_has_a_negative_lag() -> None:
+    clock = Clock("home")
+    clock.start(5)
+    clock.accept()
+    assert heard(clock, -60.0) == [(-60.0, True)]
+
+
+def test_a_batch_that_was_not_accepted_is_told_of_again() -> None:
+    clock, change = Clock("home"), event(1)
+    for _ in range(2):
+        clock.begin()
+        clock.start(5)
+        clock.read(change, change.time_ns)
+        assert clock.notes == [ClockRead(home="home", from_us=5, lag_us=0, opens=True)]
+    clock.accept()
+    assert heard(clock, 0.0) == []
+
+
+def test_before_the_first_session_nothing_is_told() -> None:
+    assert heard(Clock("home"), 1.0) == []
