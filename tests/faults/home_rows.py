@@ -221,6 +221,7 @@ def clock_set_back(strike: Strike) -> None:
         back_seconds = before_seconds + strike.random.randint(2, 8)
         strike.clock.step(-back_seconds)
         time.sleep(back_seconds - before_seconds + strike.random.uniform(1, 5))
+    strike.each(lambda one: one.service.wait_connected(CONNECTED_SECONDS))
     strike.wait(1, 3)
     strike.clock.step(0)
 
