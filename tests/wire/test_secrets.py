@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import trio
 from pydantic import SecretStr
 
 from ingestor import cli
@@ -62,7 +63,7 @@ def test_nothing_that_holds_a_secret_shows_it(tmp_path: Path) -> None:
         SettingsStore(settings, state, lambda _: None),
         state,
     ]
-    state.close_now()
+    trio.run(state.aclose)
     assert [type(holder) for holder in holders if "s3cret" in f"{holder!r} {holder}"] == []
 
 
