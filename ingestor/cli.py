@@ -15,7 +15,7 @@ from rich.table import Table
 from ingestor import config, service
 from ingestor.commands import audit, backfill, quarantine
 from ingestor.commands.check import check
-from ingestor.config import SECRETS, Settings
+from ingestor.config import Settings
 from ingestor.errors import ConfigError
 from ingestor.service import Exit
 from ingestor.storage.store import Finding
@@ -90,7 +90,4 @@ def _table(found: Sequence[Finding]) -> Table:
 
 
 def _configure_log(settings: Settings, level: Literal["debug", "info", "warning", "error"]) -> None:
-    held = [getattr(settings, name) for name in SECRETS]
-    log.configure(
-        level=level, style=settings.log_format, secrets=[secret.get_secret_value() for secret in held if secret]
-    )
+    log.configure(level=level, style=settings.log_format, secrets=settings.secrets)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +14,7 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    PrivateAttr,
     SecretStr,
     ValidationError,
     ValidationInfo,
@@ -123,14 +125,26 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
 
+    _secrets: set[str] = PrivateAttr(default_factory=set)
+
+    def model_post_init(self, _context: object) -> None:
+        """Know the secrets that are configured."""
+        held = (getattr(self, name) for name in SECRETS)
+        self._secrets.update(secret.get_secret_value() for secret in held if secret)
+
+    @property
+    def secrets(self) -> Collection[str]:
+        """Every secret, each token that was ever read among them: the same set grows as they are read."""
+        return self._secrets
+
     def current_token(self) -> str:
         """Return Home Assistant's token as it is now: a file that `HA_TOKEN_FILE` names may have changed since."""
+        token = self.ha_token.get_secret_value()
         if self.ha_token_file is not None:
-            try:
-                return self.ha_token_file.read_text(encoding="utf-8").strip() or self.ha_token.get_secret_value()
-            except (OSError, UnicodeDecodeError):
-                pass  # being replaced: the token that we know will do until then
-        return self.ha_token.get_secret_value()
+            with suppress(OSError, UnicodeDecodeError):  # being replaced: the token that we know will do until then
+                token = self.ha_token_file.read_text(encoding="utf-8").strip() or token
+        self._secrets.add(token)
+        return token
 
     @field_validator("influxdb_url")
     @classmethod

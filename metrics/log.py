@@ -60,7 +60,10 @@ _traceback = structlog.processors.ExceptionRenderer(
 def configure(
     *, level: str, style: Literal["auto", "json", "console"], secrets: Collection[str], stream: TextIO | None = None
 ) -> None:
-    """Send every log line of the process, of libraries too, through one chain to standard error."""
+    """Send every log line of the process, of libraries too, through one chain to standard error.
+
+    What is added to `secrets` later is redacted from then on.
+    """
     stream = stream or sys.stderr
     console = style == "console" or (style == "auto" and stream.isatty())
     shared: list[Processor] = [
@@ -135,7 +138,7 @@ class _Redactor:
     """Replaces every known secret in a line, and cuts texts that are too long; the last line of defence."""
 
     def __init__(self, secrets: Collection[str]) -> None:
-        self._secrets = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+        self._secrets = secrets
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         return cast("EventDict", self._clean(dict(event)))
@@ -143,8 +146,9 @@ class _Redactor:
     def _clean(self, value: Any) -> Any:  # noqa: ANN401  any part of a log line
         match value:
             case str():
-                for secret in self._secrets:
-                    value = value.replace(secret, "***")
+                for secret in sorted(self._secrets, key=len, reverse=True):  # one may be the beginning of another
+                    if len(secret) >= _SHORTEST_SECRET:
+                        value = value.replace(secret, "***")
                 return value[:_TEXT_CHARACTERS]
             case dict():
                 return {key: self._clean(part) for key, part in value.items() if not str(key).startswith("_")} | {

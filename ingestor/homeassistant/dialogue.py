@@ -31,7 +31,8 @@ class Dialogue:
                 self.version = message.ha_version
                 return None
             case "auth_invalid":
-                raise CredentialsRefused(f"Home Assistant refused HA_TOKEN: {message.message}")
+                said = message.message.replace(self._token, "***")
+                raise CredentialsRefused(f"Home Assistant refused HA_TOKEN: {said}")
         raise RemoteProtocolError(f"expected a login, Home Assistant said {message.type[:64]}")
 
     def command(self, type_: str, **arguments: Any) -> tuple[int, str]:  # noqa: ANN401  any JSON value

@@ -32,10 +32,11 @@ class Delivery:
         self._report = report
         self._clock_ns = clock_ns
 
-    async def deliver(self, records: Sequence[Record], attempt: Attempt) -> None:
-        """Deliver all records. Raises what `attempt` raises, or `Unavailable` while the quarantine's disk is away.
+    async def deliver(self, records: Sequence[Record], attempt: Attempt) -> int:
+        """Deliver all records; return how many of them the quarantine has taken.
 
-        Then any part of them was delivered, and delivering all of them again is harmless.
+        Raises what `attempt` raises, or `Unavailable` while the quarantine's disk is away. Then any part of them was
+        delivered, and delivering all of them again is harmless.
         """
         began = trio.current_time()
         points = [record for record in records if not isinstance(record, RawEvent)]
@@ -59,6 +60,7 @@ class Delivery:
                 ages_seconds=tuple((now_ns - event.time_ns) / 1e9 for event in events if not event.late),
             )
         )
+        return len(bad)
 
     def _tell_quarantined(self, bad: Sequence[tuple[Record, Rejected]]) -> None:
         for code in {refusal.code for _, refusal in bad}:

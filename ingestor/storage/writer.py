@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import trio
@@ -104,7 +104,7 @@ class Writer:
         self._mark = self._marks.mark(batch.ids[-1]) if self._marks else None
         while True:
             try:
-                await self._delivery.deliver(batch.records, self._until_taken)
+                quarantined = await self._delivery.deliver(batch.records, self._until_taken)
                 if self._mark is not None:  # it was refused together with every point
                     await self._until_taken(())
             except Unavailable as error:  # the disk under the quarantine
@@ -112,6 +112,9 @@ class Writer:
             else:
                 break
         self._spool.acknowledge(batch.ids)
+        if quarantined:
+            with suppress(Unavailable):  # then the next commit deletes it
+                await self._spool.sweep()  # a restart would set aside again what the user has dropped meanwhile
         self.progress.report()
 
     async def _until_taken(self, points: Sequence[Point]) -> int | Rejected:

@@ -21,7 +21,7 @@ from ingestor.status import StatusBoard
 from ingestor.storage.store import Store
 from ingestor.tree.home import Home
 from ingestor.tree.recorder import RecorderAskers
-from ingestor.tree.stages import FATAL, Ground, stage
+from ingestor.tree.stages import FATAL, ROOT, Ground, stage
 from ingestor.tree.storage import Storage
 from ingestor.weather.breaker import Breaker
 from ingestor.weather.poller import Weather, WeatherPoller
@@ -114,6 +114,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
             home.supervisor.as_child(shutdown_timeout_seconds=4.0, fatal=FATAL),
             *askers.children,
         ],
+        intensity=ROOT,
         observer=report,
     )
     return Service(

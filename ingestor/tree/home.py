@@ -17,7 +17,7 @@ from ingestor.homeassistant.selection import selection
 from ingestor.homeassistant.stream import Location, Stream
 from ingestor.homeassistant.subscription import Subscription
 from ingestor.messages import Frame, HomeMessage
-from ingestor.tree.stages import LISTS_IN_A_CHANNEL, Ground, left, piped, stage
+from ingestor.tree.stages import LISTS_IN_A_CHANNEL, LIVE, Ground, left, piped, stage
 from ingestor.tree.storage import Storage
 from ingestor.weather.poller import Weather, coordinates
 from supervisors import ChildSnapshot, Inbox, Outbox, StopOrder, Strategy, Supervisor, SupervisorSnapshot
@@ -60,6 +60,7 @@ class Home:
                 piped("subscription", subscription, 3.0, self._end_the_stream),
             ],
             strategy=Strategy.REST_FOR_ONE,
+            intensity=LIVE,
             stop_order=StopOrder.START_ORDER,
         )
 

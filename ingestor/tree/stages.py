@@ -18,7 +18,9 @@ from metrics import facts
 from supervisors import ChildSpec, Intensity, Progress, Restart, Start, Supervisor
 
 FATAL = (ConfigError,)
-APART = Intensity(restarts=20, period_seconds=120.0)  # given up after a minute or more: the root sees few of them
+ROOT = Intensity(restarts=20, period_seconds=600.0)  # twenty crashes in a row, of whomever, are no reason to end
+LIVE = Intensity(restarts=5, period_seconds=60.0)  # with lives of 2 s it gives up every 23 s, which the root ends
+APART = Intensity(restarts=100, period_seconds=600.0)  # gives up every 6 minutes or later: all three are 6 of the 20
 LISTS_IN_A_CHANNEL = 2  # what waits behind them waits as one larger list
 
 T = TypeVar("T")

@@ -18,7 +18,7 @@ from ingestor.storage.intake import Intake
 from ingestor.storage.marks import Marks
 from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.writer import BatchLimits, Writer
-from ingestor.tree.stages import LISTS_IN_A_CHANNEL, Ground, left, piped
+from ingestor.tree.stages import LISTS_IN_A_CHANNEL, LIVE, Ground, left, piped
 from supervisors import Inbox, Outbox, StopOrder, Strategy, Supervisor
 
 ROOM_SECONDS = 1.0
@@ -62,7 +62,7 @@ class Storage:
             )
             stages.append(piped("writer", writer, 5.0, self._end_the_intake))
         self.supervisor = Supervisor(
-            "storage", stages, strategy=Strategy.REST_FOR_ONE, stop_order=StopOrder.START_ORDER
+            "storage", stages, strategy=Strategy.REST_FOR_ONE, intensity=LIVE, stop_order=StopOrder.START_ORDER
         )
 
     def series(self, home: str) -> dict[str, Series]:

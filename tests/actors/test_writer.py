@@ -178,6 +178,16 @@ async def test_bad_points_are_found_and_set_aside_and_their_neighbours_stored(tm
         assert counted(one) == (95, 5, 0)
 
 
+async def test_what_was_dropped_from_the_quarantine_does_not_come_back_with_a_restart(tmp_path: Path) -> None:
+    async with bench(tmp_path) as one:
+        await one.spool.commit([event(1), event(2)])
+        one.store.answer = lambda points: Rejected("bad", code="field_conflict") if event(2) in points else 0
+        await one.write_all()
+        assert await one.quarantine.remove(await one.quarantine.read()) == 1
+    async with bench(tmp_path) as again:
+        assert (again.spool.pending_records, await again.quarantine.read()) == (0, [])
+
+
 async def test_each_write_carries_a_mark_of_the_batch_that_it_confirms(tmp_path: Path) -> None:
     async with bench(tmp_path, marked=True) as one:
         for number in range(3):

@@ -67,11 +67,14 @@ def test_a_refused_subscription_is_an_error() -> None:
     assert raised.value.code == "subscription_refused"
 
 
-def test_a_refused_token_is_told_without_the_token() -> None:
+@pytest.mark.parametrize(
+    "refusal", [frame("auth_invalid"), '{"type": "auth_invalid", "message": "Invalid access token secret"}']
+)
+def test_a_refused_token_is_told_without_the_token(refusal: str) -> None:
     session = Session("secret")
     session.receive(frame("auth_required"))
     with pytest.raises(CredentialsRefused, match="Invalid access token") as raised:
-        session.receive(frame("auth_invalid"))
+        session.receive(refusal)
     assert "secret" not in str(raised.value)
 
 

@@ -28,7 +28,7 @@ def opened(directory: Path) -> tuple[SettingsStore, list[str]]:
     try:
         return SettingsStore(settings(directory), database, warned.append), warned
     finally:
-        database.close_now()
+        trio.run(database.aclose)
 
 
 def change(store: SettingsStore, changes: dict[str, object]) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+import trio
 from pydantic import SecretStr
 
+from ingestor import cli
 from ingestor.config import load
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.settings import SettingsStore
@@ -13,9 +16,12 @@ from ingestor.storage.database import Database
 from ingestor.storage.influxdb import InfluxDBStore
 from ingestor.tree import make_provider
 from metrics import facts
+from metrics.log import LogReporter
+from supervisors import ChildFailed
 from tests.actors.crashes import crash
 from tests.actors.trees import running
 from tests.servers.influxdb2.server import influxdb2
+from tests.servers.logs import logged
 
 SECRETS = {
     "ha_token": "s3cret-token-of-home-assistant." + "x1" * 80,
@@ -57,5 +63,22 @@ def test_nothing_that_holds_a_secret_shows_it(tmp_path: Path) -> None:
         SettingsStore(settings, state, lambda _: None),
         state,
     ]
-    state.close_now()
+    trio.run(state.aclose)
     assert [type(holder) for holder in holders if "s3cret" in f"{holder!r} {holder}"] == []
+
+
+def test_a_token_that_changes_is_a_secret_from_when_it_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, report = tmp_path / "token", LogReporter()
+    settings = load(_env_file=None, ha_url="http://home.local", ha_token="first-s3cret", ha_token_file=file)  # noqa: S106  it opens nothing
+    with logged():
+        cli._configure_log(settings, "info")
+        for content in ("first-s3cret", "first-s3cret-grown", "third-s3cret"):
+            file.write_text(content)
+            token = settings.current_token()
+            report(facts.ConnectFailed(home="home", code="x", detail=f"refused {token}", retry_seconds=1))
+        report(ChildFailed(path=("root",), error=RuntimeError(f"first-s3cret, first-s3cret-grown, {token}")))
+    said = capsys.readouterr().err
+    assert said.count("ConnectFailed") == 3
+    assert [word for word in ("s3cret", "grown", "third") if word in said + repr(settings)] == []

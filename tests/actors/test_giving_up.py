@@ -1,0 +1,121 @@
+"""The real tree with actors that only crash or wait: who ends the process by crashing for ever, and who never does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from itertools import chain, repeat
+from math import inf
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from ingestor import service
+from ingestor.config import load
+from ingestor.service import Exit
+from ingestor.tree import build
+from supervisors import ChildFailed, Start, Supervisor, SupervisorGaveUp
+
+LIVE = ("api", "ledger", "spool", "writer", "weather", "connection", "subscription")
+RECORDER = ("refill", "auditor", "backfill")
+INFLUXDB = {"influxdb_url": "http://127.0.0.1:9", "influxdb_token": "t", "influxdb_org": "o"}
+
+Lives = Mapping[str, Iterator[float]]
+"""How many seconds each life of an actor lasts until it crashes; other actors live for ever."""
+
+
+def living(lives: Iterator[float]) -> Start:
+    """Return an actor that does nothing but crash in time."""
+
+    async def run(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        await trio.sleep(next(lives))
+        raise ValueError("a bug")
+
+    return run
+
+
+def copied(original: Supervisor, lives: Lives, observer: Callable[[Any], None] | None) -> Supervisor:
+    """Return the same tree with other actors, which take all the time that they are given for a drain."""
+    children = []
+    for spec in original.specs():
+        if spec.supervisor is None:
+            start = living(lives.get(spec.id, repeat(inf)))
+            children.append(replace(spec, start=start, drain=(lambda: None) if spec.drain else None, progress=None))
+        else:
+            below = copied(spec.supervisor, lives, None)
+            children.append(replace(spec, start=below.run, drain=below.stop, supervisor=below))
+    return Supervisor(
+        original.id,
+        children,
+        strategy=original.rules.strategy,
+        intensity=original.rules.intensity,
+        stop_order=original.rules.stop_order,
+        observer=observer,
+        rng=Random(1),
+    )
+
+
+async def lived(directory: Path, lives: Lives, *, seconds: float) -> tuple[Exit | None, list[Any]]:
+    """Run a service with such a tree; return how it ended within this time, if it did, and what was observed."""
+    given = {"ha_url": "http://127.0.0.1:9", "ha_token": "t", "data_dir": directory, "api_port": 0}  # it opens nothing
+    built = build(load(_env_file=None, **given, **INFLUXDB))
+    heard: list[Any] = []
+    outcome = None
+    with trio.move_on_after(seconds):
+        outcome = await service._supervised(replace(built, root=copied(built.root, lives, heard.append)), ())
+    built.api.close()
+    await built.aclose()
+    return outcome, heard
+
+
+@pytest.mark.parametrize("life_seconds", [0.0, 2.0])
+@pytest.mark.parametrize("actor", LIVE)
+async def test_a_live_actor_that_crashes_for_ever_ends_the_process_within_ten_minutes(
+    actor: str, life_seconds: float, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    outcome, _ = await lived(tmp_path, {actor: repeat(life_seconds)}, seconds=600)
+    assert outcome is Exit.GAVE_UP
+
+
+@pytest.mark.parametrize("actor", LIVE)
+async def test_twenty_crashes_within_minutes_do_not_end_the_process(
+    actor: str, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    random = Random(1)
+    lives = chain((random.uniform(0.2, 5) for _ in range(20)), repeat(inf))
+    outcome, heard = await lived(tmp_path, {actor: lives}, seconds=3600)
+    crashes = [fact for fact in heard if isinstance(fact, ChildFailed) and fact.path[-1] == actor]
+    assert (outcome, len(crashes)) == (None, 20)
+
+
+@pytest.mark.parametrize("actor", LIVE)
+async def test_an_actor_that_crashes_every_minute_is_restarted_for_ever_and_takes_nobody_with_it(
+    actor: str, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    outcome, heard = await lived(tmp_path, {actor: repeat(60.0)}, seconds=4 * 3600)
+    assert (outcome, [fact for fact in heard if isinstance(fact, SupervisorGaveUp)]) == (None, [])
+
+
+@pytest.mark.parametrize("actors", [*((one,) for one in RECORDER), RECORDER])
+async def test_what_asks_a_recorder_may_crash_for_ever_loudly_and_no_other_actor_is_restarted(
+    actors: tuple[str, ...], tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    outcome, heard = await lived(tmp_path, {actor: repeat(0.0) for actor in actors}, seconds=4 * 3600)
+    failed = {fact.path[-1] for fact in heard if isinstance(fact, ChildFailed)}
+    gave_up = {fact.path for fact in heard if isinstance(fact, SupervisorGaveUp)}
+    assert outcome is None
+    assert failed == {*actors, *(f"{one}:home" for one in actors)}
+    assert gave_up == {("root", f"{one}:home") for one in actors}
+
+
+async def test_what_asks_a_recorder_does_not_bring_a_live_actors_crashes_nearer_to_the_end(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    lives = {actor: repeat(0.0) for actor in RECORDER} | {"api": repeat(45.0)}
+    outcome, _ = await lived(tmp_path, lives, seconds=4 * 3600)
+    assert outcome is None
