@@ -57,6 +57,7 @@ _GAP_CAUSES = (
     "spool_lost",
     "state_lost",
     "store_restored",
+    "clock_set_back",
 )
 _WARNINGS = ("state_damaged", "spool_lost", "state_lost", "store_restored")
 _GAP_ENDS = ("filled", "partly", "tail_unproven")
