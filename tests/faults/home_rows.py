@@ -169,12 +169,21 @@ def recorder_disabled(strike: Strike) -> None:
 
 
 def recorder_disabled_for_a_while(strike: Strike) -> None:
-    """Disable the recorder within a gap, and enable it again before its end."""
+    """Disable the recorder within a gap, and enable it again before its end.
+
+    What proves it afterwards is a change of attributes only, which names the unrecorded change of state before it; a
+    short time may have none of itself.
+    """
+    [known] = _own(strike, 1)
+    strike.home.put(known, "0")
     with strike.away():
         strike.wait(0, 3)
         strike.home.call("recorder", "disable")
+        strike.home.put(known, "1")
         strike.wait(1, 10)
         strike.home.call("recorder", "enable")
+        if strike.short:
+            strike.home.put(known, "1", seen=True)
         strike.wait(1, 10)
 
 
