@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
 
 import trio
 from msgspec.structs import replace
 from trio.lowlevel import checkpoint
 
+from ingestor.audit.chunks import KEY_BYTES, Chunks
 from ingestor.audit.comparison import Audited, Comparison
 from ingestor.audit.ledger import Ledger
 from ingestor.audit.rows import Row, Surroundings
@@ -27,7 +27,6 @@ from ingestor.storage.quarantine import Quarantine
 from ingestor.storage.store import Store
 
 CAUSE = "audit"
-WINDOW_US = 3600 * 10**6
 CONFIRMED_SECONDS = 120.0  # a store that is merely slow confirms within
 ENTITIES_IN_A_GROUP = 100
 EVENTS_IN_A_COMMIT = 500
@@ -98,9 +97,11 @@ class Auditor:
             if not await recorder.is_running():
                 raise Unavailable("Home Assistant is starting up", code="starting")
             await recorder.wait_committed()
-            for low_us in range(from_us, to_us, WINDOW_US):
-                high_us = min(to_us, low_us + WINDOW_US)
-                await self._window(recorder, low_us, high_us, comparison)
+            windows = Chunks(from_us, to_us, lambda: to_us, self._with.reader.sizes.longest_us)
+            for low_us, end_us in windows if from_us < to_us else ():
+                high_us = to_us if end_us is None else end_us
+                size_bytes, is_empty = await self._window(recorder, low_us, high_us, comparison)
+                windows.answered(size_bytes, is_empty=is_empty)
                 told((high_us - from_us) / (to_us - from_us), comparison.outcome)
 
     async def _wait_confirmed(self) -> None:
@@ -120,17 +121,21 @@ class Auditor:
         kept_us = now_us - days * DAY_US if days else 0
         return max(from_us, since_us, kept_us), min(to_us, now_us - self._with.underway_us)
 
-    async def _window(self, recorder: Recorder, low_us: int, high_us: int, comparison: Comparison) -> None:
+    async def _window(self, recorder: Recorder, low_us: int, high_us: int, comparison: Comparison) -> tuple[int, bool]:
+        """Compare a window; return how large the largest answer was, in bytes, and whether the recorder has nothing."""
         stored = await self._with.store.keys(self._with.endpoint.home, low_us * 1000, high_us * 1000)
         series = self._with.series()
         comparison.begin(series, stored)
         entity_ids = list(series)
+        around = await self._with.reader.around(recorder, low_us, high_us)
+        largest_bytes, is_empty = sum(map(len, stored.values())) * KEY_BYTES, True
         for start in range(0, len(entity_ids), ENTITIES_IN_A_GROUP):
             group = entity_ids[start : start + ENTITIES_IN_A_GROUP]
-            async with aclosing(self._with.reader.read(recorder, group, low_us, high_us)) as chunks:
-                async for rows, around in chunks:
-                    await self._introduce(recorder, rows, comparison)
-                    await self._refill(rows, around, comparison)
+            rows, size_bytes = await self._with.reader.rows(recorder, group, low_us, high_us)
+            largest_bytes, is_empty = max(largest_bytes, size_bytes), is_empty and not any(rows.values())
+            await self._introduce(recorder, rows, comparison)
+            await self._refill(rows, around, comparison)
+        return largest_bytes, is_empty
 
     async def _introduce(self, recorder: Recorder, rows: Mapping[str, Sequence[Row]], comparison: Comparison) -> None:
         """Find out what was before the changes that are missing, where their entity had none in the span so far."""

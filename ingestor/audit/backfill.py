@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from trio.lowlevel import checkpoint
 
 from ingestor.audit.auditor import Auditing
-from ingestor.audit.chunks import Chunks
+from ingestor.audit.chunks import KEY_BYTES, Chunks
 from ingestor.audit.comparison import Known
 from ingestor.audit.jobs import CLOCK_SET_BACK, Job, Jobs
 from ingestor.audit.rows import Teller
@@ -142,8 +142,9 @@ class Backfill:
 
     async def _import_chunk(self, importing: _Importing, job: Job, low_us: int, until_us: int) -> tuple[Job, int, bool]:
         """Return the job behind this span, the size of the largest answer in bytes, and whether all were empty."""
-        tellers, largest_bytes, is_empty = importing.tellers, 0, True
+        tellers = importing.tellers
         stored = await self._with.auditing.store.keys(job.home, low_us * 1000, until_us * 1000)
+        largest_bytes, is_empty = sum(map(len, stored.values())) * KEY_BYTES, True
         known = Known(stored, importing.accounted)
         around = await importing.reader.around(importing.recorder, low_us, until_us)
         for group in _groups(list(tellers), ENTITIES_IN_A_GROUP):

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from ingestor.audit.sizes import LEAST_US
 
 TARGET_BYTES = 512 * 1024  # it takes some 15 ms to work off; live events wait no longer
+KEY_BYTES = 100  # what the time of one stored change needs, in the store's answer and here
 FIRST_US = 10_000_000
-MOST_US = 3600 * 10**6  # after a quiet time may come a storm
+MOST_US = 600 * 10**6  # after a quiet time may come a storm
 LARGEST_STEP = 8
 
 
@@ -55,4 +56,5 @@ class Chunks:
         """Make the next span longer or shorter by the size of this answer."""
         self._is_empty = is_empty
         step = min(LARGEST_STEP, TARGET_BYTES / max(1, size_bytes))
-        self._span_us = min(MOST_US, max(LEAST_US, int(self._span_us * step)))
+        longer_us = max(LEAST_US, int(self._span_us * step))
+        self._span_us = longer_us if is_empty else min(MOST_US, longer_us)

@@ -6,14 +6,15 @@ import time
 from collections.abc import AsyncGenerator, Callable, Collection
 from dataclasses import dataclass, field
 
-from ingestor.audit.chunks import MOST_US, Chunks
+from ingestor.audit.chunks import Chunks
 from ingestor.audit.rows import Row, Surroundings, Timeline
 from ingestor.audit.sizes import AnswerSizes
 from ingestor.homeassistant.recorder import Recorder
 from ingestor.messages import WeatherObservation
 
 MARGIN_US = 1000  # bounds are strict, and a time may lose its last digits on the way
-LOOK_BACK_US = 60 * 10**6  # the first step back; each is four times as long, up to what a storm may fill
+LOOK_BACK_US = 60 * 10**6  # the first step back; each is four times as long
+FARTHEST_STEP_US = 3600 * 10**6
 FARTHEST_US = 31 * 86_400 * 10**6  # three times what a recorder keeps by default
 
 
@@ -56,7 +57,7 @@ class Reader:
         low_us = high_us = at_us
         step_us = LOOK_BACK_US // 4
         while wanted and at_us - low_us < FARTHEST_US:
-            high_us, step_us = low_us, min(MOST_US, 4 * step_us)
+            high_us, step_us = low_us, min(FARTHEST_STEP_US, 4 * step_us)
             low_us = high_us - self.sizes.longest_us(high_us - step_us, high_us)
             rows, _ = await self.rows(recorder, wanted, low_us, high_us)
             found |= {entity_id: of[-1] for entity_id, of in rows.items() if of}

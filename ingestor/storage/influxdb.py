@@ -12,12 +12,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Any, TypeVar
 
 import httpx
+import msgspec
 import trio
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.client.write_api import SYNCHRONOUS
@@ -32,6 +33,7 @@ from ingestor.storage.store import Finding
 
 TIMEOUT_SECONDS = 10.0
 WRITE_TIMEOUT_SECONDS = 30.0  # a server under load may take long; a shorter wait would only add to its load
+ROWS_IN_AN_ANSWER = "5000"
 DAY_SECONDS = 86_400
 OURS = "made by ha-ingestor"  # the description that tells our bucket, whose retention we may change
 RANGES_SECONDS = (3600, DAY_SECONDS, 30 * DAY_SECONDS, None)  # widening: a search in everything is slow
@@ -97,8 +99,11 @@ class InfluxDBStore:
         found: dict[str, set[int]] = {}
         fields = 'mean, "min", "max", sum, state' if statistics else "state, removed"  # every point has one of them
         source = STATISTICS if statistics else EVENTS
-        for row in await self._select(f'SELECT {fields}, entity_id FROM "{source}" WHERE {where}'):
+
+        def take(row: Mapping[str, Any]) -> None:
             found.setdefault(row["entity_id"], set()).add(row["time"])
+
+        await self._select_each(f'SELECT {fields}, entity_id FROM "{source}" WHERE {where}', take)
         return found
 
     async def newest(self, home: str) -> list[Watermark]:
@@ -157,22 +162,31 @@ class InfluxDBStore:
         return Finding(subject=subject, works=True, detail=f"{self._bucket} in {self._org}")
 
     async def _select(self, query: str) -> list[dict[str, Any]]:
-        parameters = {"db": self._bucket, "q": query, "epoch": "ns"}
+        rows: list[dict[str, Any]] = []
+        await self._select_each(query, rows.append)
+        return rows
+
+    async def _select_each(self, query: str, take: Callable[[dict[str, Any]], object]) -> None:
+        """Take row by row: all at once a million would need a gigabyte, and stop everything else for seconds."""
+        parameters = {"db": self._bucket, "q": query, "epoch": "ns", "chunked": "true", "chunk_size": ROWS_IN_AN_ANSWER}
         try:
-            async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, headers=self._headers) as client:
-                answer = await client.get(f"{self._url}/query", params=parameters)
+            async with (
+                httpx.AsyncClient(timeout=TIMEOUT_SECONDS, headers=self._headers) as client,
+                client.stream("GET", f"{self._url}/query", params=parameters) as answer,
+            ):
+                if answer.is_error:
+                    await answer.aread()
+                    raise self._no_answer(answer)
+                async for line in answer.aiter_lines():  # a JSON document each
+                    for row in _rows(line):
+                        take(row)
         except httpx.HTTPError as error:
             raise Unavailable(f"no answer from InfluxDB at {self._url}: {_short(error)}") from None
+
+    def _no_answer(self, answer: httpx.Response) -> IngestorError:
         if answer.status_code in _ACCOUNT_STATUS:
-            raise self._refused(answer.status_code, answer.text)
-        if answer.is_error:
-            raise Unavailable(f"InfluxDB answered {answer.status_code}: {answer.text[:200]}", code="server_error")
-        [result] = answer.json()["results"]
-        return [
-            series.get("tags", {}) | dict(zip(series["columns"], values, strict=True))
-            for series in result.get("series", [])
-            for values in series["values"]
-        ]
+            return self._refused(answer.status_code, answer.text)
+        return Unavailable(f"InfluxDB answered {answer.status_code}: {answer.text[:200]}", code="server_error")
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         def mapped() -> T:
@@ -284,6 +298,17 @@ def _event(row: dict[str, Any]) -> Event:
         removed=bool(row.get("removed")),
         **said,
     )
+
+
+def _rows(line: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of one part of an answer to InfluxQL. Raises `Unavailable` where it tells of an error instead."""
+    [result] = msgspec.json.decode(line)["results"]
+    if "error" in result:
+        raise Unavailable(f"InfluxDB answered: {result['error']}"[:200], code="server_error")
+    for series in result.get("series", []):
+        tags, columns = series.get("tags", {}), series["columns"]
+        for values in series["values"]:
+            yield tags | dict(zip(columns, values, strict=True))
 
 
 def _short(error: Exception) -> str:

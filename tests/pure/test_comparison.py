@@ -110,14 +110,24 @@ def test_an_empty_answer_is_not_believed_before_a_longer_span_was_asked_for() ->
     assert (spans[3][0], spans[-1][1]) == (64 * FIRST_US, 100 * FIRST_US)
 
 
-def test_a_quiet_time_is_passed_in_the_longest_spans() -> None:
+def test_behind_a_quiet_time_a_storm_finds_no_span_that_is_very_long() -> None:
+    chunks = Chunks(0, 10 * MOST_US, lambda: 0)
+    spans: list[tuple[int, int]] = []
+    for low, high in chunks:
+        spans.append((low, high or 0))
+        chunks.answered(2)
+    assert max(high - low for low, high in spans) == MOST_US
+    assert [low for low, _ in spans[1:]] == [high for _, high in spans[:-1]]
+
+
+def test_where_there_is_nothing_the_spans_grow_until_one_is_the_whole() -> None:
     chunks = Chunks(0, 10 * MOST_US, lambda: 0)
     spans: list[tuple[int, int]] = []
     for low, high in chunks:
         spans.append((low, high or 0))
         chunks.answered(2, is_empty=True)
-    assert spans[-1] == (9 * MOST_US, 10 * MOST_US)
-    assert len(spans) < 20
+    assert [low for low, _ in spans] == [0] * 5
+    assert spans[-1] == (0, 10 * MOST_US)
 
 
 def test_history_that_moved_with_a_rename_is_not_stored_again() -> None:
