@@ -175,13 +175,13 @@ class EntityReturned(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class ClockRead(Struct, frozen=True, kw_only=True, tag=True):
-    """Home Assistant's clock is `lag_us` behind ours, or less; negative when it is ahead.
+    """Home Assistant's clock is `lag_us` behind ours, or less, when ours is at `heard_ns`; negative when it is ahead.
 
-    The first of a session `opens` it; `from_us` is the last moment before it, by that clock, that is known.
+    The first of a session `opens` it.
     """
 
     home: str
-    from_us: int
+    heard_ns: int
     lag_us: int
     opens: bool
 

@@ -124,16 +124,16 @@ class Ledger:
         """Remember this mark, though it is a lower one."""
         await self._run(lambda connection: connection.execute("UPDATE commits SET number = ?", (mark,)))
 
-    async def lag_us(self, home: str) -> int | None:
-        """Return how far the home's clock was behind ours when it was read last."""
-        query = "SELECT max(lag_us) FROM clocks WHERE home = ?"
-        found: int | None = await self._run(lambda connection: connection.execute(query, (home,)).fetchone()[0])
-        return found
+    async def clock(self, home: str) -> ClockRead | None:
+        """Return what was read last of the home's clock."""
+        query = "SELECT heard_ns, lag_us FROM clocks WHERE home = ?"
+        found = await self._run(lambda connection: connection.execute(query, (home,)).fetchone())
+        return ClockRead(home=home, heard_ns=found[0], lag_us=found[1], opens=False) if found else None
 
     async def remember_clock(self, read: ClockRead) -> None:
-        """Remember how far the home's clock is behind ours."""
-        query = "INSERT INTO clocks VALUES (?, ?) ON CONFLICT (home) DO UPDATE SET lag_us = excluded.lag_us"
-        await self._run(lambda connection: connection.execute(query, (read.home, read.lag_us)))
+        """Remember what was read of the home's clock."""
+        values = (read.home, read.heard_ns, read.lag_us)
+        await self._run(lambda connection: connection.execute("INSERT OR REPLACE INTO clocks VALUES (?, ?, ?)", values))
 
     async def close(self, gap: str, *, closed: Sequence[int], listed: Mapping[int, str], refilled: int) -> None:
         """Note what became of these intervals, by their ids, and how many changes were refilled."""

@@ -87,10 +87,11 @@ class Recovery:
 
     async def learn(self, notes: Sequence[Note]) -> None:
         """Give notes to the ledger, and do what they call for. The same again changes nothing. Raises `Unavailable`."""
-        await self._with.ledger.record(notes)
-        for note in notes:
-            if isinstance(note, ClockRead):
-                await self._heed(note)
+        clocks = [note for note in notes if isinstance(note, ClockRead)]
+        if len(clocks) < len(notes):
+            await self._with.ledger.record(notes)
+        for clock in clocks:
+            await self._heed(clock)
 
     async def begin(self, cause: str) -> None:
         """Compare everything since the beginning with the recorder. Raises `Unavailable`."""
@@ -106,10 +107,13 @@ class Recovery:
 
     async def _heed(self, clock: ClockRead) -> None:
         """Compare what Home Assistant's clock has gone through twice, when it has been set back since it was read."""
-        before_us = await self._with.ledger.lag_us(clock.home)
-        if clock.opens and before_us is not None and (back_us := clock.lag_us - before_us) > UNSTEADY_US:
-            from_us = clock.from_us - back_us - UNSTEADY_US
-            await self._with.jobs.add(clock.home, from_us, clock.from_us, CLOCK_SET_BACK)
+        before = await self._with.ledger.clock(clock.home)
+        if clock.opens and before is not None and (back_us := clock.lag_us - before.lag_us) > UNSTEADY_US:
+            now_us = clock.heard_ns // 1000 - clock.lag_us
+            away_us = max(0, clock.heard_ns - before.heard_ns) // 1000
+            since_us = await self._with.ledger.since_us(clock.home) - clock.lag_us  # as that clock has it now
+            from_us = max(since_us, now_us - away_us - UNSTEADY_US)
+            await self._with.jobs.add(clock.home, from_us, now_us + back_us, CLOCK_SET_BACK)
         await self._with.ledger.remember_clock(clock)
 
 

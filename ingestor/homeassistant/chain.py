@@ -85,8 +85,8 @@ class Chain:
         found = [replace(gap, intervals=tuple(self._intervals[name])) for name, gap in self._found.items()]
         return [*found, *self._returned]
 
-    def start(self, started: SessionStarted) -> int:
-        """Begin the gap before a session; return from when on it is, see `GapFound.from_us`."""
+    def start(self, started: SessionStarted) -> None:
+        """Begin the gap before a session."""
         loss = None
         if not self._draft_sessions:
             loss = self._loss()
@@ -109,7 +109,6 @@ class Chain:
             anchors=tuple((entity_id, wire.microseconds(at)) for entity_id, at in newest),
         )
         self._draft_opening = Opening(gap, since, fresh=not links)
-        return gap.from_us
 
     def follows(self, entity_id: str, old: wire.State | None, new: wire.State | None) -> bool:
         """Return whether the change follows the last captured one; it is the last one from now on.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ingestor.messages import ClockRead, Event
 
 FINER_US = 500_000  # a lag is told again when it has shown to be this much less
+AGAIN_NS = 300 * 10**9  # or after this time, so that it is known about when a gap began
 
 
 class Clock:
@@ -16,27 +17,26 @@ class Clock:
 
     def __init__(self, home: str) -> None:
         self._home = home
-        self._from_us: int | None = None
-        self._least_us: int | None = None
+        self._told: ClockRead | None = None
         self.begin()
 
     def begin(self) -> None:
         """Forget what was not accepted."""
         self.notes: list[ClockRead] = []
-        self._draft = self._from_us, self._least_us
+        self._draft = self._told
 
     def accept(self) -> None:
         """Make the batch's knowledge the clock's own."""
-        self._from_us, self._least_us = self._draft
+        self._told = self._draft
 
-    def start(self, from_us: int) -> None:
-        """Begin a session; `from_us` is the last moment before it, by Home Assistant's clock, that is known."""
-        self._draft = from_us, None
+    def start(self) -> None:
+        """Begin a session."""
+        self._draft = None
 
-    def read(self, event: Event, received_at_ns: int) -> None:
+    def read(self, event: Event, heard_ns: int) -> None:
         """Take a change that has just been heard."""
-        from_us, least_us = self._draft
-        lag_us = (received_at_ns - event.time_ns) // 1000
-        if from_us is not None and (least_us is None or lag_us < least_us - FINER_US):
-            self.notes.append(ClockRead(home=self._home, from_us=from_us, lag_us=lag_us, opens=least_us is None))
-            self._draft = from_us, lag_us
+        told, lag_us = self._draft, (heard_ns - event.time_ns) // 1000
+        if told is None or lag_us < told.lag_us - FINER_US or heard_ns >= told.heard_ns + AGAIN_NS:
+            least_us = lag_us if told is None else min(lag_us, told.lag_us)
+            self._draft = ClockRead(home=self._home, heard_ns=heard_ns, lag_us=least_us, opens=told is None)
+            self.notes.append(self._draft)

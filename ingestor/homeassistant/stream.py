@@ -76,7 +76,8 @@ class Stream:
                 case SessionStarted():
                     self._draft_asked.clear()
                     self._learn(message.results)
-                    self._clock.start(self._chain.start(message))
+                    self._chain.start(message)
+                    self._clock.start()
         self._taken.notes = [*self._chain.notes(), *self._clock.notes]
         self._count_received()
         return self._taken

@@ -28,8 +28,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS intervals_identity
     ON intervals (gap, entity_id, ifnull(after_us, 0), ifnull(until_us, 0));
 -- The mark of the embedded database when the ledger closed an interval last: one with a lower mark is an older copy.
 CREATE TABLE IF NOT EXISTS commits (id INTEGER PRIMARY KEY, number INTEGER NOT NULL);
--- How far Home Assistant's clock was behind ours in the last session: more in the next one, and it was set back.
-CREATE TABLE IF NOT EXISTS clocks (home TEXT PRIMARY KEY, lag_us INTEGER NOT NULL);
+-- How far Home Assistant's clock was behind ours when it was read last: more in the next session, and it was set back.
+CREATE TABLE IF NOT EXISTS clocks (home TEXT PRIMARY KEY, heard_ns INTEGER NOT NULL, lag_us INTEGER NOT NULL);
 -- What `ingestor backfill` has done: states are imported until `cursor_us`, statistics until `hours_us`.
 CREATE TABLE IF NOT EXISTS backfills (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
