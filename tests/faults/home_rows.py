@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.faults.situation import CONNECTED_SECONDS
 from tests.faults.strike import Strike
@@ -83,7 +84,7 @@ def moved(strike: Strike) -> None:
         strike.home.call("truth", "move", entity_id=entity_id, area=strike.random.choice(ROOMS))
         for number in range(2):
             name, unit = f"Name {strike.random.randrange(9)}", strike.random.choice(UNITS)
-            said = {"friendly_name": name, "unit_of_measurement": unit, "device_class": "power"}
+            said: dict[str, Any] = {"friendly_name": name, "unit_of_measurement": unit, "device_class": "power"}
             strike.home.put(entity_id, str(number), **said)
 
     change()
@@ -183,7 +184,7 @@ def recorder_disabled_for_a_while(strike: Strike) -> None:
         strike.wait(1, 10)
         strike.home.call("recorder", "enable")
         if strike.short:
-            strike.home.put(known, "1", seen=True)
+            strike.home.put(known, "1", forced=False, seen=True)
         strike.wait(1, 10)
 
 

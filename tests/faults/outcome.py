@@ -15,7 +15,7 @@ COUNTS = ("made", "stored", "missed", "quarantined", "lost", "doubled", "invente
 """The columns; another one appears as soon as an outcome counts it here."""
 GAP_COUNTS = ("made", "stored", "refilled", "nameless", "listed", "lost", "doubled", "invented")
 EXAMPLES = 3
-MUST_BE_ZERO = ("lost", "doubled", "invented")
+MUST_BE_ZERO = ("missed", "lost", "doubled", "invented")
 
 
 @dataclass

@@ -104,9 +104,11 @@ class RealHome:
         self.renamed[entity_id] = new
         self.call("truth", "rename", entity_id=entity_id, new_entity_id=new)
 
-    def put(self, entity_id: str, state: str | None, **attributes: Any) -> None:
-        """Give an entity a state; none removes it."""
-        given = {"state": state, "attributes": attributes} if state is not None else {}
+    def put(self, entity_id: str, state: str | None, *, forced: bool = True, **attributes: Any) -> None:
+        """Give an entity a state; none removes it. Unless it is `forced`, the same state again has not changed."""
+        given: dict[str, Any] = {}
+        if state is not None:
+            given = {"state": state, "attributes": attributes, "forced": forced}
         self.call("truth", "put", entity_id=entity_id, **given)
 
     def truth(self) -> list[dict[str, Any]]:

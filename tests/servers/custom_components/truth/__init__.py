@@ -226,8 +226,8 @@ class Truth:
         if state is None:
             self.hass.states.async_remove(entity_id, context=Context())
         else:
-            attributes = call.data.get("attributes", {})
-            self.hass.states.async_set(entity_id, state, attributes, force_update=True, context=Context())
+            attributes, forced = call.data.get("attributes", {}), call.data.get("forced", True)
+            self.hass.states.async_set(entity_id, state, attributes, force_update=forced, context=Context())
 
     async def spoil(self, call):
         """Make three changes of which the first can not be told."""
