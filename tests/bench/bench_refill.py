@@ -1,7 +1,7 @@
-"""What refilling a long gap costs the live events: the service as a process beside a real Home Assistant.
+"""What refilling a long gap, and an audit of it, cost the live events: the service beside a real Home Assistant.
 
-Live changes come all the time, 100 a second. They are timed before a gap, while it is refilled, and after it; then all
-that the home made is compared with what is stored. Run it: `python -m tests.bench.bench_refill`; an argument is how
+Live changes come all the time, 100 a second. They are timed before a gap, while it is refilled, after it, and while all
+of it is compared with what is stored. Run it: `python -m tests.bench.bench_refill`; an argument is how
 many changes are missed (360,000: an hour). With TEST_INFLUXDB_URL, TEST_INFLUXDB_TOKEN and TEST_INFLUXDB_ORG set it
 writes to that database, else to the embedded one.
 """
@@ -12,9 +12,11 @@ import os
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 from msgspec import Struct
 
 from tests.bench.ages import AgedIngestor
@@ -40,17 +42,22 @@ class Phase(Struct, frozen=True):
 
 
 class Refilled(Struct, frozen=True):
-    """The phases, how many changes were refilled, how many gaps or entities were not closed, and the peak of memory."""
+    """The phases, how many changes were refilled, how many gaps or entities were not closed, and what an audit found.
+
+    The peaks of memory are those up to the end of the refill, and of the audit.
+    """
 
     phases: list[Phase]
     refilled: int
     unclosed: int
+    audited: str
     peak_mebibytes: int
+    audited_mebibytes: int
 
     @property
     def ratio(self) -> float:
         """The p99 while refilling, by that of the time before and after together."""
-        before, during, after = self.phases
+        before, during, after, _ = self.phases
         return during.p99 / ((before.p99 + after.p99) / 2)
 
 
@@ -67,6 +74,7 @@ def measure(missed: int, quiet_seconds: float = QUIET_SECONDS) -> Refilled:
             service.wait_connected()
             before = _quiet("before", service, quiet_seconds)
             service.stop()
+            missed_from = datetime.now(UTC)
             home.run(count=missed, rate=MISSED_RATE, seed=2, prefix="missed_", wait_seconds=3600)
             began = time.time()
             service.start()
@@ -77,7 +85,10 @@ def measure(missed: int, quiet_seconds: float = QUIET_SECONDS) -> Refilled:
             after = _quiet("after", service, quiet_seconds)
             ledger = told(service.directory)
             unclosed = len(ledger.listed) + len(ledger.unproven)
-            return Refilled([before, during, after], ledger.refilled, unclosed, service.peak_mebibytes)
+            peak_mebibytes, began = service.peak_mebibytes, time.time()
+            audited = _audited(service, missed_from)
+            phases = [before, during, after, _phase("auditing", service, began, time.time())]
+            return Refilled(phases, ledger.refilled, unclosed, audited, peak_mebibytes, service.peak_mebibytes)
         finally:
             service.stop()
             home.stop()
@@ -88,6 +99,13 @@ def _influxdb() -> dict[str, str]:
         return {}
     given = {name: os.environ[f"TEST_INFLUXDB_{name}"] for name in ("URL", "TOKEN", "ORG")}
     return {f"INFLUXDB_{name}": text for name, text in given.items()} | {"INFLUXDB_BUCKET": f"bench-{uuid4().hex}"}
+
+
+def _audited(service: AgedIngestor, since: datetime) -> str:
+    span = {"from": since.isoformat(), "to": datetime.now(UTC).isoformat()}
+    httpx.post(f"{service.url}/api/audit", json=span, timeout=10).raise_for_status()
+    wait_until(lambda: service.get("/api/audit")[0]["state"] != "running", "the audit ends", REFILLED_SECONDS, 0.25)
+    return ", ".join(f"{name} {said}" for name, said in service.get("/api/audit")[0].items())
 
 
 def _quiet(name: str, service: AgedIngestor, seconds: float) -> Phase:
@@ -109,7 +127,7 @@ def main(missed: int = 360_000) -> None:
         f"{one.name:10} {one.seconds:8.0f} {one.events:13,} {one.p50:14.2f} {one.p99:7.2f}" for one in found.phases
     ]
     lines += [f"refilled {found.refilled:,}, not closed {found.unclosed}, p99 {found.ratio:.2f} times that without,"]
-    lines += [f"peak memory {found.peak_mebibytes} MB"]
+    lines += [f"peak memory {found.peak_mebibytes} MB; with the audit {found.audited_mebibytes} MB ({found.audited})"]
     print("\n".join(lines))  # noqa: T201  a bench prints
 
 
