@@ -55,7 +55,8 @@ class Surroundings(Struct, frozen=True):
 class Teller:
     """Tells the events of one entity's rows, which come in the order of their times, with what was before each.
 
-    `series` is frozen but for what a row's own attributes say. `last` is the row before.
+    `series` is frozen but for what a row's own attributes say. `last` is the row before, without its attributes: those
+    are a part of the recorder's answer, which would stay in memory as a whole.
     """
 
     def __init__(self, series: Series) -> None:
@@ -81,7 +82,7 @@ class Teller:
         at_us, before, before_us = row.at_us, self.last, self._at_us
         follows = before is not None and before.s is not None
         self._number = self._number + 1 if before is not None and at_us == before_us else 0
-        self.last, self._at_us = row, at_us
+        self.last, self._at_us = Row(row.s, row.lu), at_us
         attributes = str(bytes(row.a), "utf-8")
         units = None
         if row.s is not None and row.s != "unavailable":

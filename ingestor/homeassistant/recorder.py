@@ -201,7 +201,8 @@ class Recorder:
             if closed.reason is not None and closed.reason.code == _TOO_LARGE:
                 raise AnswerTooLarge("an answer of Home Assistant's recorder was too large", code="too_large") from None
             raise
-        return _decoded(text, wire.Reply), len(text)
+        answer = text.encode() if isinstance(text, str) else text  # text takes up to four bytes a character
+        return _decoded(answer, wire.Reply), len(answer)
 
 
 def _decoded(answer: Raw | str | bytes, type_: type[T]) -> T:

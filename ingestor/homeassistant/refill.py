@@ -6,7 +6,7 @@ that was not finished is begun again: the events are the same points, so that no
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import chain
@@ -117,8 +117,8 @@ class Refill:
                 if group.end_us is None:
                     await self._with.fence.wait()
                     group.bound(self._with.fence.bounds)
-                for row in chain.from_iterable(rows.values()):
-                    rhythm.note(row.at_us)
+                for at_us in (row.at_us for row in chain.from_iterable(rows.values())):
+                    rhythm.note(at_us)
                 await self._take(group, rows, around)
                 self.progress.report()
 
@@ -131,10 +131,11 @@ class Refill:
             if any(row.at_us == at_us for found in rows.values() for row in found):
                 group.rename(entity_id)
 
-    async def _take(self, group: Group, rows: Mapping[str, Sequence[Row]], around: Surroundings) -> None:
+    async def _take(self, group: Group, rows: dict[str, list[Row]], around: Surroundings) -> None:
+        """Empty the rows, so that not two answers are in memory while the next is asked for."""
         events: list[Event] = []
-        for entity_id, found in rows.items():
-            for row in found:
+        for entity_id in list(rows):
+            for row in rows.pop(entity_id):
                 events += group.take(entity_id, row, around)
             if len(events) >= EVENTS_IN_A_COMMIT:
                 await self._commit(events)
