@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -27,9 +28,10 @@ from ingestor.enrichment.series import describe
 from ingestor.errors import Unavailable
 from ingestor.homeassistant.reading import Reader
 from ingestor.homeassistant.recorder import Recorder, in_parts, opened
-from ingestor.messages import Record, Series
+from ingestor.messages import Event, Record, Series
 
 ENTITIES_IN_A_GROUP = 100
+FEW_ENTITIES = 20
 RECORDS_IN_A_COMMIT = 500  # a larger one would let live events wait
 STATISTICS_IN_A_GROUP = 20  # of a month of hours each: 2 MB
 MINUTE_US = 60 * 10**6
@@ -89,8 +91,10 @@ class Backfill:
             now_us = self._clock_ns() // 1000  # what is captured while the store confirms, it may not have
             await recorder.wait_committed()
             await auditing.confirmed()
-            job = await self._import_states(recorder, job, now_us, told)
-            if not _went_back(job):
+            if job.cause == CLOCK_SET_BACK:
+                job = await self._import_twice_lived(recorder, job)
+            else:
+                job = await self._import_states(recorder, job, now_us, told)
                 job = await self._import_statistics(recorder, job, told)
         await auditing.confirmed()
         job = replace(job, state="done", detail=job.detail if job.compared else NOTHING)
@@ -106,16 +110,10 @@ class Backfill:
     async def _import_states(self, recorder: Recorder, job: Job, now_us: int, told: Callable[[Job], None]) -> Job:
         days = self._with.auditing.retention_days()
         kept_us = now_us - days * DAY_US if days else 0
-        open_us = [gap.from_us for gap in await self._with.auditing.ledger.open_gaps(job.home)]
-        if job.cause and open_us:
-            raise Unavailable("a gap is still open: its refill comes first", code="pending")
-        end_us = min([job.to_us, *open_us])  # what is in a gap is the refill's affair
-        end_us = end_us if _went_back(job) else min(end_us, now_us)
+        end_us = min(job.to_us, now_us, *await self._open_us(job))  # what is in a gap is the refill's affair
         start_us = max(job.cursor_us, kept_us)
         tellers, reader = await self._tellers(recorder, job)
-        if _went_back(job):
-            start_us -= MINUTE_US
-        elif start_us == job.from_us:
+        if start_us == job.from_us:
             oldest_us = await self._oldest(recorder, tellers, start_us, end_us)
             start_us = oldest_us - HOUR_US  # its rows tell what was before the first ones of the span
             if oldest_us - job.from_us > HOUR_US:
@@ -140,6 +138,31 @@ class Backfill:
         await self._with.jobs.save(job)
         return job
 
+    async def _import_twice_lived(self, recorder: Recorder, job: Job) -> Job:
+        """Import what came in times through which Home Assistant's clock has gone before.
+
+        There it answers nothing to a span that ends before what it knew at its start, nor is the present any bound. So
+        few entities are asked for at a time: without an end their answers are small enough.
+        """
+        await self._open_us(job)
+        tellers, reader = await self._tellers(recorder, job)
+        stored = await self._with.auditing.store.keys(job.home, job.from_us * 1000, job.to_us * 1000)
+        known = Known(stored, await self._with.auditing.quarantine.times(job.home))
+        for group in _groups(list(tellers), FEW_ENTITIES):
+            async with aclosing(reader.read(recorder, group, job.from_us - MINUTE_US, None)) as chunks:
+                async for rows, around in chunks:
+                    told = [(tellers[of], row) for of in rows for row in rows[of] if row.at_us < job.to_us]
+                    events = [teller.tell(row, around) for teller, row in told]
+                    job = await self._import(job, events, known, job.from_us * 1000)
+        return replace(job, cursor_us=job.to_us, hours_us=job.to_us)
+
+    async def _open_us(self, job: Job) -> list[int]:
+        """Return since when gaps are open; what has a cause of its own waits for them."""
+        found = [gap.from_us for gap in await self._with.auditing.ledger.open_gaps(job.home)]
+        if job.cause and found:
+            raise Unavailable("a gap is still open: its refill comes first", code="pending")
+        return found
+
     async def _import_chunk(self, importing: _Importing, job: Job, low_us: int, until_us: int) -> tuple[Job, int, bool]:
         """Return the job behind this span, the size of the largest answer in bytes, and whether all were empty."""
         tellers = importing.tellers
@@ -151,11 +174,15 @@ class Backfill:
             rows, size_bytes = await importing.reader.rows(importing.recorder, group, low_us, until_us)
             largest_bytes, is_empty = max(largest_bytes, size_bytes), is_empty and not any(rows.values())
             events = [tellers[entity_id].tell(row, around) for entity_id in rows for row in rows[entity_id]]
-            events = [event for event in events if event.time_ns >= importing.from_ns]
-            missing = [one for one in events if known.judge(one.series.entity_id, one.time_ns) == "missing"]
-            await self._commit(missing)
-            job = replace(job, compared=job.compared + len(events), imported=job.imported + len(missing))
+            job = await self._import(job, events, known, importing.from_ns)
         return replace(job, cursor_us=until_us), largest_bytes, is_empty
+
+    async def _import(self, job: Job, events: Sequence[Event], known: Known, from_ns: int) -> Job:
+        """Import those of the events that are missing, and not older than this."""
+        compared = [event for event in events if event.time_ns >= from_ns]
+        missing = [one for one in compared if known.judge(one.series.entity_id, one.time_ns) == "missing"]
+        await self._commit(missing)
+        return replace(job, compared=job.compared + len(compared), imported=job.imported + len(missing))
 
     async def _tellers(self, recorder: Recorder, job: Job) -> tuple[dict[str, Teller], Reader]:
         """Return who tells of every entity that is stored, and a reader that knows all persons."""
@@ -231,11 +258,6 @@ class Backfill:
             else:
                 start_us = middle_us
         return start_us
-
-
-def _went_back(job: Job) -> bool:
-    """Return whether Home Assistant's clock was set back: by times neither the present nor what is oldest is found."""
-    return job.cause == CLOCK_SET_BACK
 
 
 def _groups(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
