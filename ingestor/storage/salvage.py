@@ -63,9 +63,10 @@ def salvage(aside: Path, into: sqlite3.Connection, *, last_id: int) -> Salvaged:
 
 
 def number_from(connection: sqlite3.Connection, batch: int) -> None:
-    """Let the next batch come behind this one."""
+    """Let the next batch come behind this one, and behind all that there ever were."""
+    known = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'batches'").fetchall()
     connection.execute("DELETE FROM sqlite_sequence WHERE name = 'batches'")
-    connection.execute("INSERT INTO sqlite_sequence VALUES ('batches', ?)", (batch,))
+    connection.execute("INSERT INTO sqlite_sequence VALUES ('batches', ?)", (max([batch, *(seq for (seq,) in known)]),))
 
 
 def _lengthen(damaged: Path) -> None:

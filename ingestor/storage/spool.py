@@ -112,14 +112,13 @@ class Spool:
 
     async def go_on_from(self, batch: int) -> None:
         """Give what comes a number behind this batch, and count as whole again."""
-        newest = max(batch, self.newest_batch)
 
         def work(connection: sqlite3.Connection) -> None:
             with transaction(connection):
-                salvage.number_from(connection, newest)
+                salvage.number_from(connection, batch)
 
         await self._guarded(work)
-        self.newest_batch, self.damaged = newest, False
+        self.newest_batch, self.damaged = max(batch, self.newest_batch), False  # a commit may have come meanwhile
 
     async def commit(self, records: Sequence[Record], *, live: bool = True, notes: Sequence[Note] = ()) -> None:
         """Keep the records, fsynced, all or none; live ones move their entities' watermarks on, with the notes.

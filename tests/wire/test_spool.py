@@ -42,6 +42,22 @@ async def pending(spool: Spool) -> list[Record]:
     return list(batch.records) if batch else []
 
 
+@pytest.mark.parametrize("turn", range(8))  # which of the two comes first is left to chance
+async def test_a_commit_while_the_numbers_move_on_takes_no_number_that_is_given_again(
+    tmp_path: Path, turn: int
+) -> None:
+    async with opened(tmp_path) as spool:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(spool.go_on_from, 0)
+            nursery.start_soon(spool.commit, [event(turn)])
+        batch = await spool.due(EVERYTHING, 0)
+        assert batch
+        spool.acknowledge(batch.ids)
+        await spool.commit([event(100)])
+        assert await pending(spool) == [event(100)]
+        assert spool.newest_batch > max(batch.ids)
+
+
 async def test_what_was_committed_is_there_after_a_restart_in_its_order(tmp_path: Path) -> None:
     raw = RawEvent(home="home", received_at_ns=1, text="{", problem="truncated", weather=WEATHER)
     first: list[Record] = [event(1), full(2), ENTITY]
