@@ -9,7 +9,8 @@ first change after a restart is not compared: it looks to the recorder like any 
 what the ledger gives up; nor what was before a change when that was without JSON: Home Assistant tells neither of the
 two, and records only the second; nor in a time that a home has lived through twice, its clock having been set back: a
 recorder knows no order but that of times. Of a refilled row of before the service began, which such a clock has brought
-in, only the state is compared. An area that is absent had not been told yet.
+in, only the state is compared. Nor are the tags of an entity whose first row is `unavailable`, as Home Assistant
+restores it at a start: what they were before, the service never heard. An area that is absent had not been told yet.
 
 Nobody can be asked for four kinds of change, which are counted as `nameless`: one whose attributes have no JSON, which
 is neither told nor recorded; one at the start of Home Assistant, before its recorder listens; the removal of an id that
@@ -31,6 +32,7 @@ from tests.faults.ledgers import Listed, Told
 from tests.servers.truth import Key, Row, same
 
 PREVIOUS = ("previous_state", "previous_duration_seconds")
+TAGS = ("device_class", "state_class", "friendly_name", "unit")
 
 _UNORDERED_NS = 10**9  # a change may be told a moment after a later one
 _BEHIND_NS = 900 * 10**9  # within it every entity changes
@@ -62,11 +64,13 @@ def count(changes: Mapping[Key, Made], stored: Iterable[Row], frame: Frame) -> t
     listed = [key for key in absent if key in excused and key not in nameless]
     lost = [key for key in absent if key not in excused and key not in nameless]
     twice = _lived_twice([(at, made.true_ns) for (_, at), (made, _) in truth.items()])
+    untagged = _restored_at_first(rows)
     wrong = [
         f"{key} {problem}"
         for key, row in rows
-        if (problem := _problem(row, truth.get(key), frame, excused=key in excused or _is_within(key[1], twice)))
-    ]
+        if (problem := _problem(row, truth.get(key), frame, excused=key in excused or _is_within(key[1], twice),
+                                untagged=key in untagged))
+    ]  # fmt: skip
     found = Counter(
         made=len(counted),
         stored=sum(key in keys for key in counted),
@@ -152,7 +156,15 @@ def _bounds(times: Sequence[int], one: Listed, live: AbstractSet[int]) -> tuple[
     return first, same_us[0] + 1 if same_us else bisect_left(times, (one.until_us + 1) * 1000)
 
 
-def _problem(row: Row, true: tuple[Made, str] | None, frame: Frame, *, excused: bool) -> str:
+def _restored_at_first(rows: Iterable[tuple[Key, Row]]) -> set[Key]:
+    firsts: dict[str, tuple[Key, Row]] = {}
+    for key, row in rows:
+        if key[0] not in firsts or key[1] < firsts[key[0]][0][1]:
+            firsts[key[0]] = key, row
+    return {key for key, row in firsts.values() if row["state"] == "unavailable"}
+
+
+def _problem(row: Row, true: tuple[Made, str] | None, frame: Frame, *, excused: bool, untagged: bool) -> str:
     """Return what a stored row says wrongly."""
     if true is None:
         return "was never made"
@@ -164,6 +176,8 @@ def _problem(row: Row, true: tuple[Made, str] | None, frame: Frame, *, excused: 
         names = ["state", "removed"]
     if excused or since_ever or made.first or made.behind_untold:
         names = [name for name in names if name not in PREVIOUS]
+    if untagged:
+        names = [name for name in names if name not in TAGS]
     wrong = [name for name in names if not same(name, made.row[name], row.get(name))]
     told = [f"{name} is {row[name]!r}, was {made.row.get(name)!r}" for name in wrong]
     if frame.areas and row["area"] not in frame.areas[entity_id] | {None}:

@@ -129,3 +129,9 @@ def test_what_was_before_a_change_is_not_compared_where_a_clock_went_back() -> N
     other = [row(at, previous_state="z") for at in (13, 14)] + [row(at) for at in (1, 12, 15, 16)]
     assert counted(other, truth, until_ns=99) == {"made": 6, "stored": 6}
     assert counted([*other, row(2)], truth, until_ns=99)["invented"] == 1
+
+
+def test_what_home_assistant_restores_before_anything_was_heard_of_an_entity_has_tags_that_nobody_could_know() -> None:
+    truth = {key(at): change(at, state=state, unit="W") for at, state in ((1, "unavailable"), (2, "unavailable"))}
+    assert counted([row(2, state="unavailable")], truth, from_ns=1) == {"made": 1, "stored": 1}
+    assert counted([row(1, state="unavailable"), row(2, state="unavailable")], truth)["invented"] == 1
