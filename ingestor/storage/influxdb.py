@@ -12,10 +12,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from functools import partial
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import httpx
 import msgspec
@@ -23,6 +24,7 @@ import trio
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
+from msgspec import Struct
 from pydantic import SecretStr
 from urllib3.exceptions import HTTPError
 
@@ -33,7 +35,7 @@ from ingestor.storage.store import Finding
 
 TIMEOUT_SECONDS = 10.0
 WRITE_TIMEOUT_SECONDS = 30.0  # a server under load may take long; a shorter wait would only add to its load
-ROWS_IN_AN_ANSWER = "5000"
+ROWS_IN_A_PART = 5000
 DAY_SECONDS = 86_400
 OURS = "made by ha-ingestor"  # the description that tells our bucket, whose retention we may change
 RANGES_SECONDS = (3600, DAY_SECONDS, 30 * DAY_SECONDS, None)  # widening: a search in everything is slow
@@ -50,6 +52,26 @@ _CONFLICT_SENTENCE = (
 )
 
 T = TypeVar("T")
+
+
+class _Series(Struct):
+    columns: list[str]
+    values: list[list[Any]]
+    tags: dict[str, str] = {}
+
+
+class _Result(Struct):
+    series: list[_Series] = []
+    error: str = ""
+
+
+class _Part(Struct):
+    """A part of an answer to InfluxQL, a line of its own."""
+
+    results: list[_Result]
+
+
+_part = msgspec.json.Decoder(_Part)
 
 
 class InfluxDBStore:
@@ -168,7 +190,8 @@ class InfluxDBStore:
 
     async def _select_each(self, query: str, take: Callable[[dict[str, Any]], object]) -> None:
         """Take row by row: all at once a million would need a gigabyte, and stop everything else for seconds."""
-        parameters = {"db": self._bucket, "q": query, "epoch": "ns", "chunked": "true", "chunk_size": ROWS_IN_AN_ANSWER}
+        parameters = {"db": self._bucket, "q": query, "epoch": "ns", "chunked": "true"}
+        parameters["chunk_size"] = str(ROWS_IN_A_PART)
         try:
             async with (
                 httpx.AsyncClient(timeout=TIMEOUT_SECONDS, headers=self._headers) as client,
@@ -177,11 +200,17 @@ class InfluxDBStore:
                 if answer.is_error:
                     await answer.aread()
                     raise self._no_answer(answer)
-                async for line in answer.aiter_lines():  # a JSON document each
-                    for row in _rows(line):
-                        take(row)
+                async with aclosing(cast("AsyncGenerator[str]", answer.aiter_lines())) as lines:
+                    async for line in lines:  # a part each
+                        for row in _rows(line):
+                            take(row)
+        except msgspec.MsgspecError as error:
+            raise self._stranger(str(error)) from None
         except httpx.HTTPError as error:
             raise Unavailable(f"no answer from InfluxDB at {self._url}: {_short(error)}") from None
+
+    def _stranger(self, why: str) -> Unavailable:
+        return Unavailable(f"what answers at {self._url} is no InfluxDB: {why}", code="server_error")
 
     def _no_answer(self, answer: httpx.Response) -> IngestorError:
         if answer.status_code in _ACCOUNT_STATUS:
@@ -205,6 +234,8 @@ class InfluxDBStore:
         lines = self._encoder.encode(points)
         if lines:
             self._write_api.write(bucket=self._bucket, org=self._org, record=lines)
+            if self._client.api_client.last_response.status != HTTPStatus.NO_CONTENT:  # which InfluxDB alone says
+                raise self._stranger("it took points like a web page")
 
     def _find_bucket(self) -> Any:  # noqa: ANN401  the library's type is not exported
         """Return the bucket; a token that may not see it gets an empty list, one that may see all gets 404."""
@@ -215,6 +246,8 @@ class InfluxDBStore:
             if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
+        if not isinstance(found, list):
+            raise self._stranger("it does not tell of buckets")
         return found[0] if found else None
 
     def _make_bucket(self) -> None:
@@ -302,13 +335,12 @@ def _event(row: dict[str, Any]) -> Event:
 
 def _rows(line: str) -> Iterator[dict[str, Any]]:
     """Yield the rows of one part of an answer to InfluxQL. Raises `Unavailable` where it tells of an error instead."""
-    [result] = msgspec.json.decode(line)["results"]
-    if "error" in result:
-        raise Unavailable(f"InfluxDB answered: {result['error']}"[:200], code="server_error")
-    for series in result.get("series", []):
-        tags, columns = series.get("tags", {}), series["columns"]
-        for values in series["values"]:
-            yield tags | dict(zip(columns, values, strict=True))
+    for result in _part.decode(line).results:
+        if result.error:
+            raise Unavailable(f"InfluxDB answered: {result.error[:200]}", code="server_error")
+        for series in result.series:
+            for values in series.values:
+                yield series.tags | dict(zip(series.columns, values, strict=True))
 
 
 def _short(error: Exception) -> str:

@@ -7,12 +7,14 @@ import sqlite3
 import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import msgspec
 import pytest
+import trio
 from pydantic import SecretStr
 
 from ingestor.errors import ConfigError, CredentialsRefused, Rejected, Unavailable
@@ -20,6 +22,7 @@ from ingestor.messages import Event, Point, Series, WeatherObservation
 from ingestor.storage.influxdb import InfluxDBStore
 from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.store import Store
+from tests.actors.homes import listening
 from tests.servers.influxdb2.server import ORG, READER, ROOT, WRITER, influxdb2
 from tests.servers.influxdb2.storage import Answer
 from tests.servers.records import ENTITY, MARK, STATISTIC, WEATHER, event, full, removal
@@ -304,3 +307,18 @@ async def test_retention_is_changed_only_on_a_bucket_of_ours() -> None:
             await store.set_retention(90)
             await store.aclose()
         assert (foreign.every_seconds, double.buckets["ours"].every_seconds) == (0, 90 * 86_400)
+
+
+@pytest.mark.parametrize("body", [b"<html>a portal</html>", b'{"message": "welcome"}'])
+async def test_what_is_no_influxdb_is_told_in_a_sentence(body: bytes) -> None:
+    async def answer(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        await stream.send_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n" + body)
+        await stream.aclose()
+
+    async with listening(answer) as url:
+        store = InfluxDBStore(url=url, token=SecretStr("t"), org="o", bucket="b", retention_days=0)
+        for ask in (store.prepare, partial(store.mark, "home"), partial(store.write, [event(1)])):
+            with pytest.raises(Unavailable, match="is no InfluxDB"):
+                await ask()
+        await store.aclose()
