@@ -31,7 +31,7 @@ from ingestor.homeassistant.recorder import Recorder, in_parts, opened
 from ingestor.messages import Event, Record, Series
 
 ENTITIES_IN_A_GROUP = 100
-FEW_ENTITIES = 20
+FEW_ENTITIES = 20  # so that an answer without an end is small enough
 RECORDS_IN_A_COMMIT = 500  # a larger one would let live events wait
 STATISTICS_IN_A_GROUP = 20  # of a month of hours each: 2 MB
 MINUTE_US = 60 * 10**6
@@ -92,12 +92,13 @@ class Backfill:
             await recorder.wait_committed()
             await auditing.confirmed()
             if job.cause == CLOCK_SET_BACK:
-                job = await self._import_twice_lived(recorder, job)
+                job = await self._import_twice_lived(recorder, job, told)
             else:
                 job = await self._import_states(recorder, job, now_us, told)
                 job = await self._import_statistics(recorder, job, told)
+                job = job if job.compared else replace(job, detail=NOTHING)
         await auditing.confirmed()
-        job = replace(job, state="done", detail=job.detail if job.compared else NOTHING)
+        job = replace(job, state="done")
         await self._with.jobs.save(job)
         told(job)
         return job
@@ -138,11 +139,11 @@ class Backfill:
         await self._with.jobs.save(job)
         return job
 
-    async def _import_twice_lived(self, recorder: Recorder, job: Job) -> Job:
+    async def _import_twice_lived(self, recorder: Recorder, job: Job, told: Callable[[Job], None]) -> Job:
         """Import what came in times through which Home Assistant's clock has gone before.
 
-        There it answers nothing to a span that ends before what it knew at its start, nor is the present any bound. So
-        few entities are asked for at a time: without an end their answers are small enough.
+        There it answers nothing to a span that ends before what it knew at its start. So none has an end, and each
+        entity is read until a row is behind the job's: what follows was captured before the clock was set back.
         """
         await self._open_us(job)
         tellers, reader = await self._tellers(recorder, job)
@@ -151,9 +152,12 @@ class Backfill:
         for group in _groups(list(tellers), FEW_ENTITIES):
             async with aclosing(reader.read(recorder, group, job.from_us - MINUTE_US, None)) as chunks:
                 async for rows, around in chunks:
-                    told = [(tellers[of], row) for of in rows for row in rows[of] if row.at_us < job.to_us]
-                    events = [teller.tell(row, around) for teller, row in told]
+                    within = [(of, row) for of in rows for row in rows[of] if row.at_us < job.to_us]
+                    events = [tellers[of].tell(row, around) for of, row in within]
                     job = await self._import(job, events, known, job.from_us * 1000)
+                    told(job)
+                    if len(within) < sum(map(len, rows.values())):
+                        break
         return replace(job, cursor_us=job.to_us, hours_us=job.to_us)
 
     async def _open_us(self, job: Job) -> list[int]:

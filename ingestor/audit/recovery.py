@@ -87,10 +87,10 @@ class Recovery:
 
     async def learn(self, notes: Sequence[Note]) -> None:
         """Give notes to the ledger, and do what they call for. The same again changes nothing. Raises `Unavailable`."""
-        clocks = [note for note in notes if isinstance(note, ClockRead)]
-        if len(clocks) < len(notes):
-            await self._with.ledger.record(notes)
-        for clock in clocks:
+        gaps = [note for note in notes if not isinstance(note, ClockRead)]
+        if gaps:
+            await self._with.ledger.record(gaps)
+        for clock in (note for note in notes if isinstance(note, ClockRead)):
             await self._heed(clock)
 
     async def begin(self, cause: str) -> None:
@@ -106,14 +106,14 @@ class Recovery:
             await self._with.ledger.record([_since(home, from_us)])
 
     async def _heed(self, clock: ClockRead) -> None:
-        """Compare what Home Assistant's clock has gone through twice, when it has been set back since it was read."""
+        """Compare what came while nobody heard it, when its clock has been set back since it was read."""
         before = await self._with.ledger.clock(clock.home)
-        if clock.opens and before is not None and (back_us := clock.lag_us - before.lag_us) > UNSTEADY_US:
+        if clock.opens and before is not None and clock.lag_us - before.lag_us > UNSTEADY_US:
             now_us = clock.heard_ns // 1000 - clock.lag_us
             away_us = max(0, clock.heard_ns - before.heard_ns) // 1000
             since_us = await self._with.ledger.since_us(clock.home) - clock.lag_us  # as that clock has it now
             from_us = max(since_us, now_us - away_us - UNSTEADY_US)
-            await self._with.jobs.add(clock.home, from_us, now_us + back_us, CLOCK_SET_BACK)
+            await self._with.jobs.add(clock.home, from_us, now_us, CLOCK_SET_BACK)
         await self._with.ledger.remember_clock(clock)
 
 
