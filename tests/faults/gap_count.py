@@ -9,8 +9,8 @@ first change after a restart is not compared: it looks to the recorder like any 
 what the ledger gives up; nor what was before a change when that was without JSON: Home Assistant tells neither of the
 two, and records only the second; nor in a time that a home has lived through twice, its clock having been set back: a
 recorder knows no order but that of times. Of a refilled row of before the service began, which such a clock has brought
-in, only the state is compared. Nor are the tags of an entity whose first row is `unavailable`, as Home Assistant
-restores it at a start: what they were before, the service never heard. An area that is absent had not been told yet.
+in, only the state is compared. Nor are the tags of an entity whose first row is one that Home Assistant `restored` at a
+start, without attributes: what they were before, the service never heard. An area that is absent had not been told yet.
 
 Nobody can be asked for four kinds of change, which are counted as `nameless`: one whose attributes have no JSON, which
 is neither told nor recorded; one at the start of Home Assistant, before its recorder listens; the removal of an id that
@@ -32,6 +32,7 @@ from tests.faults.ledgers import Listed, Told
 from tests.servers.truth import Key, Row, same
 
 PREVIOUS = ("previous_state", "previous_duration_seconds")
+RESTORED = '"restored":true'
 TAGS = ("device_class", "state_class", "friendly_name", "unit")
 
 _UNORDERED_NS = 10**9  # a change may be told a moment after a later one
@@ -161,7 +162,7 @@ def _restored_at_first(rows: Iterable[tuple[Key, Row]]) -> set[Key]:
     for key, row in rows:
         if key[0] not in firsts or key[1] < firsts[key[0]][0][1]:
             firsts[key[0]] = key, row
-    return {key for key, row in firsts.values() if row["state"] == "unavailable"}
+    return {key for key, row in firsts.values() if RESTORED in (row.get("attributes") or "")}
 
 
 def _problem(row: Row, true: tuple[Made, str] | None, frame: Frame, *, excused: bool, untagged: bool) -> str:

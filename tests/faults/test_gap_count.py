@@ -132,6 +132,8 @@ def test_what_was_before_a_change_is_not_compared_where_a_clock_went_back() -> N
 
 
 def test_what_home_assistant_restores_before_anything_was_heard_of_an_entity_has_tags_that_nobody_could_know() -> None:
-    truth = {key(at): change(at, state=state, unit="W") for at, state in ((1, "unavailable"), (2, "unavailable"))}
-    assert counted([row(2, state="unavailable")], truth, from_ns=1) == {"made": 1, "stored": 1}
-    assert counted([row(1, state="unavailable"), row(2, state="unavailable")], truth)["invented"] == 1
+    truth = {key(at): change(at, unit="W") for at in (1, 2)}
+    restored = {"attributes": '{"restored":true}', "unit": None}
+    assert counted([row(2, **restored)], truth, from_ns=1) == {"made": 1, "stored": 1}
+    assert counted([row(1, unit="W"), row(2, **restored)], truth)["invented"] == 1
+    assert counted([row(2, unit=None)], truth, from_ns=1)["invented"] == 1
