@@ -117,7 +117,7 @@ class Refill:
                 if group.end_us is None:
                     await self._with.fence.wait()
                     group.bound(self._with.fence.bounds)
-                for at_us in (row.at_us for row in chain.from_iterable(rows.values())):
+                for at_us in (row.at_us for row in chain.from_iterable(rows.values())):  # no row outlives its answer
                     rhythm.note(at_us)
                 await self._take(group, rows, around)
                 self.progress.report()
