@@ -142,8 +142,8 @@ class Backfill:
     async def _import_twice_lived(self, recorder: Recorder, job: Job, told: Callable[[Job], None]) -> Job:
         """Import what came in times through which Home Assistant's clock has gone before.
 
-        There it answers nothing to a span that ends before what it knew at its start. So none has an end, and each
-        entity is read until a row is behind the job's: what follows was captured before the clock was set back.
+        There it answers nothing to a span that ends before what it knew at its start. So none has an end, and the
+        entities are read until a row is behind the job's.
         """
         await self._open_us(job)
         tellers, reader = await self._tellers(recorder, job)

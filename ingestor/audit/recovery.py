@@ -25,6 +25,7 @@ from metrics import facts
 
 STATE_LOST = "state_lost"
 UNSTEADY_US = 2_000_000  # what is heard late at the start of a session is no other clock
+FAR_US = 2 * 3600 * 10**6  # the times of all that is compared are in memory at once
 ASKING_SECONDS = 10.0  # a store that is away does not hold up the start for longer
 
 
@@ -106,14 +107,19 @@ class Recovery:
             await self._with.ledger.record([_since(home, from_us)])
 
     async def _heed(self, clock: ClockRead) -> None:
-        """Compare what came while nobody heard it, when its clock has been set back since it was read."""
+        """Compare what came while nobody heard it, when its clock has been set back since it was read.
+
+        What came before that moment has times up to what would be now, what came after it times up to now. When it was
+        set far back, only the latter is compared: what came before is listed by the refill.
+        """
         before = await self._with.ledger.clock(clock.home)
-        if clock.opens and before is not None and clock.lag_us - before.lag_us > UNSTEADY_US:
+        if clock.opens and before is not None and (back_us := clock.lag_us - before.lag_us) > UNSTEADY_US:
             now_us = clock.heard_ns // 1000 - clock.lag_us
             away_us = max(0, clock.heard_ns - before.heard_ns) // 1000
             since_us = await self._with.ledger.since_us(clock.home) - clock.lag_us  # as that clock has it now
             from_us = max(since_us, now_us - away_us - UNSTEADY_US)
-            await self._with.jobs.add(clock.home, from_us, now_us, CLOCK_SET_BACK)
+            to_us = now_us + back_us if back_us < FAR_US else now_us
+            await self._with.jobs.add(clock.home, from_us, to_us, CLOCK_SET_BACK)
         await self._with.ledger.remember_clock(clock)
 
 
