@@ -42,6 +42,10 @@ class Track:
         known = [bound for bound in (self._before_us, before_us) if bound is not None]
         self._before_us = min(known, default=None)
 
+    def follow(self, row: Row) -> None:
+        """Take what was before everything that is read, where nothing was ever captured that would tell."""
+        self._teller.tell(row, Surroundings())
+
     def take(self, row: Row, around: Surroundings) -> list[Event]:
         """Return the events that this row makes known; none for a row that is not of the interval."""
         at_us = row.at_us

@@ -55,6 +55,16 @@ class Group:
         for track in self._tracks.values():
             track.bound(bounds.before_us(self._gap.gap, track.interval.entity_id))
 
+    @property
+    def strangers(self) -> set[str]:
+        """The entities of which nothing was ever captured, or nothing is known of it any more."""
+        return {track.interval.entity_id for track in self._tracks.values() if track.interval.after_us is None}
+
+    def follow(self, entity_id: str, row: Row) -> None:
+        """Take the last row of a stranger before all others."""
+        for track in self._by_entity[entity_id]:
+            track.follow(row)
+
     def take(self, entity_id: str, row: Row, around: Surroundings) -> list[Event]:
         """Return the events that an entity's next row makes known."""
         return [event for track in self._by_entity[entity_id] for event in track.take(row, around)]

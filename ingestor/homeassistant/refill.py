@@ -111,6 +111,9 @@ class Refill:
         return rhythm
 
     async def _fill_group(self, group: Group, recorder: Recorder, rhythm: Rhythm) -> None:
+        if strangers := group.strangers:
+            for entity_id, row in (await self._with.reader.before(recorder, strangers, group.start_us)).items():
+                group.follow(entity_id, row)
         reading = self._with.reader.read(recorder, group.entity_ids, group.start_us, group.end_us)
         async with aclosing(reading) as chunks:
             async for rows, around in chunks:

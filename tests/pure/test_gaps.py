@@ -202,3 +202,12 @@ def test_persons_at_home_are_counted_at_any_time() -> None:
     counts = [line.persons_home(START_US + second * 1_000_000) for second in (-1, 0, 1, 2, 4, 6)]
     assert counts == [0, 1, 1, 2, 1, 0]
     assert Timeline({}).persons_home(START_US) is None
+
+
+def test_what_was_before_an_entity_of_which_nothing_is_known_any_more_is_told_by_the_recorder() -> None:
+    until = Change(START_US + 5, "2")
+    track = Track(Interval(entity_id=SERIES.entity_id, series=SERIES, until_us=until.at_us), START_US)
+    track.follow(row(Change(START_US - 100, "1")))
+    [event] = track.take(row(until), Surroundings())
+    assert (event.state, event.previous_state, track.refilled) == ("2", "1", 1)
+    assert track.verdict(intact=True) is None
