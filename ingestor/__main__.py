@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from ingestor.assembly.memory import return_large_blocks
 from ingestor.cli import command
-from ingestor.memory import return_large_blocks
 
 
 def main() -> None:

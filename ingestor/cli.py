@@ -12,12 +12,13 @@ import trio
 from rich.console import Console
 from rich.table import Table
 
-from ingestor import config, service
+from ingestor import config
+from ingestor.assembly import run as service
+from ingestor.assembly.run import Exit
 from ingestor.commands import audit, backfill, quarantine
 from ingestor.commands.check import check
 from ingestor.config import Settings
-from ingestor.errors import ConfigError
-from ingestor.service import Exit
+from ingestor.model.errors import ConfigError
 from ingestor.storage.store import Finding
 from metrics import log
 

@@ -28,7 +28,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from ingestor.errors import ConfigError
+from ingestor.model.errors import ConfigError
 
 SECRETS = ("ha_token", "influxdb_token", "weather_api_key", "api_token")
 MEBIBYTE = 1024 * 1024

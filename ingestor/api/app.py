@@ -12,24 +12,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from ingestor.api import audit, backfill, quarantine, views
-from ingestor.api.models import (
-    Configuration,
-    ConfigurationChange,
-    EventStats,
-    Gap,
-    HomeAssistantEvent,
-    SystemHealth,
-)
+from ingestor.api.models import Configuration, ConfigurationChange, EventStats, Gap, HomeAssistantEvent, SystemHealth
 from ingestor.api.quarantine import QuarantineDesk
-from ingestor.audit.asked import AskedAudits
-from ingestor.audit.backfiller import Backfiller
-from ingestor.audit.ledger import Ledger
+from ingestor.api.status import StatusBoard
 from ingestor.config import Settings
-from ingestor.errors import IngestorError
-from ingestor.messages import Event
-from ingestor.settings import SettingsStore
-from ingestor.status import StatusBoard
+from ingestor.history.asked import AskedAudits
+from ingestor.history.backfiller import Backfiller
+from ingestor.history.ledger import Ledger
+from ingestor.model.errors import IngestorError
+from ingestor.model.records import Event
 from ingestor.storage.recent import RecentEvents
+from ingestor.storage.settings import SettingsStore
 from ingestor.storage.store import Store
 
 MAXIMUM_EVENTS = 1000

@@ -9,8 +9,8 @@ from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
 
 from ingestor.api.spans import Span, bounds
-from ingestor.audit.asked import AskedAudit, AskedAudits
-from ingestor.homeassistant import wire
+from ingestor.history.asked import AskedAudit, AskedAudits
+from ingestor.model import instants
 
 
 class AuditJob(BaseModel):
@@ -42,7 +42,7 @@ def routes(audits: AskedAudits) -> APIRouter:
     @router.post("")
     async def begin(wanted: Span) -> AuditJob:
         from_us, to_us = bounds(wanted)
-        asked = audits.ask(from_us, to_us, wire.microseconds(datetime.now(UTC)))
+        asked = audits.ask(from_us, to_us, instants.microseconds(datetime.now(UTC)))
         if asked is None:
             raise HTTPException(409, "another audit is under way")
         return shown(asked)
@@ -54,5 +54,5 @@ def shown(audit: AskedAudit) -> AuditJob:
     """Return an audit as the API shows it."""
     told = {name: getattr(audit, name) for name in ("id", "home", "state", "detail")}
     found = {name: getattr(audit.found, name) for name in ("compared", "refilled", "accounted")}
-    times = {"from": wire.moment(audit.from_us), "to": wire.moment(audit.to_us)}
+    times = {"from": instants.moment(audit.from_us), "to": instants.moment(audit.to_us)}
     return AuditJob.model_validate(told | found | times | {"share": round(audit.share, 4)})

@@ -9,10 +9,10 @@ from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
 
 from ingestor.api.spans import Span, bounds
-from ingestor.audit.backfiller import Backfiller
-from ingestor.audit.jobs import Job
-from ingestor.errors import IngestorError
-from ingestor.homeassistant import wire
+from ingestor.history.backfiller import Backfiller
+from ingestor.history.jobs import Job
+from ingestor.model import instants
+from ingestor.model.errors import IngestorError
 
 
 class BackfillJob(BaseModel):
@@ -60,5 +60,5 @@ def shown(job: Job) -> BackfillJob:
     told = {
         name: getattr(job, name) for name in ("id", "home", "state", "detail", "compared", "imported", "statistics")
     }
-    times = {"from": wire.moment(job.from_us), "to": wire.moment(job.to_us)}
+    times = {"from": instants.moment(job.from_us), "to": instants.moment(job.to_us)}
     return BackfillJob.model_validate(told | times | {"share": round(job.share, 4)})

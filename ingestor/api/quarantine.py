@@ -11,7 +11,7 @@ import msgspec
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel
 
-from ingestor.errors import IngestorError
+from ingestor.model.errors import IngestorError
 from ingestor.storage.quarantine import Quarantine, Quarantined
 from ingestor.storage.replay import Replay
 

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from hypercorn.config import Config
 from hypercorn.trio import serve
 
-from ingestor.errors import ConfigError
+from ingestor.model.errors import ConfigError
 from supervisors import Progress
 
 GRACE_SECONDS = 2.0

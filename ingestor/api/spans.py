@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import HTTPException
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from ingestor.homeassistant import wire
+from ingestor.model import instants
 
 
 class Span(BaseModel):
@@ -22,8 +22,8 @@ class Span(BaseModel):
 
 def bounds(wanted: Span) -> tuple[int, int | None]:
     """Return a span in Unix microseconds. Raises what answers 400 for one that ends before it begins."""
-    from_us = wire.microseconds(wanted.from_)
-    to_us = None if wanted.to is None else wire.microseconds(wanted.to)
-    if from_us >= (wire.microseconds(datetime.now(UTC)) if to_us is None else to_us):
+    from_us = instants.microseconds(wanted.from_)
+    to_us = None if wanted.to is None else instants.microseconds(wanted.to)
+    if from_us >= (instants.microseconds(datetime.now(UTC)) if to_us is None else to_us):
         raise HTTPException(400, "the span of time is empty: it begins after its end")
     return from_us, to_us

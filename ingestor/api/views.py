@@ -10,11 +10,11 @@ from msgspec import Raw, Struct
 from pydantic import SecretStr
 
 from ingestor.api.models import Configuration, ConnectionStatus, EventStats, Health, ServiceStatus, SystemHealth
-from ingestor.audit.ledger import Gap
+from ingestor.api.status import StatusBoard
 from ingestor.config import Settings
-from ingestor.messages import Event, WeatherObservation
-from ingestor.settings import LiveSettings
-from ingestor.status import StatusBoard
+from ingestor.history.ledger import Gap
+from ingestor.model.records import Event, WeatherObservation
+from ingestor.storage.settings import LiveSettings
 
 _SHOWN_CHARACTERS = 4
 _LONG_ENOUGH = 12  # of a shorter secret, four characters would be too much

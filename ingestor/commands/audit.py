@@ -13,19 +13,19 @@ from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
 
-from ingestor import service
 from ingestor.api.audit import AuditJob
 from ingestor.api.spans import Span
-from ingestor.audit.comparison import Audited
-from ingestor.audit.ledger import Gap, Ledger, Listed
+from ingestor.assembly import run as service
+from ingestor.assembly.offline import offline, offline_auditor
+from ingestor.assembly.run import Exit
 from ingestor.commands.moments import add_span, refuse_empty
 from ingestor.commands.progress import Told, progress
 from ingestor.commands.running import RunningService, running_service
 from ingestor.config import Settings
-from ingestor.errors import ConfigError, IngestorError, first
-from ingestor.homeassistant import wire
-from ingestor.offline import offline, offline_auditor
-from ingestor.service import Exit
+from ingestor.history.comparison import Audited
+from ingestor.history.ledger import Gap, Ledger, Listed
+from ingestor.model import instants
+from ingestor.model.errors import ConfigError, IngestorError, first
 
 UNFINISHED = "the audit did not finish"
 _jobs = TypeAdapter(list[AuditJob])
@@ -53,7 +53,7 @@ async def audit(settings: Settings, arguments: argparse.Namespace) -> Exit:
 
 
 async def _alone(settings: Settings, arguments: argparse.Namespace, told: Told) -> Audited:
-    from_us, to_us = (wire.microseconds(at) for at in (arguments.from_, arguments.to_ or datetime.now(UTC)))
+    from_us, to_us = (instants.microseconds(at) for at in (arguments.from_, arguments.to_ or datetime.now(UTC)))
     failure: IngestorError | None = None
     with service.locked(settings.data_dir):
         try:

@@ -9,17 +9,17 @@ from datetime import UTC, datetime
 from pydantic import TypeAdapter
 from rich.console import Console
 
-from ingestor import service
 from ingestor.api.backfill import BackfillJob, shown
 from ingestor.api.spans import Span
+from ingestor.assembly import run as service
+from ingestor.assembly.offline import offline_backfill
+from ingestor.assembly.run import Exit
 from ingestor.commands.moments import add_span, refuse_empty
 from ingestor.commands.progress import progress
 from ingestor.commands.running import RunningService, running_service
 from ingestor.config import Settings
-from ingestor.errors import ConfigError, IngestorError, first
-from ingestor.homeassistant import wire
-from ingestor.offline import offline_backfill
-from ingestor.service import Exit
+from ingestor.model import instants
+from ingestor.model.errors import ConfigError, IngestorError, first
 
 _jobs = TypeAdapter(list[BackfillJob])
 
@@ -56,13 +56,13 @@ async def _job(
 
 
 async def _alone(settings: Settings, arguments: argparse.Namespace, told: Callable[[BackfillJob], None]) -> BackfillJob:
-    from_us = wire.microseconds(arguments.from_)
-    to_us = wire.microseconds(arguments.to_) if arguments.to_ else None
+    from_us = instants.microseconds(arguments.from_)
+    to_us = instants.microseconds(arguments.to_) if arguments.to_ else None
     failure: IngestorError | None = None
     with service.locked(settings.data_dir):
         try:
             async with offline_backfill(settings) as (work, jobs):
-                now_us = wire.microseconds(datetime.now(UTC))
+                now_us = instants.microseconds(datetime.now(UTC))
                 job = await jobs.begin(settings.home_name, from_us, to_us, now_us)
                 return shown(await work.run(job, lambda now: told(shown(now))))
         except* IngestorError as group:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import trio
 from trio_websocket import ConnectionClosed
 
+from ingestor.assembly.files import make_store
+from ingestor.assembly.service import make_provider
 from ingestor.config import Settings
-from ingestor.errors import CredentialsRefused, IngestorError, first
-from ingestor.files import make_store
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.session import Phase, Session
-from ingestor.settings import LiveSettings
+from ingestor.model.errors import CredentialsRefused, IngestorError, first
+from ingestor.storage.settings import LiveSettings
 from ingestor.storage.store import Finding
-from ingestor.tree import make_provider
 from ingestor.weather.poller import coordinates
 
 TIMEOUT_SECONDS = 15.0

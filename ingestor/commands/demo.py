@@ -10,14 +10,15 @@ from typing import Literal
 
 import trio
 
-from ingestor import config, service
+from ingestor import config
+from ingestor.assembly import run as service
+from ingestor.assembly.run import Exit
+from ingestor.assembly.service import Service
 from ingestor.commands import live
 from ingestor.config import Settings
-from ingestor.service import Exit
 from ingestor.simulator.home import SimulatedHome
 from ingestor.simulator.server import SimulatedServer
 from ingestor.simulator.weather import serve_weather
-from ingestor.tree import Service
 from supervisors import render
 
 TOKEN = "the-token-of-the-simulated-home"  # noqa: S105  it opens nothing

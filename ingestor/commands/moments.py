@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from datetime import UTC, datetime
 
-from ingestor.errors import ConfigError
+from ingestor.model.errors import ConfigError
 
 
 def add_span(parser: argparse.ArgumentParser, since: str, *, required: bool = False) -> None:

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from ingestor import service
 from ingestor.api.quarantine import Outcome, Selection, shown
+from ingestor.assembly import run as service
+from ingestor.assembly.files import Files
+from ingestor.assembly.offline import offline
+from ingestor.assembly.run import Exit
 from ingestor.commands.running import running_service
 from ingestor.config import Settings
-from ingestor.errors import ConfigError
-from ingestor.files import Files
-from ingestor.offline import offline
-from ingestor.service import Exit
+from ingestor.model.errors import ConfigError
 from ingestor.storage.quarantine import Quarantined
 
 _MESSAGE_CHARACTERS = 120

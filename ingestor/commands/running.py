@@ -10,9 +10,9 @@ import httpx
 import trio
 from pydantic import TypeAdapter
 
-from ingestor import service
+from ingestor.assembly import run as service
 from ingestor.config import Settings
-from ingestor.errors import ConfigError
+from ingestor.model.errors import ConfigError
 
 TIMEOUT_SECONDS = 600.0  # a replay of everything is one request
 POLL_SECONDS = 0.5

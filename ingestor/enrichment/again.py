@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from ingestor.enrichment.step import Enricher
-from ingestor.errors import Rejected
 from ingestor.homeassistant import wire
-from ingestor.messages import Event, RawEvent
+from ingestor.model.errors import Rejected
+from ingestor.model.records import Event, RawEvent
 
 
 def again(raw: RawEvent) -> Event:

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from ingestor.enrichment.metadata import Registry
 from ingestor.enrichment.units import CANONICAL, Conversion, conversion
-from ingestor.messages import Series
+from ingestor.homeassistant.registry import Registry
+from ingestor.model.records import Series
 
 
 class _Tags(Struct):

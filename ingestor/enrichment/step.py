@@ -10,15 +10,15 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
-from ingestor.enrichment.metadata import Registry
 from ingestor.enrichment.presence import Presence
 from ingestor.enrichment.series import Described, describe
 from ingestor.enrichment.units import conversion
 from ingestor.enrichment.values import value
 from ingestor.homeassistant import wire
-from ingestor.messages import CausedBy, Event, RawEvent, Watermark, WeatherObservation
-
-LAST_US = 2**63 // 1000 - 1  # as nanoseconds it must fit 64 bits
+from ingestor.homeassistant.registry import Registry
+from ingestor.model import instants
+from ingestor.model.instants import LAST_US
+from ingestor.model.records import CausedBy, Event, RawEvent, Watermark, WeatherObservation
 
 
 class Known(Struct, frozen=True):
@@ -96,11 +96,11 @@ class Enricher:
         """Return whether this very change is the entity's last, or one of its last in the same microsecond."""
         known, new = self._known(entity_id), change.data.new_state
         at = new.last_updated if new else change.time_fired
-        return known is not None and known.at_us == wire.microseconds(at) and change.context.id in known.contexts
+        return known is not None and known.at_us == instants.microseconds(at) and change.context.id in known.contexts
 
     def restore(self, entity_id: str, state: wire.State) -> Event:
         """Return the event of a state whose change was missed: without what only the change itself could tell."""
-        at_us = wire.microseconds(state.last_updated)
+        at_us = instants.microseconds(state.last_updated)
         self.observe(entity_id, state.state)
         known = self._known(entity_id)
         data = wire.EventData(entity_id=entity_id, new_state=state)
@@ -122,7 +122,7 @@ class Enricher:
     def enrich(self, entity_id: str, change: wire.Event) -> Event | None:
         """Return the event, or none for a change that was seen already."""
         old, new = change.data.old_state, change.data.new_state
-        at_us = wire.microseconds(new.last_updated if new else change.time_fired)
+        at_us = instants.microseconds(new.last_updated if new else change.time_fired)
         if abs(at_us) > LAST_US:
             raise ValueError(f"{new.last_updated if new else change.time_fired} is no time that a database can hold")
         known = self._known(entity_id)
@@ -140,7 +140,7 @@ class Enricher:
             state=new.state if new else None,
             value=value(described.series.domain, new.state, described.conversion) if new else None,
             previous_state=old.state if old else None,
-            previous_duration_seconds=(at_us - wire.microseconds(old.last_updated)) / 1e6 if old else None,
+            previous_duration_seconds=(at_us - instants.microseconds(old.last_updated)) / 1e6 if old else None,
             attributes=_text(new) if new and self._with_attributes else None,
             weather=self._observation,
             persons_home=self.draft.presence.persons_home,

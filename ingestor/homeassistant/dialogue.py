@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ingestor.errors import CredentialsRefused, RemoteProtocolError
 from ingestor.homeassistant import wire
+from ingestor.model.errors import CredentialsRefused, RemoteProtocolError
 
 
 class Dialogue:

@@ -14,7 +14,7 @@ import h11
 import trio
 from trio_websocket import ConnectionRejected, HandshakeError, WebSocketConnection, wrap_client_stream
 
-from ingestor.errors import CredentialsRefused, RemoteProtocolError, Unavailable, first
+from ingestor.model.errors import CredentialsRefused, RemoteProtocolError, Unavailable, first
 
 MAXIMUM_MESSAGE_BYTES = 64 * 1024 * 1024  # a burst of 4,000 changes came as one frame of 4.3 MB
 RECEIVE_BUFFER_BYTES = 256 * 1024  # a third of the cost per event of the library's 4 KiB

@@ -12,16 +12,17 @@ import trio
 from msgspec import Raw, Struct
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
-from ingestor.audit.rows import Row
-from ingestor.audit.sizes import AnswerSizes
-from ingestor.audit.statistics import UNITS, Hour, StatisticId
-from ingestor.enrichment.metadata import Registry
-from ingestor.errors import IngestorError, RemoteProtocolError, Unavailable, first
 from ingestor.homeassistant import wire
 from ingestor.homeassistant.dialogue import Dialogue
 from ingestor.homeassistant.endpoint import Endpoint
+from ingestor.homeassistant.registry import Registry
+from ingestor.homeassistant.rows import Row
 from ingestor.homeassistant.session import SYNCHRONISING
+from ingestor.homeassistant.sizes import AnswerSizes
 from ingestor.homeassistant.snapshot import read
+from ingestor.homeassistant.statistics import UNITS, Hour, StatisticId
+from ingestor.model import instants
+from ingestor.model.errors import IngestorError, RemoteProtocolError, Unavailable, first
 
 ANSWER_SECONDS = 60.0
 BARRIER_SECONDS = 180.0  # a recorder that lags behind commits everything that is queued before it answers
@@ -247,4 +248,4 @@ def _deadline(seconds: float) -> Generator[None]:
 
 
 def _iso(at_us: int) -> str:
-    return wire.moment(at_us).isoformat(timespec="microseconds")
+    return instants.moment(at_us).isoformat(timespec="microseconds")

@@ -16,9 +16,9 @@ from typing import Any
 
 from msgspec import Raw
 
-from ingestor.errors import RemoteProtocolError
 from ingestor.homeassistant import wire
 from ingestor.homeassistant.dialogue import Dialogue
+from ingestor.model.errors import RemoteProtocolError
 
 SYNCHRONISING = {
     "config": "get_config",

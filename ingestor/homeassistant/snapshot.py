@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from ingestor.enrichment.step import LAST_US
 from ingestor.homeassistant import wire
+from ingestor.model import instants
+from ingestor.model.instants import LAST_US
 
 _parts = msgspec.json.Decoder(list[Raw])
 _state = msgspec.json.Decoder(wire.State)
@@ -64,7 +65,7 @@ def read(answer: Raw) -> Snapshot:
 def _add(found: Snapshot, part: Raw) -> None:
     state = _state.decode(part)
     name = _named.decode(state.attributes).friendly_name
-    if abs(wire.microseconds(state.last_updated)) > LAST_US:  # a TypeError where it has no time zone
+    if abs(instants.microseconds(state.last_updated)) > LAST_US:  # a TypeError where it has no time zone
         raise ValueError(f"{state.last_updated} is no time that a database can hold")
     found[state.entity_id] = state
     if isinstance(name, str):

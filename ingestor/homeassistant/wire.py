@@ -6,13 +6,11 @@ cycles, so the garbage collector need not look at it (`gc=False`): a third of th
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Context(Struct, frozen=True, gc=False):
@@ -123,15 +121,3 @@ def _undecodable(text: str, error: Exception) -> Undecodable:
 def encode(message: dict[str, Any]) -> str:
     """Return the text frame of a command."""
     return msgspec.json.encode(message).decode()
-
-
-def microseconds(moment: datetime) -> int:
-    """Return Unix microseconds, exactly."""
-    delta = moment - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
-
-
-def moment(at_us: int) -> datetime:
-    """Return the time of Unix microseconds, exactly."""
-    seconds, rest = divmod(at_us, 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from random import Random
 
-from ingestor.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
-from ingestor.messages import Point, Record
+from ingestor.model.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
+from ingestor.model.records import Point, Record
 
 FIRST_RETRY_SECONDS = 0.5
 MAXIMUM_RETRY_SECONDS = 30.0

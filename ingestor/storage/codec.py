@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
-from ingestor.errors import Damaged
-from ingestor.messages import Event, Record
+from ingestor.model.errors import Damaged
+from ingestor.model.records import Event, Record
 
 _FASTEST = 1  # a fifth of the size for under a microsecond an event
 _encoder = msgspec.msgpack.Encoder()

@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable
 import trio
 from msgspec import Struct
 
-from ingestor.errors import Unavailable
-from ingestor.messages import Event, GapFound, Kept, Note, RawEvent, Watermark
+from ingestor.model.errors import Unavailable
+from ingestor.model.gaps import GapFound, Kept, Note
+from ingestor.model.records import Event, RawEvent, Watermark
 from ingestor.storage.intake import Intake
 from ingestor.storage.journal import RETRY_SECONDS, Journal
 from metrics import facts

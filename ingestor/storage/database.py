@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import trio
 
-from ingestor.errors import ConfigError, Damaged, IngestorError, Unavailable
+from ingestor.model.errors import ConfigError, Damaged, IngestorError, Unavailable
 
 BUSY_SECONDS = 5.0
 JOURNAL_BYTES = 4 * 1024 * 1024  # what the write-ahead log keeps of the disk after a checkpoint

@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 import trio
 
-from ingestor.errors import Rejected
-from ingestor.messages import Event, Point, RawEvent, Record
+from ingestor.model.errors import Rejected
+from ingestor.model.records import Event, Point, RawEvent, Record
 from ingestor.storage.batcher import bisect
 from ingestor.storage.quarantine import Quarantine
 from metrics import facts

@@ -28,8 +28,8 @@ from msgspec import Struct
 from pydantic import SecretStr
 from urllib3.exceptions import HTTPError
 
-from ingestor.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
-from ingestor.messages import Event, Point, Series, Watermark, WeatherObservation
+from ingestor.model.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
+from ingestor.model.records import Event, Point, Series, Watermark, WeatherObservation
 from ingestor.storage.lines import EVENTS, MARKS, STATISTICS, LineEncoder
 from ingestor.storage.store import Finding
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import trio
 
-from ingestor.messages import Event, Kept, Record, Watermark
+from ingestor.model.gaps import Kept
+from ingestor.model.records import Event, Record, Watermark
 from ingestor.storage.recent import RecentEvents
 from ingestor.storage.valve import Valve
 from supervisors import Inbox

@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
-from ingestor.errors import Rejected, Unavailable
-from ingestor.messages import Note, Point, RawEvent, Record, Watermark
+from ingestor.model.errors import Rejected, Unavailable
+from ingestor.model.gaps import Note
+from ingestor.model.records import Point, RawEvent, Record, Watermark
 from ingestor.storage.delivery import Delivery
 from ingestor.storage.notes import Written
 from ingestor.storage.sqlite import SQLiteStore

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from io import BytesIO
 
-from ingestor.messages import EntityRecord, Event, Point, Series, Statistic, StoreMark, WeatherObservation
+from ingestor.model.records import EntityRecord, Event, Point, Series, Statistic, StoreMark, WeatherObservation
 
 EVENTS = "home_assistant_events"
 WEATHER = "weather"

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from ingestor.messages import StoreMark
+from ingestor.model.records import StoreMark
 from ingestor.storage.spool import Spool
 from ingestor.storage.store import Store
 

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from ingestor.errors import Damaged, Rejected
-from ingestor.messages import Event, RawEvent, Record, StoreMark, WeatherObservation
+from ingestor.model.errors import Damaged, Rejected
+from ingestor.model.records import Event, RawEvent, Record, StoreMark, WeatherObservation
 from ingestor.storage.codec import pack_one, unpack_one
 from ingestor.storage.database import Database, transaction
 from metrics import facts

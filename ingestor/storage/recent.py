@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from itertools import islice
 
-from ingestor.messages import Event, Record
+from ingestor.model.records import Event, Record
 
 KEPT = 2000
 

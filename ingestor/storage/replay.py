@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from ingestor.errors import Rejected
-from ingestor.messages import Event, RawEvent
+from ingestor.model.errors import Rejected
+from ingestor.model.records import Event, RawEvent
 from ingestor.storage.journal import Journal
 from ingestor.storage.quarantine import Quarantine, Quarantined
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from ingestor.errors import Damaged
+from ingestor.model.errors import Damaged
 from ingestor.storage.codec import Packed, unpack
 from ingestor.storage.database import transaction
 

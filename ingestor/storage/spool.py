@@ -13,8 +13,9 @@ import trio
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from ingestor.errors import Damaged
-from ingestor.messages import Event, Note, Record, Watermark
+from ingestor.model.errors import Damaged
+from ingestor.model.gaps import Note
+from ingestor.model.records import Event, Record, Watermark
 from ingestor.storage import notes as notebook
 from ingestor.storage import salvage
 from ingestor.storage.codec import Packed, pack, unpack

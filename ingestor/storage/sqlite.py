@@ -10,17 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from ingestor.errors import IngestorError, Rejected, Unavailable
-from ingestor.messages import (
-    EntityRecord,
-    Event,
-    Note,
-    Point,
-    Series,
-    Statistic,
-    Watermark,
-    WeatherObservation,
-)
+from ingestor.model.errors import IngestorError, Rejected, Unavailable
+from ingestor.model.gaps import Note
+from ingestor.model.records import EntityRecord, Event, Point, Series, Statistic, Watermark, WeatherObservation
 from ingestor.storage import notes as notebook
 from ingestor.storage.database import Database, transaction
 from ingestor.storage.notes import Written

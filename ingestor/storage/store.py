@@ -7,7 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from ingestor.messages import Event, Point, Watermark
+from ingestor.model.records import Event, Point, Watermark
 
 
 class Finding(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from ingestor.messages import Event, GapFound, Note, Record, Series, Watermark
+from ingestor.model.gaps import GapFound, Note
+from ingestor.model.records import Event, Record, Series, Watermark
 
 
 class Watermarks:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import trio
 
-from ingestor.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
-from ingestor.messages import Point, StoreMark
-from ingestor.race import first_of
+from ingestor.model.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
+from ingestor.model.records import Point, StoreMark
+from ingestor.model.signals import first_of
 from ingestor.storage.batcher import Retry
 from ingestor.storage.delivery import Delivery
 from ingestor.storage.intake import Intake

@@ -7,8 +7,9 @@ from collections import deque
 
 import trio
 
-from ingestor.errors import IngestorError
-from ingestor.messages import Kept, WeatherObservation
+from ingestor.model.errors import IngestorError
+from ingestor.model.gaps import Kept
+from ingestor.model.records import WeatherObservation
 from ingestor.weather.breaker import Breaker, BreakerState
 from ingestor.weather.providers import Provider
 from metrics import facts

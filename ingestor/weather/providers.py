@@ -10,8 +10,8 @@ import msgspec
 from msgspec import Meta, Struct
 from pydantic import SecretStr
 
-from ingestor.errors import CredentialsRefused, RemoteProtocolError, Unavailable
-from ingestor.messages import WeatherObservation
+from ingestor.model.errors import CredentialsRefused, RemoteProtocolError, Unavailable
+from ingestor.model.records import WeatherObservation
 
 TIMEOUT_SECONDS = 10.0
 

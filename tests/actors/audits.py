@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ingestor.audit.auditor import Auditing, Auditor
-from ingestor.audit.ledger import Ledger
+from ingestor.history.auditor import Auditing, Auditor
+from ingestor.history.ledger import Ledger
+from ingestor.history.reading import Reader
 from ingestor.homeassistant.endpoint import Endpoint
-from ingestor.homeassistant.reading import Reader
-from ingestor.messages import Event, Series
+from ingestor.model.records import Event, Series
 from ingestor.storage.database import Database
 from ingestor.storage.quarantine import Quarantine
 from ingestor.storage.spool import Spool

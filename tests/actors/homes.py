@@ -11,10 +11,10 @@ from random import Random
 
 import trio
 
-from ingestor.homeassistant.connection import Connection
 from ingestor.homeassistant.endpoint import Endpoint
-from ingestor.homeassistant.reconnect import Reconnect
-from ingestor.messages import CommandSent, Frame, HomeMessage, SessionStarted
+from ingestor.live.connection import Connection
+from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
+from ingestor.live.reconnect import Reconnect
 from ingestor.simulator.home import SimulatedHome
 from ingestor.simulator.server import SimulatedServer
 from ingestor.storage.valve import Valve

@@ -9,9 +9,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from ingestor.audit.auditor import CONFIRMED_SECONDS
-from ingestor.errors import Unavailable
-from ingestor.messages import Event
+from ingestor.history.auditor import CONFIRMED_SECONDS
+from ingestor.model.errors import Unavailable
+from ingestor.model.records import Event
 from tests.actors.audits import Rig, auditing
 
 ENTITY = "sensor.a"

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import trio
 from trio.testing import MockClock
 
-from ingestor.errors import Unavailable
-from ingestor.messages import Kept, Note, Record, Watermark
+from ingestor.model.errors import Unavailable
+from ingestor.model.gaps import Kept, Note
+from ingestor.model.records import Record, Watermark
 from ingestor.storage.committer import CommitLimits, Committer
 from ingestor.storage.intake import Intake
 from metrics import facts

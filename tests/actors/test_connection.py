@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from ingestor.homeassistant.endpoint import MAXIMUM_MESSAGE_BYTES
-from ingestor.homeassistant.reconnect import FIRST_SECONDS, MAXIMUM_SECONDS
+from ingestor.live.reconnect import FIRST_SECONDS, MAXIMUM_SECONDS
 from metrics import facts
 from tests.actors.homes import Rig, Wire, listening, running, serving, simulated
 from tests.servers.processes import free_port

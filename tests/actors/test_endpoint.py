@@ -11,9 +11,9 @@ import trustme
 from trio.testing import MockClock
 from trio_websocket import ConnectionClosed, WebSocketRequest, serve_websocket
 
-from ingestor.errors import Unavailable
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.recorder import opened
+from ingestor.model.errors import Unavailable
 from metrics import facts
 from tests.actors.homes import Rig, listening, running, serving, simulated
 

@@ -14,10 +14,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from ingestor import service
+from ingestor.assembly import run as service
+from ingestor.assembly.run import Exit
+from ingestor.assembly.service import build
 from ingestor.config import load
-from ingestor.service import Exit
-from ingestor.tree import build
 from supervisors import ChildFailed, Start, Supervisor, SupervisorGaveUp
 
 LIVE = ("api", "ledger", "spool", "writer", "weather", "connection", "subscription")

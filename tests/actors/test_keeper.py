@@ -6,10 +6,10 @@ from pathlib import Path
 
 import trio
 
-from ingestor.audit.keeper import LedgerKeeper
-from ingestor.audit.ledger import Ledger
-from ingestor.errors import Rejected
-from ingestor.messages import Kept
+from ingestor.history.keeper import LedgerKeeper
+from ingestor.history.ledger import Ledger
+from ingestor.model.errors import Rejected
+from ingestor.model.gaps import Kept
 from ingestor.storage.database import Database
 from ingestor.storage.intake import Intake
 from ingestor.storage.quarantine import Quarantine

@@ -10,10 +10,10 @@ import trio
 from msgspec.structs import replace
 from trio.testing import MockClock
 
-from ingestor.audit.asked import KEPT, AskedAudits
-from ingestor.audit.comparison import Audited
-from ingestor.audit.patrol import CUT_SHORT, FIRST_SECONDS, INTERVAL_SECONDS, RETRY_SECONDS, AuditPatrol
-from ingestor.errors import Unavailable
+from ingestor.history.asked import KEPT, AskedAudits
+from ingestor.history.comparison import Audited
+from ingestor.history.patrol import CUT_SHORT, FIRST_SECONDS, INTERVAL_SECONDS, RETRY_SECONDS, AuditPatrol
+from ingestor.model.errors import Unavailable
 from metrics import facts
 from tests.actors.heard import Heard
 

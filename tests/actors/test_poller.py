@@ -11,8 +11,9 @@ import trio
 from pydantic import SecretStr
 from trio.testing import MockClock
 
-from ingestor.errors import CredentialsRefused, IngestorError, RemoteProtocolError, Unavailable
-from ingestor.messages import Kept, WeatherObservation
+from ingestor.model.errors import CredentialsRefused, IngestorError, RemoteProtocolError, Unavailable
+from ingestor.model.gaps import Kept
+from ingestor.model.records import WeatherObservation
 from ingestor.simulator.weather import serve_weather
 from ingestor.weather.breaker import Breaker
 from ingestor.weather.poller import Weather, WeatherPoller

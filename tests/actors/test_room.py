@@ -11,15 +11,15 @@ from random import Random
 
 import trio
 
+from ingestor.assembly.files import state_database
+from ingestor.assembly.home import Home
+from ingestor.assembly.recorder import RecorderAskers
+from ingestor.assembly.stages import Ground
+from ingestor.assembly.storage import Storage
 from ingestor.config import load
-from ingestor.files import state_database
-from ingestor.messages import Event, Series
+from ingestor.model.records import Event, Series
 from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.valve import Valve
-from ingestor.tree.home import Home
-from ingestor.tree.recorder import RecorderAskers
-from ingestor.tree.stages import Ground
-from ingestor.tree.storage import Storage
 from ingestor.weather.poller import Weather
 from tests.actors.heard import Heard
 from tests.actors.homes import TOKEN, serving, simulated

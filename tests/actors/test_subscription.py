@@ -8,9 +8,11 @@ import pytest
 import trio
 
 from ingestor.enrichment.step import Enricher
-from ingestor.homeassistant.stream import Location, Stream
-from ingestor.homeassistant.subscription import Subscription
-from ingestor.messages import Event, Frame, HomeMessage, Kept
+from ingestor.live.frames import Frame, HomeMessage
+from ingestor.live.stream import Location, Stream
+from ingestor.live.subscription import Subscription
+from ingestor.model.gaps import Kept
+from ingestor.model.records import Event
 from metrics import facts
 from supervisors import Inbox, Outbox
 from tests.actors.crashes import Crash

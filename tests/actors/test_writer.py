@@ -9,8 +9,9 @@ from random import Random
 
 import trio
 
-from ingestor.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
-from ingestor.messages import Event, Kept, Point, RawEvent, StoreMark, Watermark
+from ingestor.model.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
+from ingestor.model.gaps import Kept
+from ingestor.model.records import Event, Point, RawEvent, StoreMark, Watermark
 from ingestor.storage.batcher import Retry
 from ingestor.storage.database import Database
 from ingestor.storage.delivery import Delivery

@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 import trio
 
+from ingestor.assembly.service import Service, build
 from ingestor.config import load
 from ingestor.simulator.weather import serve_weather
-from ingestor.tree import Service, build
 from tests.actors.heard import Heard
 from tests.actors.homes import TOKEN, simulated
 from tests.servers.logs import logged

@@ -11,9 +11,9 @@ import time
 from functools import partial
 from pathlib import Path
 
-from ingestor import service
 from ingestor.__main__ import main
-from ingestor.tree import build
+from ingestor.assembly import run as service
+from ingestor.assembly.service import build
 from metrics import facts
 from tests.servers.ingestor import Ingestor
 

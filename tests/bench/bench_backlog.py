@@ -25,7 +25,8 @@ from pydantic import SecretStr
 
 from ingestor.enrichment.step import Enricher
 from ingestor.homeassistant import wire
-from ingestor.messages import Event, Kept, Point, WeatherObservation
+from ingestor.model.gaps import Kept
+from ingestor.model.records import Event, Point, WeatherObservation
 from ingestor.simulator.home import SimulatedHome
 from ingestor.storage.batcher import Retry
 from ingestor.storage.database import Database

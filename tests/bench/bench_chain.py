@@ -10,9 +10,10 @@ from statistics import median
 
 from ingestor.enrichment.step import Enricher
 from ingestor.homeassistant import wire
-from ingestor.homeassistant.chain import Chain
-from ingestor.homeassistant.stream import Stream
-from ingestor.messages import Event, Frame, SessionStarted
+from ingestor.live.chain import Chain
+from ingestor.live.frames import Frame, SessionStarted
+from ingestor.live.stream import Stream
+from ingestor.model.records import Event
 from ingestor.storage.codec import pack
 from ingestor.storage.lines import LineEncoder
 from tests.bench.bench_pipeline import frames

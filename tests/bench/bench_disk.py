@@ -15,7 +15,7 @@ from pathlib import Path
 import trio
 from msgspec import Struct
 
-from ingestor.messages import Event, Record
+from ingestor.model.records import Event, Record
 from ingestor.storage.spool import Spool
 from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.valve import Valve

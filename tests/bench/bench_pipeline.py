@@ -14,8 +14,10 @@ import msgspec
 
 from ingestor.enrichment.step import Enricher
 from ingestor.homeassistant import wire
-from ingestor.homeassistant.stream import Stream
-from ingestor.messages import Event, Frame
+from ingestor.live.frames import Frame
+from ingestor.live.stream import Stream
+from ingestor.model import instants
+from ingestor.model.records import Event
 from ingestor.simulator.home import SimulatedHome
 from ingestor.storage.lines import LineEncoder
 
@@ -39,7 +41,7 @@ def least(texts: list[str]) -> None:
                 entity_id = data.entity_id
                 prefix = prefixes.setdefault(entity_id, f"home_assistant_events,entity_id={entity_id} ")
                 state = data.new_state.state if data.new_state else ""
-                lines.append(f'{prefix}state="{state}" {wire.microseconds(message.event.time_fired)}000')
+                lines.append(f'{prefix}state="{state}" {instants.microseconds(message.event.time_fired)}000')
         "\n".join(lines).encode()
 
 

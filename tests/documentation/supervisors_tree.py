@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ingestor import config
-from ingestor.tree import build
+from ingestor.assembly.service import build
 from supervisors import outline
 
 PAGE = Path(__file__).parents[2] / "docs" / "supervisors.md"

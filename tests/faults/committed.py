@@ -8,8 +8,8 @@ import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
-from ingestor.errors import Damaged
-from ingestor.messages import Event
+from ingestor.model.errors import Damaged
+from ingestor.model.records import Event
 from ingestor.storage.codec import Packed, unpack
 from tests.faults.databases import Database
 from tests.servers.truth import Key

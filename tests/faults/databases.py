@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import httpx
 
-from ingestor.messages import Event, Series
+from ingestor.model.records import Event, Series
 from tests.servers.influxdb2.server import ORG, ROOT, InfluxDB2
 from tests.servers.processes import Process, free_port, wait_until
 from tests.servers.truth import Row

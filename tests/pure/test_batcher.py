@@ -7,15 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestor.errors import CredentialsRefused, Rejected, Unavailable
-from ingestor.messages import Point
-from ingestor.storage.batcher import (
-    FIRST_RETRY_SECONDS,
-    MAXIMUM_RETRY_SECONDS,
-    REFUSED_RETRY_SECONDS,
-    Retry,
-    bisect,
-)
+from ingestor.model.errors import CredentialsRefused, Rejected, Unavailable
+from ingestor.model.records import Point
+from ingestor.storage.batcher import FIRST_RETRY_SECONDS, MAXIMUM_RETRY_SECONDS, REFUSED_RETRY_SECONDS, Retry, bisect
 from tests.servers.records import event
 
 

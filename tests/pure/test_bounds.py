@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ingestor.audit.bounds import Bounds
-from ingestor.audit.group import BEFORE_US, Group
-from ingestor.audit.ledger import Missed, OpenGap
-from ingestor.audit.rows import Row, Surroundings
-from ingestor.messages import EntityReturned, GapFound, Interval, Note, Series
+from ingestor.history.group import BEFORE_US, Group
+from ingestor.history.ledger import Missed, OpenGap
+from ingestor.history.rows import Surroundings
+from ingestor.homeassistant.rows import Row
+from ingestor.live.bounds import Bounds
+from ingestor.model.gaps import EntityReturned, GapFound, Interval, Note
+from ingestor.model.records import Series
 
 A = "sensor.a"
 SERIES = Series(home="home", entity_id=A, domain="sensor")

@@ -10,20 +10,11 @@ import pytest
 from msgspec import Raw
 
 from ingestor.enrichment.step import Enricher
-from ingestor.homeassistant.chain import Chain
-from ingestor.homeassistant.stream import Stream, Taken
-from ingestor.messages import (
-    CommandSent,
-    EntityReturned,
-    Event,
-    Frame,
-    GapFound,
-    HomeMessage,
-    Interval,
-    Series,
-    SessionStarted,
-    Watermark,
-)
+from ingestor.live.chain import Chain
+from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
+from ingestor.live.stream import Stream, Taken
+from ingestor.model.gaps import EntityReturned, GapFound, Interval
+from ingestor.model.records import Event, Series, Watermark
 from metrics import facts
 from tests.servers.changes import change, frame_of, state
 from tests.servers.records import SECOND_NS, START_NS

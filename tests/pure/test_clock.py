@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingestor.homeassistant.clock import AGAIN_NS, Clock
+from ingestor.live.clock import AGAIN_NS, Clock
 from tests.servers.records import SECOND_NS, event
 
 

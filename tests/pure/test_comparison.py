@@ -7,10 +7,11 @@ from collections.abc import Collection, Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestor.audit.chunks import FIRST_US, MOST_US, TARGET_BYTES, Chunks
-from ingestor.audit.comparison import Audited, Comparison
-from ingestor.audit.rows import Row, Surroundings
-from ingestor.messages import Event, Series
+from ingestor.history.chunks import FIRST_US, MOST_US, TARGET_BYTES, Chunks
+from ingestor.history.comparison import Audited, Comparison
+from ingestor.history.rows import Surroundings
+from ingestor.homeassistant.rows import Row
+from ingestor.model.records import Event, Series
 
 START_US = 1_795_421_403_000_000
 A = "sensor.a"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ingestor import config
-from ingestor.errors import ConfigError
+from ingestor.model.errors import ConfigError
 from tests.servers.environment import environment
 
 GOOD = {"HA_URL": "http://home.local:8123/", "HA_TOKEN": "s3cret-token"}

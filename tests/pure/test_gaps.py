@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from ingestor.audit.gaps import Track
-from ingestor.audit.rows import Row, Surroundings, Timeline
 from ingestor.enrichment.series import retagged
-from ingestor.messages import Event, Interval, Series
+from ingestor.history.gaps import Track
+from ingestor.history.rows import Surroundings, Timeline
+from ingestor.homeassistant.rows import Row
+from ingestor.model.gaps import Interval
+from ingestor.model.records import Event, Series
 
 START_US = 1_795_421_403_000_000
 SERIES = Series(home="home", entity_id="sensor.a", domain="sensor", area="Attic")

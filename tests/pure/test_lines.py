@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from influxdb_client.client.write.point import Point
 
-from ingestor.messages import EntityRecord, Event, Statistic, StoreMark, WeatherObservation
+from ingestor.model.records import EntityRecord, Event, Statistic, StoreMark, WeatherObservation
 from ingestor.storage.lines import MAXIMUM_TAG_BYTES, LineEncoder
 from tests.servers.records import (
     ENTITY,

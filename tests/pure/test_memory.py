@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestor.memory import LARGE_BYTES, return_large_blocks
+from ingestor.assembly.memory import LARGE_BYTES, return_large_blocks
 
 BLOCKS = 200
 ROOT = Path(__file__).parents[2]

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from msgspec import Raw
 
-from ingestor.enrichment.metadata import Registry
-from ingestor.messages import EntityRecord
+from ingestor.homeassistant.registry import Registry
+from ingestor.model.records import EntityRecord
 from tests.servers.samples import received
 
 NAMES = {"floors": "floor", "areas": "area", "labels": "label", "devices": "device", "entities": "entity"}

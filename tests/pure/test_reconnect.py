@@ -6,7 +6,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestor.homeassistant.reconnect import FIRST_SECONDS, HEALTHY_SECONDS, MAXIMUM_SECONDS, Reconnect
+from ingestor.live.reconnect import FIRST_SECONDS, HEALTHY_SECONDS, MAXIMUM_SECONDS, Reconnect
 
 
 class Fixed(Random):

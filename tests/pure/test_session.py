@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from ingestor.errors import CredentialsRefused, RemoteProtocolError
 from ingestor.homeassistant.session import REGISTRY_EVENTS, SYNCHRONISING, Phase, Session
+from ingestor.model.errors import CredentialsRefused, RemoteProtocolError
 from tests.servers.samples import frame
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ingestor.errors import CredentialsRefused, RemoteProtocolError
 from ingestor.homeassistant.session import SYNCHRONISING, Phase, Session
+from ingestor.model.errors import CredentialsRefused, RemoteProtocolError
 from tests.servers.samples import SAMPLES, frame, received
 
 SAMPLE_OF = {type_: type_.replace("/", "_") for type_ in SYNCHRONISING.values()}

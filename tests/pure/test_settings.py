@@ -8,9 +8,9 @@ import pytest
 import trio
 
 from ingestor.config import Settings, load
-from ingestor.errors import Unavailable
-from ingestor.settings import LiveSettings, SettingsStore
+from ingestor.model.errors import Unavailable
 from ingestor.storage.database import Database
+from ingestor.storage.settings import LiveSettings, SettingsStore
 
 FILE = "state.sqlite3"
 

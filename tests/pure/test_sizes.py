@@ -7,8 +7,8 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestor.audit.chunks import Chunks
-from ingestor.audit.sizes import CEILING_BYTES, LEAST_US, WHOLE_BYTES, AnswerSizes
+from ingestor.history.chunks import Chunks
+from ingestor.homeassistant.sizes import CEILING_BYTES, LEAST_US, WHOLE_BYTES, AnswerSizes
 
 SECOND_US = 1_000_000
 STORM_US = (500 * SECOND_US, 503 * SECOND_US)

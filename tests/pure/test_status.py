@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import supervisors
-from ingestor.status import Problem, StatusBoard
+from ingestor.api.status import Problem, StatusBoard
 from metrics import facts
 
 MIDNIGHT = 1_795_478_400.0

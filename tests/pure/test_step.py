@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from ingestor.enrichment.metadata import Registry
 from ingestor.enrichment.presence import Presence
 from ingestor.enrichment.step import Enricher
 from ingestor.homeassistant import wire
-from ingestor.messages import Event, Series, WeatherObservation
+from ingestor.homeassistant.registry import Registry
+from ingestor.model.records import Event, Series, WeatherObservation
 from tests.servers.changes import ENTITY_ID, change, state
 from tests.servers.records import SECOND_NS, START_NS, WEATHER
 

@@ -8,10 +8,11 @@ import pytest
 from msgspec import Raw
 
 from ingestor.enrichment.step import Enricher
-from ingestor.homeassistant.selection import selection
 from ingestor.homeassistant.session import SYNCHRONISING
-from ingestor.homeassistant.stream import Location, Stream, Taken
-from ingestor.messages import CommandSent, EntityRecord, Event, Frame, HomeMessage, RawEvent, SessionStarted
+from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
+from ingestor.live.selection import selection
+from ingestor.live.stream import Location, Stream, Taken
+from ingestor.model.records import EntityRecord, Event, RawEvent
 from metrics import facts
 from tests.servers.changes import change, frame_of
 from tests.servers.samples import frame, received, state_changes

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestor.homeassistant import wire
+from ingestor.model import instants
 from tests.servers.samples import frame, received, state_changes
 
 
@@ -52,4 +53,4 @@ def test_no_text_raises(text: str) -> None:
 @given(st.integers(min_value=0, max_value=4_000_000_000_000_000))
 def test_microseconds_are_exact(at_us: int) -> None:
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)
-    assert wire.microseconds(moment) == at_us
+    assert instants.microseconds(moment) == at_us

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingestor.messages import Event
+from ingestor.model.records import Event
 from ingestor.storage.lines import LineEncoder
 from tests.servers.influxdb1 import InfluxDB1
 from tests.servers.records import ENTITY, NASTY, WEATHER, event, events, full, removal

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ingestor.messages import EntityRecord, Event, Series, Statistic, StoreMark, WeatherObservation
+from ingestor.model.records import EntityRecord, Event, Series, Statistic, StoreMark, WeatherObservation
 
 SECOND_NS = 10**9
 START_NS = 1_795_421_403 * SECOND_NS

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from ingestor.audit.jobs import Jobs
-from ingestor.audit.ledger import Ledger
-from ingestor.audit.recovery import Recovering, Recovery
-from ingestor.messages import ClockRead, GapFound
+from ingestor.history.jobs import Jobs
+from ingestor.history.ledger import Ledger
+from ingestor.history.recovery import Recovering, Recovery
+from ingestor.model.gaps import ClockRead, GapFound
 from ingestor.storage.database import Database
 
 SECOND_NS = 10**9

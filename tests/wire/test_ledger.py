@@ -9,9 +9,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ingestor.audit.ledger import Gap, Ledger
-from ingestor.audit.rhythm import Silence
-from ingestor.messages import EntityReturned, GapFound, Interval, Series
+from ingestor.history.ledger import Gap, Ledger
+from ingestor.history.rhythm import Silence
+from ingestor.model.gaps import EntityReturned, GapFound, Interval
+from ingestor.model.records import Series
 from ingestor.storage.database import Database
 from metrics import facts
 

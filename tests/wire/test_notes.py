@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ingestor.errors import Rejected
-from ingestor.messages import Event, GapFound, Interval, Watermark
+from ingestor.model.errors import Rejected
+from ingestor.model.gaps import GapFound, Interval
+from ingestor.model.records import Event, Watermark
 from ingestor.storage.spool import Spool
 from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.valve import Valve

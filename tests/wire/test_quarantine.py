@@ -10,9 +10,10 @@ import msgspec
 import trio
 
 from ingestor.enrichment.again import again
-from ingestor.errors import Rejected
 from ingestor.homeassistant import wire
-from ingestor.messages import Event, Note, RawEvent, Record, Watermark
+from ingestor.model.errors import Rejected
+from ingestor.model.gaps import Note
+from ingestor.model.records import Event, RawEvent, Record, Watermark
 from ingestor.storage.database import Database
 from ingestor.storage.quarantine import Quarantine
 from ingestor.storage.replay import Replay

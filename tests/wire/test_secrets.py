@@ -9,12 +9,12 @@ import trio
 from pydantic import SecretStr
 
 from ingestor import cli
+from ingestor.assembly.service import make_provider
 from ingestor.config import load
 from ingestor.homeassistant.endpoint import Endpoint
-from ingestor.settings import SettingsStore
 from ingestor.storage.database import Database
 from ingestor.storage.influxdb import InfluxDBStore
-from ingestor.tree import make_provider
+from ingestor.storage.settings import SettingsStore
 from metrics import facts
 from metrics.log import LogReporter
 from supervisors import ChildFailed

@@ -15,8 +15,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from ingestor.errors import Unavailable
-from ingestor.messages import RawEvent, Record
+from ingestor.model.errors import Unavailable
+from ingestor.model.records import RawEvent, Record
 from ingestor.storage.spool import FILE, RECORDS_IN_A_BATCH, Batch, Spool
 from ingestor.storage.valve import Valve
 from metrics import facts

@@ -17,8 +17,8 @@ import pytest
 import trio
 from pydantic import SecretStr
 
-from ingestor.errors import ConfigError, CredentialsRefused, Rejected, Unavailable
-from ingestor.messages import Event, Point, Series, WeatherObservation
+from ingestor.model.errors import ConfigError, CredentialsRefused, Rejected, Unavailable
+from ingestor.model.records import Event, Point, Series, WeatherObservation
 from ingestor.storage.influxdb import InfluxDBStore
 from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.store import Store

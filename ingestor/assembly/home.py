@@ -1,0 +1,83 @@
+"""The subtree that hears a home: connection and subscription, with the channels between them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import trio
+
+from ingestor.assembly.stages import LISTS_IN_A_CHANNEL, LIVE, Ground, left, piped, stage
+from ingestor.assembly.storage import Storage
+from ingestor.enrichment.step import Enricher
+from ingestor.history.reading import Reader
+from ingestor.homeassistant.endpoint import Endpoint
+from ingestor.live.chain import Chain
+from ingestor.live.connection import Connection
+from ingestor.live.fence import Fence
+from ingestor.live.frames import Frame, HomeMessage
+from ingestor.live.reconnect import Reconnect
+from ingestor.live.selection import selection
+from ingestor.live.stream import Location, Stream
+from ingestor.live.subscription import Subscription
+from ingestor.weather.poller import Weather, coordinates
+from supervisors import ChildSnapshot, Inbox, Outbox, StopOrder, Strategy, Supervisor, SupervisorSnapshot
+
+COMMANDS_IN_A_CHANNEL = 16
+
+
+class Home:
+    """Connection and subscription of one home, with the channels between them."""
+
+    def __init__(self, ground: Ground, weather: Weather, storage: Storage) -> None:
+        settings, report, name = ground.settings, ground.report, ground.settings.home_name
+        frames, self._received = trio.open_memory_channel[list[HomeMessage]](LISTS_IN_A_CHANNEL)
+        self._frames, self._inbox, self._leaving = Outbox(frames), Inbox(self._received), ground.leaving
+        commands, asked = trio.open_memory_channel[list[str]](COMMANDS_IN_A_CHANNEL)
+        endpoint = Endpoint(home=name, url=settings.ha_url, token=settings.current_token, ca_file=settings.ha_ca_file)
+        intake = storage.intake
+        connection = Connection(endpoint, self._frames, asked, Reconnect(ground.random), intake.valve, report)
+        observation = (lambda: weather.current) if settings.weather_on_events else (lambda: None)
+        enricher = Enricher(name, observation, intake.last_mark, with_attributes=settings.attributes == "json")
+        stream = Stream(
+            name,
+            enricher,
+            selection(settings.include, settings.exclude),
+            Chain(name, intake.marks, lambda: intake.loss),
+        )
+        on_location = partial(_place_weather, weather)
+        self.fence = Fence(commands.clone())
+        subscription = Subscription(stream, self._inbox, storage.outbox(), commands, report, on_location, self.fence)
+        self.endpoint = endpoint
+        self.reader = Reader(
+            persons=lambda: enricher.knowledge.presence.persons,
+            weather=weather.at if settings.weather_on_events else (lambda _at_ns: None),
+            with_attributes=settings.attributes == "json",
+        )
+        self.supervisor = Supervisor(
+            f"home:{name}",
+            [
+                stage("connection", connection, 3.0, connection.drain),
+                piped("subscription", subscription, 3.0, self._end_the_stream),
+            ],
+            strategy=Strategy.REST_FOR_ONE,
+            intensity=LIVE,
+            stop_order=StopOrder.START_ORDER,
+        )
+
+    def children(self) -> tuple[ChildSnapshot | SupervisorSnapshot, ...]:
+        """Picture the actors of this home."""
+        return self.supervisor.snapshot().children
+
+    def undecoded(self) -> int:
+        """Return how many state changes were received and not decoded; to be asked when nothing runs any more."""
+        waiting = [message for messages in (*self._inbox.held, *left(self._received)) for message in messages]
+        texts = [message.text for message in (*waiting, *self._frames.items) if isinstance(message, Frame)]
+        return sum(text.count('"state_changed"') for text in texts)
+
+    def _end_the_stream(self) -> None:
+        if self._leaving.is_set():
+            self._frames.close()
+
+
+def _place_weather(weather: Weather, found: Location) -> None:
+    weather.set_home(coordinates(found.latitude, found.longitude))

@@ -1,0 +1,88 @@
+"""What the recorder holds against what the store holds, by (home, entity, time): never by tags, which change. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from ingestor.history.rows import Surroundings, Teller
+from ingestor.homeassistant.rows import Row
+from ingestor.model.records import Event, Series
+
+
+class Audited(Struct, frozen=True, kw_only=True):
+    """The outcome: rows of the recorder `compared`; missing ones `refilled`, or `accounted` for in the quarantine."""
+
+    compared: int = 0
+    refilled: int = 0
+    accounted: int = 0
+
+    def __add__(self, other: Audited) -> Audited:
+        """Return both together."""
+        return Audited(
+            compared=self.compared + other.compared,
+            refilled=self.refilled + other.refilled,
+            accounted=self.accounted + other.accounted,
+        )
+
+
+class Known:
+    """What the store has of a window, or is accounted for elsewhere: times in nanoseconds, by entity.
+
+    When an entity is renamed, Home Assistant moves its history to the new id: a change that is stored at that very
+    moment under another id of the domain is the same one.
+    """
+
+    def __init__(self, stored: Mapping[str, Collection[int]], accounted: Mapping[str, Collection[int]]) -> None:
+        self._stored = stored
+        self._accounted = accounted
+        self._moments = {(_domain(of), at_ns) for of, times in stored.items() for at_ns in times}
+
+    def judge(self, entity_id: str, at_ns: int) -> Literal["stored", "accounted", "missing"]:
+        """Return what is known of a change."""
+        if at_ns in self._stored.get(entity_id, ()):
+            return "stored"
+        elsewhere = (_domain(entity_id), at_ns) in self._moments
+        return "accounted" if elsewhere or at_ns in self._accounted.get(entity_id, ()) else "missing"
+
+
+class Comparison:
+    """The rows of some entities while they pass by in order, window by window: `begin` opens each."""
+
+    def __init__(self, accounted: Mapping[str, Collection[int]]) -> None:
+        self.outcome = Audited()
+        self._tellers: dict[str, Teller] = {}
+        self._accounted = accounted
+
+    def begin(self, series: Mapping[str, Series], stored: Mapping[str, Collection[int]]) -> None:
+        """Go on with the next window, of these entities; `stored` are the times in it, in nanoseconds, by entity."""
+        for entity_id, one in series.items():
+            self._tellers.setdefault(entity_id, Teller(one))
+        self._known = Known(stored, self._accounted)
+
+    def strangers(self, rows: Mapping[str, Sequence[Row]]) -> dict[str, Row]:
+        """Return the first row of each entity that is missing, and of which nothing is known that came before it."""
+        firsts = {entity_id: found[0] for entity_id, found in rows.items() if found}
+        return {
+            entity_id: row
+            for entity_id, row in firsts.items()
+            if self._tellers[entity_id].last is None and self._known.judge(entity_id, row.at_us * 1000) == "missing"
+        }
+
+    def follow(self, entity_id: str, row: Row) -> None:
+        """Take a row that was before the first window."""
+        self._tellers[entity_id].tell(row, Surroundings())
+
+    def take(self, entity_id: str, row: Row, around: Surroundings) -> list[Event]:
+        """Return the event of a row that the store does not have."""
+        event = self._tellers[entity_id].tell(row, around)
+        verdict = self._known.judge(entity_id, event.time_ns)
+        missing = verdict == "missing"
+        self.outcome += Audited(compared=1, refilled=int(missing), accounted=int(verdict == "accounted"))
+        return [event] if missing else []
+
+
+def _domain(entity_id: str) -> str:
+    return entity_id.partition(".")[0]

@@ -1,0 +1,120 @@
+"""The arithmetic of one interval: which rows of the recorder were missed, what events they are, what is still unknown.
+
+Rows come in the order of their times. New are those behind the last captured change, up to the last missed state or,
+where the entity did not exist at the end, before its first live event. Rows within one microsecond are counted: the
+recorder has no other identity for them. Pure.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from msgspec.structs import replace
+
+from ingestor.history.rows import Surroundings, Teller
+from ingestor.homeassistant.rows import Row
+from ingestor.model.gaps import Interval
+from ingestor.model.records import Event
+
+_NO_ATTRIBUTES = (b"{}", b"")
+
+
+class Track:
+    """One interval while its rows pass by. `from_us` bounds it where nothing was ever captured of the entity.
+
+    `before_us` is where the absence of an entity ended that was absent at the end: by its first live event, or because
+    a later gap has what came then. `was_renamed` says that its history has another id now: of its removal the recorder
+    keeps nothing.
+    """
+
+    def __init__(self, interval: Interval, from_us: int, before_us: int | None = None) -> None:
+        self.interval = interval
+        self._before_us = before_us
+        self.refilled = 0
+        self.was_renamed = False
+        self._after_us = interval.after_us if interval.after_us is not None else from_us
+        self._captured = interval.captured if interval.after_us is not None else 1
+        self._teller = Teller(interval.series)
+        self._until: Event | None = None
+        self._anything = False
+        self._lacks_us: int | None = None
+
+    def bound(self, before_us: int | None) -> None:
+        """Take where the absence ended, as soon as it is known; of several the first counts."""
+        known = [bound for bound in (self._before_us, before_us) if bound is not None]
+        self._before_us = min(known, default=None)
+
+    def follow(self, row: Row) -> None:
+        """Take what was before everything that is read, where nothing was ever captured that would tell."""
+        self._teller.tell(row, Surroundings())
+
+    def take(self, row: Row, around: Surroundings) -> list[Event]:
+        """Return the events that this row makes known; none for a row that is not of the interval."""
+        at_us = row.at_us
+        until_us, before_us = self.interval.until_us, self._before_us
+        self._anything = True
+        if at_us > until_us if until_us is not None else before_us is not None and at_us >= before_us:
+            return []
+        before = self._teller.last
+        if row.changed_us > max(self._after_us, before.at_us if before else 0):
+            self._lacks_us = row.changed_us if row.changed_us < at_us else self._lacks_us
+        event = self._teller.tell(row, around)
+        number = event.time_ns - at_us * 1000
+        if at_us < self._after_us or (at_us == self._after_us and number < self._captured):
+            return []
+        self.refilled += 1
+        if at_us != until_us:
+            return [event]
+        return self._last(event, row)
+
+    @property
+    def vanished_us(self) -> int | None:
+        """When an entity was captured last that is gone with all its rows."""
+        is_gone = self.interval.until_us is None and not self.interval.was_absent and not self._anything
+        return self.interval.after_us if is_gone else None
+
+    @property
+    def lacking_us(self) -> int | None:
+        """When there was a change of which the recorder has no row, though it has others of this entity."""
+        until_us = self.interval.until_us
+        lacks_last = self._until is None and self._anything
+        return until_us if lacks_last and until_us is not None and until_us >= self._after_us else self._lacks_us
+
+    def verdict(self, *, intact: bool) -> str | None:
+        """Return why the interval is not closed; none when it is. `intact`: Home Assistant did not restart in it.
+
+        The first state of a start is set before the recorder listens: that it has no row of that proves nothing.
+        """
+        until_us = self.interval.until_us
+        if until_us is not None and until_us < self._after_us:
+            return "the clock of Home Assistant was set back in it"
+        if self._lacks_us is not None and intact:
+            lacked = datetime.fromtimestamp(self._lacks_us / 1e6, UTC).isoformat(timespec="milliseconds")
+            return f"the recorder has no row of {lacked}, when the state changed, as a later one says: was it disabled?"
+        if until_us is None:
+            return "the recorder has not its removal" if intact and not self._is_over() else None
+        if self._until is not None or (self._anything and not intact):
+            return None
+        lacks = "not its last state" if self._anything else "nothing of this entity"
+        return f"the recorder has {lacks}: is it excluded, was it purged or disabled?"
+
+    def _is_over(self) -> bool:
+        """Return whether everything is known until the entity was absent, or all of it is of another interval."""
+        is_of_another = self._before_us is not None and self._before_us <= self._after_us + 1
+        if is_of_another or self.was_renamed:
+            return True
+        gone = self._teller.last is None or self._teller.last.s is None
+        return gone if self.refilled else self.interval.was_absent
+
+    def _last(self, event: Event, row: Row) -> list[Event]:
+        """Complete the last missed state, which was stored when the gap was found; its attributes are richer.
+
+        Of several in its microsecond it is the last, and what was stored in the place of the first was wrong. State and
+        value are said again: the store may have lost them since. Without attributes the row does not know its unit.
+        """
+        before, self._until = self._until, event
+        series = self.interval.until_series or event.series
+        if before is not None:
+            return [replace(before, series=series), replace(event, series=series)]
+        knows_unit = series.unit is None or bytes(row.a) not in _NO_ATTRIBUTES
+        return [replace(event, series=series, attributes=None, value=event.value if knows_unit else None)]

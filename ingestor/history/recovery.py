@@ -1,0 +1,139 @@
+"""What to do when what was captured is gone: the spool with its watermarks, our state, or what the store had.
+
+The store knows it, or the recorder: the chain goes on from what is stored, and everything is compared by key. So is
+what has times of before a gap because Home Assistant's clock was set back in it: a refill goes by times.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import trio
+
+from ingestor.history.jobs import CLOCK_SET_BACK, Jobs
+from ingestor.history.ledger import FIRST_START, Ledger, Missed, OpenGap
+from ingestor.model.errors import CredentialsRefused, Unavailable
+from ingestor.model.gaps import ClockRead, GapFound, Note
+from ingestor.model.records import Watermark
+from ingestor.storage.intake import Intake
+from ingestor.storage.marks import SPOOL_LOST, STORE_RESTORED
+from ingestor.storage.spool import Spool
+from ingestor.storage.store import Store
+from metrics import facts
+
+STATE_LOST = "state_lost"
+UNSTEADY_US = 2_000_000  # what is heard late at the start of a session is no other clock
+FAR_US = 2 * 3600 * 10**6  # the times of all that is compared are in memory at once
+ASKING_SECONDS = 10.0  # a store that is away does not hold up the start for longer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovering:
+    """What a recovery works with. Where the store is the journal, it remembers by itself what was captured."""
+
+    home: str
+    store: Store
+    store_is_journal: bool
+    spool: Spool
+    intake: Intake
+    ledger: Ledger
+    jobs: Jobs
+
+
+class Recovery:
+    """Notices for one home what was lost behind our back, and lets a backfill bring it back."""
+
+    def __init__(
+        self, recovering: Recovering, report: facts.Report, clock_ns: Callable[[], int] = time.time_ns
+    ) -> None:
+        self._with = recovering
+        self._report = report
+        self._clock_ns = clock_ns
+        self._started_us = clock_ns() // 1000
+
+    async def recollect(self, marks: list[Watermark]) -> list[Watermark]:
+        """Return how far each entity was captured: as the journal knows it, or else the ledger, or else the store.
+
+        Without any that is a first start, or the store is away: then its marks tell later what is missing.
+        """
+        home = self._with.home
+        known = {mark.series.entity_id for mark in marks if mark.series.home == home}
+        marks = [*marks, *(_absent(gap, missed) for gap in await self._with.ledger.open_gaps(home)
+                           for missed in gap.missed if missed.interval.entity_id not in known)]  # fmt: skip
+        if known or self._with.store_is_journal:
+            return marks
+        found: list[Watermark] | None = None
+        with trio.move_on_after(ASKING_SECONDS), suppress(Unavailable, CredentialsRefused):
+            await self._with.store.prepare()
+            found = await self._with.store.newest(home)
+        if found or (found is None and await self._with.ledger.read(limit=1)):
+            self._with.intake.loss = SPOOL_LOST
+            await self._with.spool.adopt(found or [])
+        return [*marks, *(found or [])]
+
+    async def look(self) -> None:
+        """Notice what no mark in the store tells: that our state is gone, or an embedded database is one of before.
+
+        To be asked when the ledger has taken over what the journal noted. Raises `Unavailable`.
+        """
+        captured = self._with.intake.marks(self._with.home) and not self._with.intake.loss
+        if captured and not await self._with.ledger.read(limit=1):
+            await self.begin(STATE_LOST)
+        remembered = await self._with.ledger.marked()
+        if remembered and remembered > (marked := await self._with.store.mark(self._with.home)):
+            await self.begin(STORE_RESTORED)
+            await self._with.ledger.remember(marked)
+
+    async def learn(self, notes: Sequence[Note]) -> None:
+        """Give notes to the ledger, and do what they call for. The same again changes nothing. Raises `Unavailable`."""
+        gaps = [note for note in notes if not isinstance(note, ClockRead)]
+        if gaps:
+            await self._with.ledger.record(gaps)
+        for clock in (note for note in notes if isinstance(note, ClockRead)):
+            await self._heed(clock)
+
+    async def begin(self, cause: str) -> None:
+        """Compare everything since the beginning with the recorder. Raises `Unavailable`."""
+        detail = f"{cause}: everything is compared with the recorder, and what is missing comes back"
+        self._report(facts.Warned(code=cause, detail=detail))
+        home, known_us = self._with.home, await self._with.ledger.since_us(self._with.home)
+        from_us = known_us
+        if not self._started_us > known_us > 0:  # what was first heard now was not the first
+            from_us = (await self._with.store.oldest_ns(home) or known_us * 1000) // 1000
+        await self._with.jobs.add(home, from_us, self._clock_ns() // 1000, cause)
+        if from_us != known_us:
+            await self._with.ledger.record([_since(home, from_us)])
+
+    async def _heed(self, clock: ClockRead) -> None:
+        """Compare what came while nobody heard it, when its clock has been set back since it was read.
+
+        What came before that moment has times up to what would be now, what came after it times up to now. When it was
+        set far back, only the latter is compared: what came before is listed by the refill.
+        """
+        before = await self._with.ledger.clock(clock.home)
+        if clock.opens and before is not None and (back_us := clock.lag_us - before.lag_us) > UNSTEADY_US:
+            now_us = clock.heard_ns // 1000 - clock.lag_us
+            away_us = max(0, clock.heard_ns - before.heard_ns) // 1000
+            since_us = await self._with.ledger.since_us(clock.home) - clock.lag_us  # as that clock has it now
+            from_us = max(since_us, now_us - away_us - UNSTEADY_US)
+            to_us = now_us + back_us if back_us < FAR_US else now_us
+            await self._with.jobs.add(clock.home, from_us, to_us, CLOCK_SET_BACK)
+        await self._with.ledger.remember_clock(clock)
+
+
+def _absent(gap: OpenGap, missed: Missed) -> Watermark:
+    """Return the mark of an entity that only the ledger knows: the journal is one of before it came."""
+    after_us = missed.interval.after_us
+    at_us = gap.from_us if after_us is None else after_us
+    return Watermark(at_ns=at_us * 1000, removed=True, series=missed.interval.series)
+
+
+def _since(home: str, at_us: int) -> GapFound:
+    """Return a first start as the store tells it."""
+    detail = "the oldest change that the database has"
+    return GapFound(
+        gap=f"{home}:{at_us}:since", home=home, cause=FIRST_START, detail=detail, from_us=at_us, found_ns=at_us * 1000
+    )

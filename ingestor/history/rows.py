@@ -1,0 +1,97 @@
+"""Rows of the recorder, and what events they are. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec import Struct
+
+from ingestor.enrichment.series import retagged
+from ingestor.enrichment.values import value
+from ingestor.homeassistant.rows import Row
+from ingestor.model.records import Event, Series, WeatherObservation
+
+
+class Tail(Struct, frozen=True, kw_only=True):
+    """The last row that was told of an entity: its state, its time in Unix seconds, and its tags."""
+
+    state: str | None
+    at: float
+    series: Series
+
+
+class Surroundings(Struct, frozen=True):
+    """What was around a missed change, by its time in microseconds."""
+
+    persons_home: Callable[[int], int | None] = lambda _at_us: None
+    weather: Callable[[int], WeatherObservation | None] = lambda _at_us: None
+    with_attributes: bool = True
+
+
+class Teller:
+    """Tells the events of one entity's rows, which come in the order of their times, with what was before each.
+
+    `series` is frozen but for what a row's own attributes say. `last` is the row before, without its attributes: those
+    are a part of the recorder's answer, which would stay in memory as a whole.
+    """
+
+    def __init__(self, series: Series) -> None:
+        self.last: Row | None = None
+        self._series = series
+        self._at_us = 0
+        self._number = 0
+
+    @property
+    def tail(self) -> Tail | None:
+        """What `follow` needs to go on from here in another process."""
+        last = self.last
+        return None if last is None else Tail(state=last.s, at=last.lu, series=self._series)
+
+    def follow(self, tail: Tail) -> None:
+        """Go on behind what another has told."""
+        self.last = Row(tail.state, tail.at)
+        self._at_us = self.last.at_us
+        self._series = tail.series
+
+    def tell(self, row: Row, around: Surroundings) -> Event:
+        """Return the next event; those of one microsecond are a nanosecond apart."""
+        at_us, before, before_us = row.at_us, self.last, self._at_us
+        follows = before is not None and before.s is not None
+        self._number = self._number + 1 if before is not None and at_us == before_us else 0
+        self.last, self._at_us = Row(row.s, row.lu), at_us
+        attributes = str(bytes(row.a), "utf-8")
+        units = None
+        if row.s is not None and row.s != "unavailable":
+            self._series, units = retagged(self._series, attributes)
+        return Event(
+            time_ns=at_us * 1000 + self._number,
+            series=self._series,
+            state=row.s,
+            value=value(self._series.domain, row.s, units) if row.s is not None and units else None,
+            previous_state=before.s if before and follows else None,
+            previous_duration_seconds=(at_us - before_us) / 1e6 if follows else None,
+            attributes=attributes if row.s is not None and around.with_attributes else None,
+            weather=around.weather(at_us),
+            persons_home=around.persons_home(at_us),
+            removed=row.s is None,
+            late=True,
+        )
+
+
+class Timeline:
+    """How many persons were at home at any time, from the rows of all persons: the first tell who was there then."""
+
+    def __init__(self, rows: Mapping[str, Sequence[Row]]) -> None:
+        at_home: dict[str, bool] = {}
+        self._times: list[int] = []
+        self._counts: list[int] = []
+        for at_us, person, state in sorted((row.at_us, of, row.s or "") for of in rows for row in rows[of]):
+            at_home[person] = state == "home"
+            self._times.append(at_us)
+            self._counts.append(sum(at_home.values()))
+
+    def persons_home(self, at_us: int) -> int | None:
+        """Return the count, a change at that very time included; none where nothing at all is known."""
+        place = bisect_right(self._times, at_us)
+        return self._counts[place - 1] if place else 0 if self._times else None

@@ -1,0 +1,1 @@
+"""What crosses rooms: records, gaps, instants, errors."""

@@ -1,0 +1,75 @@
+"""The settings that may change while the service runs; what was changed survives a restart."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+from msgspec import Struct
+
+from ingestor.config import Settings
+from ingestor.model.errors import ConfigError, Damaged, Unavailable
+from ingestor.storage.database import Database, transaction
+
+
+class LiveSettings(Struct, frozen=True, kw_only=True):
+    """What `PUT /api/config` may change. `retention_days` 0 keeps everything for ever."""
+
+    weather_location: str | None
+    retention_days: int
+    weather_cache_minutes: float
+
+
+class SettingsStore:
+    """Keeps the changes in `DATA_DIR/state.sqlite3`; a damaged file is set aside under a dated name and told of.
+
+    Raises `ConfigError` when the file can not be used.
+    """
+
+    def __init__(self, settings: Settings, database: Database, warn: Callable[[str], None]) -> None:
+        self._database = database
+        self._warn = warn
+        self._listeners: list[Callable[[LiveSettings], None]] = []
+        configured = LiveSettings(
+            weather_location=settings.weather_location,
+            retention_days=settings.retention_days,
+            weather_cache_minutes=settings.weather_cache_minutes,
+        )
+        self.current = self._load(configured)
+
+    def listen(self, listener: Callable[[LiveSettings], None]) -> None:
+        """Tell the listener of every change."""
+        self._listeners.append(listener)
+
+    async def change(self, changes: dict[str, object]) -> LiveSettings:
+        """Keep checked changes and tell the listeners. Raises `Unavailable` when they can not be kept."""
+        changed: LiveSettings = msgspec.convert(msgspec.structs.asdict(self.current) | changes, LiveSettings)
+        rows = [(name, msgspec.json.encode(value).decode()) for name, value in changes.items()]
+        await self._database.run(partial(_keep, rows=rows))
+        self.current = changed
+        for listener in self._listeners:
+            listener(changed)
+        return changed
+
+    def _load(self, configured: LiveSettings) -> LiveSettings:
+        try:
+            stored = self._database.run_now(_read)
+            return msgspec.convert(msgspec.structs.asdict(configured) | stored, LiveSettings)
+        except (Damaged, msgspec.MsgspecError) as error:
+            aside = self._database.replace_now(lambda aside, _connection: aside)
+            self._warn(f"{error}; it is now {aside.name}, and settings are those configured")
+            return configured
+        except Unavailable as error:
+            raise ConfigError([f"DATA_DIR: {error}"]) from None
+
+
+def _keep(connection: sqlite3.Connection, rows: list[tuple[str, str]]) -> None:
+    with transaction(connection):
+        connection.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", rows)
+
+
+def _read(connection: sqlite3.Connection) -> dict[str, object]:
+    rows = connection.execute("SELECT name, value FROM settings").fetchall()
+    return {name: msgspec.json.decode(value) for name, value in rows if name in LiveSettings.__struct_fields__}
