@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import trio
 
 from ingestor.assembly.stages import LISTS_IN_A_CHANNEL, LIVE, Ground, left, piped, stage
 from ingestor.assembly.storage import Storage
-from ingestor.enrichment.step import Enricher
 from ingestor.history.reading import Reader
 from ingestor.homeassistant.endpoint import Endpoint
-from ingestor.live.chain import Chain
 from ingestor.live.connection import Connection
+from ingestor.live.entities import Entities
 from ingestor.live.fence import Fence
 from ingestor.live.frames import Frame, HomeMessage
 from ingestor.live.reconnect import Reconnect
 from ingestor.live.selection import selection
 from ingestor.live.stream import Location, Stream
 from ingestor.live.subscription import Subscription
+from ingestor.model.records import Event, Series
 from ingestor.weather.poller import Weather, coordinates
 from supervisors import ChildSnapshot, Inbox, Outbox, StopOrder, Strategy, Supervisor, SupervisorSnapshot
 
@@ -37,21 +38,19 @@ class Home:
         intake = storage.intake
         connection = Connection(endpoint, self._frames, asked, Reconnect(ground.random), intake.valve, report)
         observation = (lambda: weather.current) if settings.weather_on_events else (lambda: None)
-        enricher = Enricher(name, observation, intake.last_mark, with_attributes=settings.attributes == "json")
-        stream = Stream(
-            name,
-            enricher,
-            selection(settings.include, settings.exclude),
-            Chain(name, intake.marks, lambda: intake.loss),
-        )
+        self._storage = storage
+        self._captured = captured = partial(intake.marks, name)
+        self.entities = entities = Entities(selection(settings.include, settings.exclude))
+        with_attributes = settings.attributes == "json"
+        stream = Stream(name, entities, observation, captured, lambda: intake.loss, with_attributes=with_attributes)
         on_location = partial(_place_weather, weather)
         self.fence = Fence(commands.clone())
         subscription = Subscription(stream, self._inbox, storage.outbox(), commands, report, on_location, self.fence)
         self.endpoint = endpoint
         self.reader = Reader(
-            persons=lambda: enricher.knowledge.presence.persons,
+            persons=lambda: stream.persons,
             weather=weather.at if settings.weather_on_events else (lambda _at_ns: None),
-            with_attributes=settings.attributes == "json",
+            with_attributes=with_attributes,
         )
         self.supervisor = Supervisor(
             f"home:{name}",
@@ -63,6 +62,16 @@ class Home:
             intensity=LIVE,
             stop_order=StopOrder.START_ORDER,
         )
+
+    def series(self) -> dict[str, Series]:
+        """Return the tags of every wanted entity that was ever captured."""
+        self.entities.load(self._captured())
+        return self.entities.series()
+
+    async def commit_refilled(self, events: Sequence[Event]) -> None:
+        """Capture events that were missed, as soon as there is room."""
+        await self._storage.commit_refilled(events)
+        self.entities.removed(events)
 
     def children(self) -> tuple[ChildSnapshot | SupervisorSnapshot, ...]:
         """Picture the actors of this home."""

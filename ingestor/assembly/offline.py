@@ -18,6 +18,7 @@ from ingestor.history.ledger import Ledger
 from ingestor.history.reading import Reader
 from ingestor.history.recovery import Recovering, Recovery
 from ingestor.homeassistant.endpoint import Endpoint
+from ingestor.live.entities import Entities
 from ingestor.live.selection import selection
 from ingestor.model.gaps import Kept
 from ingestor.storage.batcher import Retry
@@ -73,7 +74,9 @@ async def _auditing(settings: Settings) -> AsyncGenerator[tuple[Files, Auditing]
     async with offline(settings) as files:
         live = SettingsStore(settings, files.state, lambda _detail: None).current
         store = make_store(settings, live)
-        marks = {mark.series.entity_id: mark.series for mark in await files.journal.open()}
+        entities = Entities(selection(settings.include, settings.exclude))
+        marks = await files.journal.open()
+        entities.load(mark for mark in marks if mark.series.home == settings.home_name)
         await files.spool.open()
         auditing = Auditing(
             endpoint=Endpoint(
@@ -83,12 +86,12 @@ async def _auditing(settings: Settings) -> AsyncGenerator[tuple[Files, Auditing]
             ledger=Ledger(files.state, LogReporter()),
             quarantine=files.quarantine,
             reader=Reader(
-                persons=lambda: [entity_id for entity_id in marks if entity_id.startswith("person.")],
+                persons=lambda: [one.series.entity_id for one in marks if one.series.domain == "person"],
                 weather=lambda _at_ns: None,
                 with_attributes=settings.attributes == "json",
             ),
             commit=partial(files.journal.commit, live=False),
-            series=lambda: {entity_id: one for entity_id, one in marks.items() if one.home == settings.home_name},
+            series=entities.series,
             confirmed=files.spool.confirmed,
             retention_days=lambda: live.retention_days,
             underway_us=0,

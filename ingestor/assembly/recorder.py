@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from ingestor.assembly.home import Home
 from ingestor.assembly.stages import Ground, apart
@@ -14,7 +13,6 @@ from ingestor.history.backfill import Backfilling
 from ingestor.history.backfiller import Backfiller
 from ingestor.history.patrol import AuditPatrol
 from ingestor.history.refill import Refill, Refilling
-from ingestor.live.selection import selection
 
 UNDERWAY_SECONDS = 4.0  # from Home Assistant to the committer, at 5,000 changes a second
 
@@ -27,8 +25,9 @@ class RecorderAskers:
         refilling = Refilling(
             endpoint=home.endpoint,
             ledger=storage.ledger,
-            commit=storage.commit_refilled,
+            commit=home.commit_refilled,
             fence=home.fence,
+            wants=home.entities.wants,
             take_notes=storage.keeper.take,
             reader=home.reader,
         )
@@ -38,8 +37,8 @@ class RecorderAskers:
             ledger=storage.ledger,
             quarantine=storage.files.quarantine,
             reader=home.reader,
-            commit=storage.commit_refilled,
-            series=partial(storage.series, name),
+            commit=home.commit_refilled,
+            series=home.series,
             confirmed=storage.confirmed,
             retention_days=retention_days,
             underway_us=int((settings.commit_seconds + UNDERWAY_SECONDS) * 1e6),
@@ -47,7 +46,7 @@ class RecorderAskers:
         backfilling = Backfilling(
             auditing=auditing,
             jobs=storage.jobs,
-            wanted=selection(settings.include, settings.exclude),
+            wanted=home.entities.wants,
             commit=storage.commit_backfilled,
         )
         self.audits = AskedAudits(name)

@@ -13,7 +13,7 @@ from ingestor.history.keeper import LedgerKeeper
 from ingestor.history.ledger import Ledger
 from ingestor.history.recovery import Recovering, Recovery
 from ingestor.model.gaps import Kept
-from ingestor.model.records import Event, Record, Series
+from ingestor.model.records import Event, Record
 from ingestor.storage.batcher import Retry
 from ingestor.storage.committer import CommitLimits, Committer
 from ingestor.storage.intake import Intake
@@ -66,15 +66,10 @@ class Storage:
             "storage", stages, strategy=Strategy.REST_FOR_ONE, intensity=LIVE, stop_order=StopOrder.START_ORDER
         )
 
-    def series(self, home: str) -> dict[str, Series]:
-        """Return the tags of every entity that was ever captured."""
-        return {entity_id: mark.series for entity_id, mark in self.intake.marks(home).items()}
-
     async def commit_refilled(self, events: Sequence[Event]) -> None:
         """Capture events that were missed, as soon as there is room."""
         await self._room()
         await self.files.journal.commit(events, live=False)
-        self.intake.refilled(events)
 
     async def commit_backfilled(self, records: Sequence[Record]) -> None:
         """Capture history, as soon as there is room."""

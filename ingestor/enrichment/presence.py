@@ -10,16 +10,13 @@ class Presence:
 
     def __init__(self, states: Mapping[str, str] | None = None) -> None:
         self._states = states
+        self.persons_home = None if states is None else sum(state == "home" for state in states.values())
+        """How many persons are in the state `home`; None while no states are known."""
 
     @property
     def persons(self) -> frozenset[str]:
         """The ids of all persons."""
         return frozenset(self._states or ())
-
-    @property
-    def persons_home(self) -> int | None:
-        """How many persons are in the state `home`; none while no states are known."""
-        return None if self._states is None else sum(state == "home" for state in self._states.values())
 
     def changed(self, entity_id: str, state: str | None) -> Presence:
         """Return the presence after a person's change; no state means that the person was removed."""

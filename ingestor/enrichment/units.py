@@ -6,6 +6,7 @@ Factors follow from the definitions of the units (SI brochure; NIST SP 811, appe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,9 @@ class Conversion:
         """Return the number in the canonical unit."""
         return (number + self.shift) * self.multiplier / self.divisor
 
+
+UNKNOWN_UNIT = Conversion(None, multiplier=nan)
+"""Of a number that may have been converted or not: no number comes out of it."""
 
 _TEMPERATURE = frozenset({"temperature"})
 _PRESSURE = frozenset({"pressure", "atmospheric_pressure"})

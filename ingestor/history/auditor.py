@@ -37,7 +37,7 @@ DAY_US = 86_400 * 10**6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Auditing:
-    """What an audit works with. `series` are the tags of every entity that was ever captured, by its id.
+    """What an audit works with. `series` are the tags of every wanted entity that was ever captured.
 
     `confirmed` waits until the store has all that was captured before the call; `retention_days` is how long it keeps
     it, 0 for ever. What is younger than `underway_us` may be on its way from Home Assistant into the journal.
@@ -77,7 +77,9 @@ class Auditor:
 
             async def compare() -> Audited:
                 nonlocal earlier
-                comparison = Comparison(await self._with.quarantine.times(self._with.endpoint.home))
+                home = self._with.endpoint.home
+                left_out = await self._with.ledger.left_out(home)
+                comparison = Comparison(await self._with.quarantine.times(home), left_out)
                 try:
                     await self._compare(from_us, to_us, comparison, told)
                 finally:

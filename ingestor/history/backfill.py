@@ -21,7 +21,7 @@ from trio.lowlevel import checkpoint
 from ingestor.enrichment.series import describe
 from ingestor.history.auditor import Auditing
 from ingestor.history.chunks import KEY_BYTES, Chunks
-from ingestor.history.comparison import Known
+from ingestor.history.comparison import Known, LeftOutTimes
 from ingestor.history.jobs import CLOCK_SET_BACK, Job, Jobs
 from ingestor.history.reading import Reader
 from ingestor.history.rows import Teller
@@ -65,6 +65,7 @@ class _Importing:
     tellers: dict[str, Teller]
     from_ns: int
     accounted: Mapping[str, Collection[int]]
+    left_out: LeftOutTimes
 
 
 class Backfill:
@@ -126,6 +127,7 @@ class Backfill:
             tellers,
             from_ns=max(job.from_us, kept_us) * 1000,
             accounted=await self._with.auditing.quarantine.times(job.home),
+            left_out=await self._left_out(job),
         )
         chunks = Chunks(start_us, end_us, lambda: now_us, reader.sizes.longest_us)
         for low_us, high_us in chunks if start_us < end_us else ():
@@ -148,7 +150,7 @@ class Backfill:
         await self._open_us(job)
         tellers, reader = await self._tellers(recorder, job)
         stored = await self._with.auditing.store.keys(job.home, job.from_us * 1000, job.to_us * 1000)
-        known = Known(stored, await self._with.auditing.quarantine.times(job.home))
+        known = Known(stored, await self._with.auditing.quarantine.times(job.home), await self._left_out(job))
         for group in _groups(list(tellers), FEW_ENTITIES):
             async with aclosing(reader.read(recorder, group, job.from_us - MINUTE_US, None)) as chunks:
                 async for rows, around in chunks:
@@ -159,6 +161,10 @@ class Backfill:
                     if len(within) < sum(map(len, rows.values())):
                         break
         return replace(job, cursor_us=job.to_us, hours_us=job.to_us)
+
+    async def _left_out(self, job: Job) -> LeftOutTimes:
+        """Return what was left out on purpose; a user who asks for a time in words wants all of it."""
+        return await self._with.auditing.ledger.left_out(job.home) if job.cause else {}
 
     async def _open_us(self, job: Job) -> list[int]:
         """Return since when gaps are open; what has a cause of its own waits for them."""
@@ -172,7 +178,7 @@ class Backfill:
         tellers = importing.tellers
         stored = await self._with.auditing.store.keys(job.home, low_us * 1000, until_us * 1000)
         largest_bytes, is_empty = sum(map(len, stored.values())) * KEY_BYTES, True
-        known = Known(stored, importing.accounted)
+        known = Known(stored, importing.accounted, importing.left_out)
         around = await importing.reader.around(importing.recorder, low_us, until_us)
         for group in _groups(list(tellers), ENTITIES_IN_A_GROUP):
             rows, size_bytes = await importing.reader.rows(importing.recorder, group, low_us, until_us)

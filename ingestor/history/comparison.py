@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -11,9 +11,15 @@ from ingestor.history.rows import Surroundings, Teller
 from ingestor.homeassistant.rows import Row
 from ingestor.model.records import Event, Series
 
+LeftOutTimes: TypeAlias = Mapping[str, Sequence[tuple[int, int]]]
+"""During which times an entity was not wanted, (from, until] in microseconds, by entity."""
+
 
 class Audited(Struct, frozen=True, kw_only=True):
-    """The outcome: rows of the recorder `compared`; missing ones `refilled`, or `accounted` for in the quarantine."""
+    """The outcome: rows of the recorder `compared`; missing ones `refilled`, or `accounted` for.
+
+    What lies in the quarantine is accounted for, and what came while the user had left its entity out.
+    """
 
     compared: int = 0
     refilled: int = 0
@@ -31,12 +37,17 @@ class Audited(Struct, frozen=True, kw_only=True):
 class Known:
     """What the store has of a window, or is accounted for elsewhere: times in nanoseconds, by entity.
 
+    `left_out` are the times during which the user had left out entities, from and until in microseconds.
+
     When an entity is renamed, Home Assistant moves its history to the new id: a change that is stored at that very
     moment under another id of the domain is the same one.
     """
 
-    def __init__(self, stored: Mapping[str, Collection[int]], accounted: Mapping[str, Collection[int]]) -> None:
+    def __init__(
+        self, stored: Mapping[str, Collection[int]], accounted: Mapping[str, Collection[int]], left_out: LeftOutTimes
+    ) -> None:
         self._stored = stored
+        self._left_out = left_out
         self._accounted = accounted
         self._moments = {(_domain(of), at_ns) for of, times in stored.items() for at_ns in times}
 
@@ -44,14 +55,18 @@ class Known:
         """Return what is known of a change."""
         if at_ns in self._stored.get(entity_id, ()):
             return "stored"
-        elsewhere = (_domain(entity_id), at_ns) in self._moments
-        return "accounted" if elsewhere or at_ns in self._accounted.get(entity_id, ()) else "missing"
+        if (_domain(entity_id), at_ns) in self._moments or at_ns in self._accounted.get(entity_id, ()):
+            return "accounted"
+        at_us = at_ns // 1000
+        was_left_out = any(from_us < at_us <= until_us for from_us, until_us in self._left_out.get(entity_id, ()))
+        return "accounted" if was_left_out else "missing"
 
 
 class Comparison:
     """The rows of some entities while they pass by in order, window by window: `begin` opens each."""
 
-    def __init__(self, accounted: Mapping[str, Collection[int]]) -> None:
+    def __init__(self, accounted: Mapping[str, Collection[int]], left_out: LeftOutTimes) -> None:
+        self._left_out = left_out
         self.outcome = Audited()
         self._tellers: dict[str, Teller] = {}
         self._accounted = accounted
@@ -60,7 +75,7 @@ class Comparison:
         """Go on with the next window, of these entities; `stored` are the times in it, in nanoseconds, by entity."""
         for entity_id, one in series.items():
             self._tellers.setdefault(entity_id, Teller(one))
-        self._known = Known(stored, self._accounted)
+        self._known = Known(stored, self._accounted, self._left_out)
 
     def strangers(self, rows: Mapping[str, Sequence[Row]]) -> dict[str, Row]:
         """Return the first row of each entity that is missing, and of which nothing is known that came before it."""

@@ -14,13 +14,14 @@ from msgspec.structs import replace
 
 from ingestor.history.rhythm import Silence
 from ingestor.model.errors import Damaged
-from ingestor.model.gaps import ClockRead, EntityReturned, GapFound, Interval, Note
+from ingestor.model.gaps import ClockRead, EntityReturned, GapFound, Interval, LeftOut, Note
 from ingestor.storage.database import Database, transaction
 from metrics import facts
 
 GapState: TypeAlias = Literal["open", "filled", "partly", "tail_unproven", "since"]
 STATES: tuple[GapState, ...] = ("open", "filled", "partly", "tail_unproven", "since")
 FIRST_START = "first_start"
+_LEFT_OUT = "left_out"  # the state of what is no gap: the times during which a user had left entities out
 _GAP = ("id", "gap", "home", "cause", "detail", "from_us", "found_ns", "state", "reason", "entities", "refilled")
 _ADD_GAP = """INSERT INTO gaps (gap, home, cause, detail, from_us, found_ns, whole, intact_since_us, anchors, state)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -168,7 +169,20 @@ class Ledger:
     async def read(self, *, limit: int = 100, before: int | None = None) -> list[Gap]:
         """Return the newest gaps first, those with ids below `before`; a limit of -1 is none."""
         most = 2**62 if before is None else before
-        return await self._run(lambda one: _read(one, "WHERE id < ? ORDER BY id DESC LIMIT ?", (most, limit)))
+        where, values = "WHERE id < ? AND state != ? ORDER BY id DESC LIMIT ?", (most, _LEFT_OUT, limit)
+        return await self._run(lambda one: _read(one, where, values))
+
+    async def left_out(self, home: str) -> dict[str, list[tuple[int, int]]]:
+        """Return during which times the user had left out entities that are wanted again, in microseconds, by entity.
+
+        What came within (from, until] is neither stored nor missed.
+        """
+        query = "SELECT entity_id, ifnull(after_us, 0), until_us FROM intervals WHERE gap = ?"
+        found: dict[str, list[tuple[int, int]]] = {}
+        values = (_left_out_name(home),)
+        for entity_id, *span in await self._run(lambda one: one.execute(query, values).fetchall()):
+            found.setdefault(entity_id, []).append((span[0], span[1]))
+        return found
 
     async def _change(self, work: Callable[[sqlite3.Connection], T]) -> T:
         result = await self._run(work)
@@ -183,7 +197,8 @@ class Ledger:
             with transaction(connection):
                 result = work(connection)
                 states: dict[str, int] = dict.fromkeys(STATES, 0)
-                states |= dict(connection.execute("SELECT state, count(*) FROM gaps GROUP BY state").fetchall())
+                query = "SELECT state, count(*) FROM gaps WHERE state != ? GROUP BY state"
+                states |= dict(connection.execute(query, (_LEFT_OUT,)).fetchall())
                 query = "SELECT count(*) FROM intervals WHERE reason > ''"
                 [listed] = connection.execute(query).fetchone()
             return result, states, listed
@@ -204,6 +219,8 @@ def _record(connection: sqlite3.Connection, notes: Sequence[Note]) -> list[facts
         match note:
             case GapFound():
                 noted.append(_record_gap(connection, note))
+            case LeftOut() if note.ended:
+                _record_left_out(connection, note)
             case EntityReturned():
                 connection.execute(
                     """UPDATE intervals SET returned_us = ?
@@ -232,6 +249,20 @@ def _record_gap(connection: sqlite3.Connection, note: GapFound) -> facts.GapsNot
         added += connection.execute(_ADD_INTERVAL, row).rowcount
     connection.execute("UPDATE gaps SET entities = entities + ? WHERE gap = ?", (added, note.gap))
     return facts.GapsNoted(home=note.home, cause=note.cause, new=1 - known, entities=added)
+
+
+def _record_left_out(connection: sqlite3.Connection, note: LeftOut) -> None:
+    name = _left_out_name(note.home)
+    values = (name, note.home, _LEFT_OUT, "", 0, 0, True, None, "[]", _LEFT_OUT)
+    connection.execute(_ADD_GAP, values)
+    for one in note.ended:
+        body = msgspec.json.encode(one).decode()
+        connection.execute(_ADD_INTERVAL, (name, note.home, one.entity_id, one.after_us, one.until_us, body))
+    connection.execute("UPDATE intervals SET reason = '' WHERE gap = ?", (name,))
+
+
+def _left_out_name(home: str) -> str:
+    return f"{home}:{_LEFT_OUT}"
 
 
 def _open(connection: sqlite3.Connection, home: str) -> list[OpenGap]:

@@ -38,12 +38,16 @@ PAUSE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refilling:
-    """What a refill works with. `commit` waits for room, `take_notes` brings the ledger up to date."""
+    """What a refill works with. `commit` waits for room, `take_notes` brings the ledger up to date.
+
+    `wants` says of an entity whether it is stored: what was missed of one that was left out since is not fetched.
+    """
 
     endpoint: Endpoint
     ledger: Ledger
     commit: Callable[[Sequence[Event]], Awaitable[None]]
     fence: Fence
+    wants: Callable[[str], bool]
     take_notes: Callable[[], Awaitable[None]]
     reader: Reader
 
@@ -100,7 +104,9 @@ class Refill:
         """Fill a gap; return when the recorder had rows in it."""
         to_us = max((one.interval.until_us or 0 for one in gap.missed), default=0)
         rhythm = Rhythm(gap.from_us, to_us)
-        for missed in _groups(gap):
+        left_out = [one.id for one in gap.missed if not self._with.wants(one.interval.entity_id)]
+        await self._with.ledger.close(gap.gap, closed=left_out, listed={}, refilled=0)
+        for missed in _groups([one for one in gap.missed if one.id not in left_out], gap.from_us):
             group = Group(gap, missed)
             await self._fill_group(group, recorder, rhythm)
             await self._follow(group, recorder)
@@ -187,10 +193,10 @@ class Refill:
         return not found.isdisjoint(anchors)
 
 
-def _groups(gap: OpenGap) -> Iterator[list[Missed]]:
+def _groups(missed: Sequence[Missed], from_us: int) -> Iterator[list[Missed]]:
     """Yield intervals of about the same age together, and those without an end by themselves."""
     for has_end in (True, False):
-        alike = [one for one in gap.missed if (one.interval.until_us is not None) is has_end]
-        alike.sort(key=lambda one: one.interval.after_us or gap.from_us, reverse=True)
+        alike = [one for one in missed if (one.interval.until_us is not None) is has_end]
+        alike.sort(key=lambda one: one.interval.after_us or from_us, reverse=True)
         for start in range(0, len(alike), ENTITIES_IN_A_GROUP):
             yield alike[start : start + ENTITIES_IN_A_GROUP]

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
-from ingestor.enrichment.series import retagged
-from ingestor.enrichment.values import value
+from ingestor.enrichment.event import Around, Change, make_event
+from ingestor.enrichment.series import described_as, redescribe
 from ingestor.homeassistant.rows import Row
 from ingestor.model.records import Event, Series, WeatherObservation
 
@@ -27,6 +27,10 @@ class Surroundings(Struct, frozen=True):
     persons_home: Callable[[int], int | None] = lambda _at_us: None
     weather: Callable[[int], WeatherObservation | None] = lambda _at_us: None
     with_attributes: bool = True
+
+    def at(self, at_us: int) -> Around:
+        """Return what was around a change at that time."""
+        return Around(self.weather(at_us), self.persons_home(at_us), self.with_attributes)
 
 
 class Teller:
@@ -57,26 +61,15 @@ class Teller:
     def tell(self, row: Row, around: Surroundings) -> Event:
         """Return the next event; those of one microsecond are a nanosecond apart."""
         at_us, before, before_us = row.at_us, self.last, self._at_us
-        follows = before is not None and before.s is not None
         self._number = self._number + 1 if before is not None and at_us == before_us else 0
         self.last, self._at_us = Row(row.s, row.lu), at_us
+        previous = None if before is None or before.s is None else (before.s, before_us)
         attributes = str(bytes(row.a), "utf-8")
-        units = None
-        if row.s is not None and row.s != "unavailable":
-            self._series, units = retagged(self._series, attributes)
-        return Event(
-            time_ns=at_us * 1000 + self._number,
-            series=self._series,
-            state=row.s,
-            value=value(self._series.domain, row.s, units) if row.s is not None and units else None,
-            previous_state=before.s if before and follows else None,
-            previous_duration_seconds=(at_us - before_us) / 1e6 if follows else None,
-            attributes=attributes if row.s is not None and around.with_attributes else None,
-            weather=around.weather(at_us),
-            persons_home=around.persons_home(at_us),
-            removed=row.s is None,
-            late=True,
-        )
+        known = row.s is not None and row.s != "unavailable"
+        described = redescribe(self._series, attributes) if known else described_as(self._series)
+        self._series = described.series
+        change = Change(at_us, self._number, row.s, attributes, previous, late=True)
+        return make_event(change, described, around.at(at_us))
 
 
 class Timeline:

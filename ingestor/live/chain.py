@@ -1,200 +1,183 @@
 """The proof that nothing is missing: every change names its predecessor, which must be the last one captured. Pure.
 
-    SessionStarted ──changes that follow──> the snapshot asked for behind the subscription: an exact cut ──> on and on
+Each `state_changed` of Home Assistant carries the state that it replaces. While nothing is missed, the time of that
+`old_state` is the time of the change captured last of the same entity; so completeness is checked link by link, live.
 
-A change whose `old_state` is not the last captured one, or an entity that the snapshot has in another state, was missed
-in between: an interval. Those found up to the cut belong to the gap before the session, later ones to a gap of their
-own. Like the rest of the stream it works in batches that are taken back until accepted.
+    last captured     old_state     the change ...
+    at L              at L          follows
+    at L              at O          does not: (L, O] was missed; O, the state before, is stored from `old_state`
+    at L              none          does not: the entity was removed unseen and is created again: (L, absent]
+    absent, unknown   at O          does not: it was created unseen: (absent, O]
+    absent, unknown   none          follows: a creation. But before the cut of a session an absent entity may have come
+                                    and gone: (absent, absent], which this creation bounds
+
+`absent` is an entity that was removed, or that a snapshot lacked. Example: captured is `on` at 10:00:00; the next
+change says that it replaces `off` of 10:00:05. The change to `off` was missed, and maybe others: the interval
+(10:00:00, 10:00:05] goes into the ledger, `off` is stored, and the refill asks the recorder for what lies between.
+
+A session begins with a gap, since nobody listened before it:
+
+    SessionStarted --changes--> the answer to `get_states`, asked for behind the subscription: the cut --changes-->
+
+The answer is an exact cut of the stream: it contains every event before it and none after it. So each entity whose last
+captured change is not the state that the cut has was missed, too, and one that the cut lacks was removed. What is found
+up to the cut belongs to the gap before the session (`Opening`); a link that breaks later is a gap of its own.
+
+What is captured moves on in memory with each change, and on the disk in one transaction with the records and with the
+gaps that they reveal. A crash before that leaves neither: the next session finds the same intervals again. A watermark
+never passes a gap that is not written down.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
 from heapq import nlargest
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ingestor.homeassistant import wire
+from ingestor.live.entities import Last
 from ingestor.live.frames import SessionStarted
-from ingestor.model import instants
-from ingestor.model.gaps import EntityReturned, GapFound, Interval, Note
-from ingestor.model.records import Event, Watermark
+from ingestor.model.gaps import EntityReturned, GapFound, Interval, LeftOut, Note
+from ingestor.model.records import Event
 
 ANCHORS = 20
 FIRST_START = "first_start"
 BROKEN_LINK = "broken_link"
 HOME_RESTART = "home_restart"
 _CLOSED = ("closed", "closed_by_home")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_UNSEEN = _EPOCH.replace(year=1)  # a link to nothing that was looked up
 
 
 class Opening(Struct, frozen=True):
-    """The gap before a session whose cut has not come yet; `fresh` when nothing was ever captured of this home.
-
-    `heard` are the entities whose changes came in this session already.
-    """
+    """The gap before a session whose cut has not come yet; `fresh` when nothing was ever captured of this home."""
 
     gap: GapFound
-    since: datetime
     fresh: bool
-    heard: frozenset[str] = frozenset()
 
 
-class Chain:
-    """The last captured change of every entity of one home, as the time of its state; none is a removal.
+def open_gap(started: SessionStarted, home: str, captured: Iterable[tuple[str, Last]], loss: str | None) -> Opening:
+    """Return the gap before a session, given the last captured changes; `loss` says why they are not all of them."""
+    known = list(captured)
+    present = [(entity_id, last.at_us) for entity_id, last in known if last.at is not None]
+    newest = nlargest(ANCHORS, present, key=lambda link: link[1])
+    gap = GapFound(
+        gap=f"{home}:{started.at_ns}",
+        home=home,
+        cause=loss or (started.cause if known else FIRST_START),
+        detail=started.detail,
+        from_us=newest[0][1] if newest else started.at_ns // 1000,
+        found_ns=started.at_ns,
+        anchors=tuple(newest),
+    )
+    return Opening(gap, fresh=not known)
 
-    `captured` gives what earlier processes captured, once there is a session; `loss` why that is not all of it.
+
+def follows(last: Last | None, old: wire.State | None, *, before_the_cut: bool) -> bool:
+    """Return whether a change that replaces the state `old` follows the last captured one: the table above."""
+    at = None if last is None else last.at
+    if old is None:
+        return at is None and not before_the_cut
+    return old.last_updated == at
+
+
+def differs(last: Last | None, state: wire.State | None, opening: Opening | None, session: int) -> bool:
+    """Return whether the cut shows that something was missed of an entity; no `state` is its absence there.
+
+    An entity that was absent before and is absent again may have come and gone, unless it was heard in this session.
     """
+    at = None if last is None else last.at
+    if state is not None:
+        return state.last_updated != at
+    if last is not None and last.left_out:
+        return False
+    return at is not None or (opening is not None and (last is None or last.session != session))
 
-    def __init__(
-        self,
-        home: str,
-        captured: Callable[[str], Mapping[str, Watermark]] = lambda _home: {},
-        loss: Callable[[], str | None] = lambda: None,
-    ) -> None:
+
+def close_gap(
+    opening: Opening, snapshot: Mapping[str, wire.State], captured: Iterable[tuple[str, Last]], now_ns: int
+) -> GapFound:
+    """Return the gap at its end; a state older than the gap proves that Home Assistant did not restart in it."""
+    proofs = [
+        last.at_us
+        for entity_id, last in captured
+        if last.at and last.at_us <= opening.gap.from_us
+        and (state := snapshot.get(entity_id)) and state.last_updated == last.at
+    ]  # fmt: skip
+    intact = min(proofs, default=None)
+    restarted = intact is None and opening.gap.cause in _CLOSED
+    cause = HOME_RESTART if restarted else opening.gap.cause
+    return replace(opening.gap, cause=cause, found_ns=now_ns, whole=True, intact_since_us=intact)
+
+
+class Findings:
+    """What a batch found to be missing, gap by gap, for the ledger. `broken` counts the links that do not hold."""
+
+    def __init__(self, home: str) -> None:
+        self.broken = 0
         self._home = home
-        self._captured = captured
-        self._loss = loss
-        self._last: dict[str, datetime | None] = {}
-        self._opening: Opening | None = None
-        self._sessions = 0
-        self._away: dict[str, str] = {}
-        self.begin()
-
-    def begin(self) -> None:
-        """Forget what was not accepted."""
-        self._draft: dict[str, datetime | None] = {}
-        self._draft_opening = self._opening
-        self._draft_sessions = self._sessions
-        self._draft_away = self._away
-        self._found: dict[str, GapFound] = {}
+        self._gaps: dict[str, GapFound] = {}
         self._intervals: dict[str, list[Interval]] = {}
         self._returned: list[EntityReturned] = []
-        self._before: datetime | None = None
-        self._created: datetime | None = None
-        self.links = self.broken = 0
-
-    def accept(self) -> None:
-        """Make the batch's knowledge the chain's own."""
-        self._last.update(self._draft)
-        self._opening, self._sessions, self._away = self._draft_opening, self._draft_sessions, self._draft_away
-        self._draft = {}
+        self._left_out: list[str] = []
+        self._wanted_again: list[Interval] = []
 
     def notes(self) -> list[Note]:
-        """Return what the batch found, for the ledger."""
-        found = [replace(gap, intervals=tuple(self._intervals[name])) for name, gap in self._found.items()]
+        """Return what was found, gaps first."""
+        found: list[Note] = [replace(gap, intervals=tuple(self._intervals[name])) for name, gap in self._gaps.items()]
+        if self._left_out or self._wanted_again:
+            found.append(LeftOut(home=self._home, entity_ids=tuple(self._left_out), ended=tuple(self._wanted_again)))
         return [*found, *self._returned]
 
-    def start(self, started: SessionStarted) -> None:
-        """Begin the gap before a session."""
-        loss = None
-        if not self._draft_sessions:
-            loss = self._loss()
-            marks = self._captured(self._home)
-            self._draft |= {
-                entity_id: None if m.removed else instants.moment(m.at_ns // 1000) for entity_id, m in marks.items()
-            }
-        self._draft_sessions += 1
-        links = self._links()
-        present = {entity_id: at for entity_id, at in links.items() if at is not None}
-        newest = nlargest(ANCHORS, present.items(), key=lambda link: link[1])
-        since = newest[0][1] if newest else instants.moment(started.at_ns // 1000)
-        gap = GapFound(
-            gap=f"{self._home}:{started.at_ns}",
-            home=self._home,
-            cause=loss or (started.cause if links else FIRST_START),
-            detail=started.detail,
-            from_us=instants.microseconds(since),
-            found_ns=started.at_ns,
-            anchors=tuple((entity_id, instants.microseconds(at)) for entity_id, at in newest),
-        )
-        self._draft_opening = Opening(gap, since, fresh=not links)
+    def add(self, gap: GapFound, *intervals: Interval) -> None:
+        """Note a gap, or more of one."""
+        known = self._gaps.get(gap.gap)
+        self._gaps[gap.gap] = known if known and known.whole else gap
+        self._intervals.setdefault(gap.gap, []).extend(intervals)
 
-    def follows(self, entity_id: str, old: wire.State | None, new: wire.State | None) -> bool:
-        """Return whether the change follows the last captured one; it is the last one from now on.
+    def miss(
+        self, entity_id: str, last: Last | None, until: Event | None, opening: Opening | None, now_ns: int
+    ) -> str | None:
+        """Note that the changes from the last captured one to `until` were missed; no event is absence.
 
-        In the gap before a session a creation proves nothing: an entity that was absent may have come and gone in it.
+        Return the name of the gap; None where there is nothing that could have been missed.
         """
-        last = self._draft.get(entity_id, _UNSEEN)
-        if last is _UNSEEN:
-            last = self._last.get(entity_id)
-        self._draft[entity_id] = new.last_updated if new is not None else None
-        self.links += 1
-        opening = self._draft_opening
-        if opening is not None and entity_id not in opening.heard:
-            self._draft_opening = replace(opening, heard=opening.heard | {entity_id})
-        if last is None and self._draft_away:
-            self._return(entity_id, new)
-        self._before, self._created = last, new.last_updated if old is None and new is not None else None
-        if last is None and old is None and opening is not None:
-            return False
-        return (None if old is None else old.last_updated) == last or not self._draft_sessions
-
-    def miss(self, mark: Watermark | None, entity_id: str, until: Event | None, now_ns: int) -> None:
-        """Note that what lies between the last captured change and this state was missed; no state is absence.
-
-        To be called for what `follows` has just denied, or `cut` has named. A creation bounds the absence before it.
-        """
-        opening, before, series = self._draft_opening, self._before, (mark or until)
+        series = last.described.series if last is not None else until.series if until is not None else None
         if series is None or (opening is not None and opening.fresh):
-            return
-        self.broken += not (before is None and until is None)
+            return None
+        was_absent = last is None or last.at is None
+        self.broken += not (was_absent and until is None)
+        gap = opening.gap if opening else self._link_gap(entity_id, last, until, now_ns)
         interval = Interval(
             entity_id=entity_id,
-            series=series.series,
-            after_us=mark.at_ns // 1000 if mark else None,
-            captured=mark.at_ns % 1000 + 1 if mark else 0,
-            was_absent=before is None,
+            series=series,
+            after_us=last.at_us if last else None,
+            captured=last.captured if last else 0,
+            was_absent=was_absent,
             until_us=until.time_ns // 1000 if until else None,
             until_series=until.series if until else None,
         )
-        gap = opening.gap if opening else self._broken_link(entity_id, mark, until, now_ns)
-        self._add(gap, interval)
-        if until is None and self._created is not None:
-            at_us = instants.microseconds(self._created)
-            self._returned.append(EntityReturned(gap=gap.gap, entity_id=entity_id, at_us=at_us))
+        self.add(gap, interval)
+        return gap.gap
 
-    def cut(self, snapshot: Mapping[str, wire.State], now_ns: int) -> Iterator[str]:
-        """Yield the entities whose last captured change is not what the snapshot has, those that it lacks included.
+    def returns(self, gap: str, entity_id: str, at_us: int) -> None:
+        """Note that an entity which was absent at the end of a gap has had its first live event."""
+        self._returned.append(EntityReturned(gap=gap, entity_id=entity_id, at_us=at_us))
 
-        `miss` is told of each; from then on its state is the captured one. The gap before the session ends with this.
-        """
-        links, opening, away = self._links(), self._draft_opening, dict(self._draft_away)
-        if opening is not None:
-            self._add(self._whole(opening, snapshot, links, now_ns))
-        for entity_id in [*snapshot, *(links.keys() - snapshot.keys())]:
-            state, before = snapshot.get(entity_id), links.get(entity_id)
-            at = state.last_updated if state else None
-            if at != before or (at is None and opening is not None and entity_id not in opening.heard):
-                self._before, self._created = before, None
-                yield entity_id
-                self._draft[entity_id] = at
-                if at is None:
-                    away[entity_id] = opening.gap.gap if opening else _link_gap(self._home, now_ns)
-        self._draft_opening, self._draft_away = None, away
+    def leave_out(self, entity_ids: Iterable[str]) -> None:
+        """Note that these entities are not wanted from now on."""
+        self._left_out += entity_ids
 
-    def _whole(
-        self,
-        opening: Opening,
-        snapshot: Mapping[str, wire.State],
-        links: Mapping[str, datetime | None],
-        now_ns: int,
-    ) -> GapFound:
-        """Return the gap at its end; a state older than the gap proves that Home Assistant did not restart."""
-        proofs = [at for e, at in links.items()
-                  if at and at <= opening.since and e in snapshot and snapshot[e].last_updated == at]  # fmt: skip
-        intact = instants.microseconds(min(proofs)) if proofs else None
-        restarted = intact is None and opening.gap.cause in _CLOSED
-        cause = HOME_RESTART if restarted else opening.gap.cause
-        return replace(opening.gap, cause=cause, found_ns=now_ns, whole=True, intact_since_us=intact)
+    def wanted_again(self, entity_id: str, last: Last, until_us: int) -> None:
+        """Note that an entity was left out until then: nothing of that was missed."""
+        after_us = last.at_us or None
+        series = last.described.series
+        self._wanted_again.append(Interval(entity_id=entity_id, series=series, after_us=after_us, until_us=until_us))
 
-    def _broken_link(self, entity_id: str, mark: Watermark | None, until: Event | None, now_ns: int) -> GapFound:
-        from_us = mark.at_ns // 1000 if mark else until.time_ns // 1000 - 1 if until else now_ns // 1000
+    def _link_gap(self, entity_id: str, last: Last | None, until: Event | None, now_ns: int) -> GapFound:
+        from_us = last.at_us if last else until.time_ns // 1000 - 1 if until else now_ns // 1000
         return GapFound(
-            gap=_link_gap(self._home, now_ns),
+            gap=f"{self._home}:{now_ns}:link",
             home=self._home,
             cause=BROKEN_LINK,
             detail="a change on a healthy connection did not reach us",
@@ -202,24 +185,5 @@ class Chain:
             found_ns=now_ns,
             whole=True,
             intact_since_us=from_us,
-            anchors=((entity_id, from_us),) if mark else (),
+            anchors=((entity_id, from_us),) if last else (),
         )
-
-    def _links(self) -> dict[str, datetime | None]:
-        return self._last | self._draft
-
-    def _return(self, entity_id: str, new: wire.State | None) -> None:
-        gap = self._draft_away.get(entity_id)
-        if gap is not None and new is not None:
-            at_us = instants.microseconds(new.last_updated)
-            self._returned.append(EntityReturned(gap=gap, entity_id=entity_id, at_us=at_us))
-            self._draft_away = {known: of for known, of in self._draft_away.items() if known != entity_id}
-
-    def _add(self, gap: GapFound, *intervals: Interval) -> None:
-        known = self._found.get(gap.gap)
-        self._found[gap.gap] = known if known and known.whole else gap
-        self._intervals.setdefault(gap.gap, []).extend(intervals)
-
-
-def _link_gap(home: str, now_ns: int) -> str:
-    return f"{home}:{now_ns}:link"

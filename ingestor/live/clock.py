@@ -7,37 +7,19 @@ only seems to be more. The first note of a session is compared with the last of 
 from __future__ import annotations
 
 from ingestor.model.gaps import ClockRead
-from ingestor.model.records import Event
 
-FINER_US = 500_000  # a lag is told again when it has shown to be this much less
+FINER_US = 500_000  # a lag is noted again when it has shown to be this much less
 AGAIN_NS = 300 * 10**9  # or after this time, so that it is known about when a gap began
 
 
-class Clock:
-    """The clock of one home. Like the chain it works in batches that are taken back until accepted."""
+def read_clock(home: str, noted: ClockRead | None, newest_ns: int, heard_ns: int) -> ClockRead | None:
+    """Return what is to be noted once changes up to `newest_ns` have been heard; None where it is nothing new.
 
-    def __init__(self, home: str) -> None:
-        self._home = home
-        self._told: ClockRead | None = None
-        self.begin()
-
-    def begin(self) -> None:
-        """Forget what was not accepted."""
-        self.notes: list[ClockRead] = []
-        self._draft = self._told
-
-    def accept(self) -> None:
-        """Make the batch's knowledge the clock's own."""
-        self._told = self._draft
-
-    def start(self) -> None:
-        """Begin a session."""
-        self._draft = None
-
-    def read(self, event: Event, heard_ns: int) -> None:
-        """Take a change that has just been heard."""
-        told, lag_us = self._draft, (heard_ns - event.time_ns) // 1000
-        if told is None or lag_us < told.lag_us - FINER_US or heard_ns >= told.heard_ns + AGAIN_NS:
-            least_us = lag_us if told is None else min(lag_us, told.lag_us)
-            self._draft = ClockRead(home=self._home, heard_ns=heard_ns, lag_us=least_us, opens=told is None)
-            self.notes.append(self._draft)
+    `noted` is the last note of this session; its first one `opens` it.
+    """
+    lag_us = (heard_ns - newest_ns) // 1000
+    if noted is None:
+        return ClockRead(home=home, heard_ns=heard_ns, lag_us=lag_us, opens=True)
+    if lag_us < noted.lag_us - FINER_US or heard_ns >= noted.heard_ns + AGAIN_NS:
+        return ClockRead(home=home, heard_ns=heard_ns, lag_us=min(lag_us, noted.lag_us), opens=False)
+    return None

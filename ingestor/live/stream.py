@@ -1,27 +1,30 @@
 """What a home's messages mean: changes become events, answers become knowledge, the rest is counted. Pure.
 
-Work is taken in batches, as in enrichment: `take` may be repeated until `accept`, with the same outcome.
+Work is taken in batches: `take` may be repeated until `accept`, with the same outcome.
 """
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
 
 import msgspec
 from msgspec import Raw, Struct
 
-from ingestor.enrichment.step import Enricher
+from ingestor.enrichment.presence import Presence
 from ingestor.homeassistant import wire
 from ingestor.homeassistant.session import FENCE, REGISTRY_EVENTS
-from ingestor.homeassistant.snapshot import Snapshot, read
-from ingestor.live.chain import Chain
-from ingestor.live.clock import Clock
+from ingestor.homeassistant.snapshot import read
+from ingestor.live.batch import Batch, Knowledge
+from ingestor.live.clock import read_clock
+from ingestor.live.entities import Entities
 from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
-from ingestor.model.gaps import Note
-from ingestor.model.records import EntityRecord, Event, Record
+from ingestor.model.gaps import ClockRead, Note
+from ingestor.model.records import Event, Record, Watermark, WeatherObservation
 from metrics import facts
 
 _REGISTRIES = ("floors", "areas", "labels", "devices", "entities")
@@ -51,20 +54,35 @@ class Taken:
 
 
 class Stream:
-    """Reads the stream of one home. `wanted` says of an entity id whether its changes are stored."""
+    """Reads the stream of one home.
+
+    `weather` gives the present observation. `captured` gives how far earlier processes captured each entity, asked
+    for with the first session; `loss` says why that is not all of it.
+    """
 
     def __init__(
-        self, home: str, enricher: Enricher, wanted: Callable[[str], bool], chain: Chain | None = None
+        self,
+        home: str,
+        entities: Entities,
+        weather: Callable[[], WeatherObservation | None] = lambda: None,
+        captured: Callable[[], Iterable[Watermark]] = lambda: (),
+        loss: Callable[[], str | None] = lambda: None,
+        *,
+        with_attributes: bool = True,
     ) -> None:
         self._home = home
-        self._enricher = enricher
-        self._wanted = wanted
-        self._chain = chain or Chain(home)
-        self._clock = Clock(home)
-        self._asked: dict[int, str] = {}
-        self._names: dict[str, str] = {}
-        self._written: dict[str, EntityRecord] = {}
+        self._entities = entities
+        self._weather = weather
+        self._captured = captured
+        self._loss = loss
+        self._with_attributes = with_attributes
+        self._known = Knowledge()
         self._begin()
+
+    @property
+    def persons(self) -> frozenset[str]:
+        """The ids of all persons of the home."""
+        return self._known.presence.persons
 
     def take(self, messages: list[HomeMessage]) -> Taken:
         """Return what the messages come to, without remembering it yet."""
@@ -74,34 +92,40 @@ class Stream:
                 case Frame():
                     self._frame(message)
                 case CommandSent():
-                    self._draft_asked[message.id] = message.command
+                    self._draft.asked = {**self._draft.asked, message.id: message.command}
                 case SessionStarted():
-                    self._draft_asked.clear()
-                    self._learn(message.results)
-                    self._chain.start(message)
-                    self._clock.start()
-        self._taken.notes = [*self._chain.notes(), *self._clock.notes]
-        self._count_received()
+                    self._start(message)
+        self._taken.records = self._batch.records
+        self._taken.notes = [*self._batch.findings.notes(), *self._clock_notes]
+        self._count()
         return self._taken
 
     def accept(self) -> None:
         """Remember what the last `take` learned."""
-        self._enricher.accept()
-        self._chain.accept()
-        self._clock.accept()
-        self._asked, self._names, self._written = self._draft_asked, self._draft_names, self._draft_written
+        self._entities.accept()
+        self._known = self._draft
 
     def _begin(self) -> None:
-        self._enricher.begin()
-        self._chain.begin()
-        self._clock.begin()
+        self._entities.begin()
+        self._draft = copy(self._known)
+        self._batch = Batch(
+            self._home, self._entities, self._draft, self._weather(), with_attributes=self._with_attributes
+        )
+        self._clock_notes: list[ClockRead] = []
         self._taken = Taken()
-        self._draft_asked = dict(self._asked)
-        self._draft_names = self._names
-        self._draft_written = self._written
-        self._skipped = {"filtered": 0, "repeated": 0}
+
+    def _start(self, started: SessionStarted) -> None:
+        self._draft.asked, self._draft.clock = {}, None
+        self._learn(started.results)
+        loss = None
+        if not self._draft.session:
+            loss = self._loss()
+            self._entities.load(self._captured())
+        self._batch.start(started, loss)
 
     def _frame(self, frame: Frame) -> None:
+        events = self._batch.events
+        already = len(events)
         for place, message in enumerate(wire.decode(frame.text)):
             if isinstance(message, wire.Undecodable):
                 self._undecodable(message, frame.received_at_ns)
@@ -111,6 +135,8 @@ class Stream:
                 self._answer(message, frame.received_at_ns)
             elif message.type != "pong":
                 self._ignore("unknown_message", f"type {message.type}")
+        if len(events) > already:
+            self._read_clock(events[already:], frame.received_at_ns)
 
     def _event(self, event: wire.Event, frame: Frame, place: int) -> None:
         if event.event_type == "state_changed":
@@ -121,46 +147,26 @@ class Stream:
             self._ignore("unknown_message", f"event {event.event_type}")
 
     def _change(self, event: wire.Event, frame: Frame, place: int) -> None:
+        """Take a change; one that fails never stops the stream: it goes on raw, with the traceback."""
         entity_id = event.data.entity_id
         try:
             if not isinstance(entity_id, str):
                 raise TypeError("a state change without an entity")  # noqa: TRY301  it is dropped like any bad event
-            if not self._wanted(entity_id):
-                self._enricher.observe(entity_id, event.data.new_state.state if event.data.new_state else None)
-                self._skipped["filtered"] += 1
-                return
-            data = event.data
-            if not self._chain.follows(entity_id, data.old_state, data.new_state):
-                self._mend(entity_id, event, frame.received_at_ns)
-            if enriched := self._enricher.enrich(entity_id, event):
-                self._taken.records.append(enriched)
-                self._clock.read(enriched, frame.received_at_ns)
+            if self._entities.wants(entity_id):
+                self._batch.change(entity_id, event, frame.received_at_ns)
             else:
-                self._skipped["repeated"] += 1
-        except Exception:  # noqa: BLE001  one bad event never stops the stream; it goes on raw, with the traceback
+                self._batch.leave_out(entity_id, event.data.new_state)
+        except Exception:  # noqa: BLE001  one bad event never stops the stream
             text, problem = wire.part(frame.text, place), traceback.format_exc(limit=-3)
-            self._taken.records.append(self._enricher.raw(text, problem, frame.received_at_ns, str(entity_id)))
-
-    def _mend(self, entity_id: str, event: wire.Event, now_ns: int) -> None:
-        """Store the state before a change that does not follow the last captured one, and note the gap between."""
-        if not self._enricher.has_seen(entity_id, event):
-            self._miss(entity_id, event.data.old_state, now_ns)
-
-    def _miss(self, entity_id: str, state: wire.State | None, now_ns: int) -> None:
-        mark = self._enricher.last(entity_id)
-        restored = self._enricher.restore(entity_id, state) if state else None
-        if restored is not None:
-            self._taken.records.append(restored)
-        self._chain.miss(mark, entity_id, restored, now_ns)
-
-    def _cut(self, snapshot: Snapshot, now_ns: int) -> None:
-        """Compare everything captured with a snapshot that came behind the subscription."""
-        present = snapshot.only(self._wanted)
-        for entity_id in self._chain.cut(present, now_ns):
-            self._miss(entity_id, present.get(entity_id), now_ns)
+            self._batch.raw(text, problem, frame.received_at_ns, str(entity_id))
+            if isinstance(entity_id, str):
+                with suppress(TypeError):
+                    self._batch.pass_over(entity_id, event)
 
     def _answer(self, message: wire.Message, now_ns: int) -> None:
-        name = self._draft_asked.pop(message.id or 0, None)
+        name = self._draft.asked.get(message.id or 0)
+        if name is not None:
+            self._draft.asked = {of: command for of, command in self._draft.asked.items() if of != message.id}
         if name is not None and message.success:
             if name.startswith(FENCE):
                 self._taken.passed.append(name)
@@ -187,41 +193,45 @@ class Stream:
         snapshot = read(answers["states"])
         for entity_id, problem in snapshot.unread.items():
             self._ignore("malformed_state", f"{entity_id or 'a state without an entity'}: {problem}")
-        self._enricher.learn_states({entity_id: state.state for entity_id, state in snapshot.items()})
-        self._draft_names = self._names | snapshot.names
+        persons = {entity_id: one.state for entity_id, one in snapshot.items() if entity_id.startswith("person.")}
+        self._batch.settle_in(Presence(persons))
+        self._draft.names = {**self._draft.names, **snapshot.names}
         if now_ns is not None:
-            self._cut(snapshot, now_ns)
+            self._batch.cut(snapshot, now_ns)
 
     def _learn_registry(self, answers: Mapping[str, Raw]) -> None:
-        registry = self._enricher.draft.registry.updated(answers)
-        self._enricher.learn_registry(registry)
-        known = registry.records(self._home, self._draft_names)
-        self._taken.records += [
+        self._draft.registry = registry = self._draft.registry.updated(answers)
+        known, written = registry.records(self._home, self._draft.names), self._draft.written
+        self._batch.records += [
             record
             for entity_id, record in known.items()
-            if self._wanted(entity_id) and self._draft_written.get(entity_id) != record
+            if self._entities.wants(entity_id) and written.get(entity_id) != record
         ]
-        self._draft_written = known
+        self._draft.written = known
+
+    def _read_clock(self, events: Iterable[Event], heard_ns: int) -> None:
+        newest_ns = max(event.time_ns for event in events)
+        note = read_clock(self._home, self._draft.clock, newest_ns, heard_ns)
+        if note is not None:
+            self._draft.clock = note
+            self._clock_notes.append(note)
 
     def _undecodable(self, message: wire.Undecodable, received_at_ns: int) -> None:
         if message.is_event:
-            self._taken.records.append(self._enricher.raw(message.text, message.reason, received_at_ns))
+            self._batch.raw(message.text, message.reason, received_at_ns)
         else:
             self._ignore("malformed_frame", f"{message.reason} in {message.text}")
 
     def _ignore(self, code: str, detail: str) -> None:
         self._taken.reports.append(facts.MessageIgnored(home=self._home, code=code, detail=detail[:_DETAIL_CHARACTERS]))
 
-    def _count_received(self) -> None:
-        events = [record for record in self._taken.records if isinstance(record, Event)]
+    def _count(self) -> None:
+        batch, report, home = self._batch, self._taken.reports.append, self._home
+        events = [record for record in batch.records if isinstance(record, Event)]
         if events:
-            self._taken.reports.append(
-                facts.EventsReceived(home=self._home, events=len(events), newest_ns=events[-1].time_ns)
-            )
-        if self._chain.links or self._chain.broken:
-            self._taken.reports.append(
-                facts.LinksChecked(home=self._home, links=self._chain.links, broken=self._chain.broken)
-            )
-        for code, number in self._skipped.items():
+            report(facts.EventsReceived(home=home, events=len(events), newest_ns=events[-1].time_ns))
+        if batch.links or batch.findings.broken:
+            report(facts.LinksChecked(home=home, links=batch.links, broken=batch.findings.broken))
+        for code, number in (("filtered", batch.filtered), ("repeated", batch.repeated)):
             if number:
-                self._taken.reports.append(facts.EventSkipped(home=self._home, code=code, events=number))
+                report(facts.EventSkipped(home=home, code=code, events=number))

@@ -65,7 +65,18 @@ class ClockRead(Struct, frozen=True, kw_only=True, tag=True):
     opens: bool
 
 
-Note: TypeAlias = GapFound | EntityReturned | ClockRead
+class LeftOut(Struct, frozen=True, kw_only=True, tag=True):
+    """The user has left out these entities: from now on nothing is captured of them, and nothing is missed.
+
+    `ended` are the times during which others were left out that are wanted again: they are not missed either.
+    """
+
+    home: str
+    entity_ids: tuple[str, ...] = ()
+    ended: tuple[Interval, ...] = ()
+
+
+Note: TypeAlias = GapFound | EntityReturned | ClockRead | LeftOut
 """What the ledger must learn: kept in the transaction of the events that it is about, and never sent to the store."""
 
 Kept: TypeAlias = Record | Note

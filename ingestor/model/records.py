@@ -26,6 +26,11 @@ class Series(Struct, frozen=True, kw_only=True, gc=False):
     unit: str | None = None
 
 
+def bare_series(home: str, entity_id: str) -> Series:
+    """Return the series of an entity of which nothing but its id is known."""
+    return Series(home=home, entity_id=entity_id, domain=entity_id.partition(".")[0])
+
+
 class WeatherObservation(Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """The weather at a place: degrees Celsius, percent, hectopascal; `observed_at` in Unix seconds by its provider."""
 
@@ -123,8 +128,12 @@ Record: TypeAlias = Point | RawEvent
 
 
 class Watermark(Struct, frozen=True, kw_only=True):
-    """An entity's last captured event: its time (see `Event.time_ns`), its tags, and whether it was a removal."""
+    """An entity's last captured event: its time (see `Event.time_ns`), its tags, and whether it was a removal.
+
+    An entity that the user has excluded since is `left_out`; `at_ns` is 0 where nothing was captured of it before.
+    """
 
     at_ns: int
     removed: bool
     series: Series
+    left_out: bool = False

@@ -244,7 +244,7 @@ class Spool:
                     self._watermarks.write(connection, records)
                 else:
                     self._watermarks.write_removals(connection, records)
-                self._watermarks.write_absences(connection, notes)
+                self._watermarks.write_notes(connection, notes)
                 notebook.write(connection, notes)
         except BaseException:
             self._watermarks.forget()

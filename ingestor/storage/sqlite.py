@@ -161,7 +161,7 @@ class SQLiteStore:
                 else:
                     self._watermarks.write_removals(connection, points)
                     [marked] = connection.execute(_RAISE_MARK).fetchone()
-                self._watermarks.write_absences(connection, notes)
+                self._watermarks.write_notes(connection, notes)
                 notebook.write(connection, notes)
         except BaseException as error:
             self._watermarks.forget()

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from ingestor.model.gaps import GapFound, Note
-from ingestor.model.records import Event, Record, Series, Watermark
+from ingestor.model.gaps import GapFound, LeftOut, Note
+from ingestor.model.records import Event, Record, Series, Watermark, bare_series
+
+_LEFT_OUT = 2  # in the place of `removed`: the user does not want it
 
 
 class Watermarks:
@@ -29,7 +31,7 @@ class Watermarks:
                 continue
             series = msgspec.json.decode(body, type=Series)
             self._known[series.home, series.entity_id] = id_, series
-            found.append(Watermark(at_ns=at_ns, removed=bool(removed), series=series))
+            found.append(Watermark(at_ns=at_ns, removed=bool(removed), series=series, left_out=removed == _LEFT_OUT))
         return found
 
     def write(self, connection: sqlite3.Connection, records: Iterable[Record]) -> None:
@@ -39,10 +41,13 @@ class Watermarks:
         checked = [(*row, _checksum(*row)) for row in rows]
         connection.executemany("INSERT OR REPLACE INTO watermarks VALUES (?, ?, ?, ?)", checked)
 
-    def write_absences(self, connection: sqlite3.Connection, notes: Iterable[Note]) -> None:
-        """Mark entities that no longer exist, unless something newer was captured: their removal was missed."""
+    def write_notes(self, connection: sqlite3.Connection, notes: Iterable[Note]) -> None:
+        """Mark entities that no longer exist, unless something newer was captured, and those that are left out."""
         for note in notes:
-            if isinstance(note, GapFound):
+            if isinstance(note, LeftOut):
+                for entity_id in note.entity_ids:
+                    self._leave_out(connection, note.home, entity_id)
+            elif isinstance(note, GapFound):
                 gone = [one for one in note.intervals if one.until_us is None and one.after_us is not None]
                 rows = [((one.after_us or 0) * 1000 + one.captured - 1, note.home, one.entity_id) for one in gone]
                 for at_ns, home, entity_id in rows:
@@ -63,6 +68,13 @@ class Watermarks:
         for (id_,) in connection.execute(query, (home, entity_id, at_ns)).fetchall():
             row = (id_, at_ns, 1)
             connection.execute("INSERT OR REPLACE INTO watermarks VALUES (?, ?, ?, ?)", (*row, _checksum(*row)))
+
+    def _leave_out(self, connection: sqlite3.Connection, home: str, entity_id: str) -> None:
+        query = "SELECT id, at_ns FROM watermarks JOIN captured USING (id) WHERE home = ? AND entity_id = ?"
+        found = connection.execute(query, (home, entity_id)).fetchone()
+        id_, at_ns = found or (self._id(connection, bare_series(home, entity_id)), 0)
+        row = (id_, at_ns, _LEFT_OUT)
+        connection.execute("INSERT OR REPLACE INTO watermarks VALUES (?, ?, ?, ?)", (*row, _checksum(*row)))
 
     def forget(self) -> None:
         """Trust nothing that was remembered: a transaction was rolled back, or the file is another."""

@@ -17,7 +17,7 @@ from ingestor.assembly.recorder import RecorderAskers
 from ingestor.assembly.stages import Ground
 from ingestor.assembly.storage import Storage
 from ingestor.config import load
-from ingestor.model.records import Event, Series
+from ingestor.model.records import Series, Watermark
 from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.valve import Valve
 from ingestor.weather.poller import Weather
@@ -62,8 +62,8 @@ async def test_an_audit_waits_for_room_before_it_brings_anything_back(tmp_path: 
         at = datetime.fromtimestamp((now_us - hours * HOUR_US) // 10**6, UTC)
         server.home.recorder.write(ENTITY.entity_id, at.isoformat(), {"state": str(hours), "attributes": {}})
     async with serving(server) as nursery, put_together(tmp_path, server.url) as (storage, askers):
-        storage.intake.opened(await storage.files.journal.open())
-        storage.intake.captured([Event(time_ns=now_us * 1000, series=ENTITY, state="1")])
+        await storage.files.journal.open()
+        storage.intake.opened([Watermark(at_ns=now_us * 1000, removed=False, series=ENTITY)])
         storage.intake.valve = valve
         [auditor] = [spec for spec in askers.children if spec.id.startswith("auditor")]
         await nursery.start(auditor.start)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 import trio
 
-from ingestor.enrichment.step import Enricher
+from ingestor.live.entities import Entities
 from ingestor.live.frames import Frame, HomeMessage
 from ingestor.live.stream import Location, Stream
 from ingestor.live.subscription import Subscription
@@ -53,7 +53,7 @@ class Bench:
         self.places: list[Location] = []
         self.reported: list[facts.Fact] = []
         self.fail_report = False
-        stream = Stream("home", Enricher("home", lambda: None), lambda _: True)
+        stream = Stream("home", Entities())
         self.subscription = Subscription(
             stream, Inbox(received), self.outbox, self.commands, self._report, self.places.append
         )

@@ -23,8 +23,9 @@ import trio
 from msgspec import Struct
 from pydantic import SecretStr
 
-from ingestor.enrichment.step import Enricher
-from ingestor.homeassistant import wire
+from ingestor.live.entities import Entities
+from ingestor.live.frames import Frame
+from ingestor.live.stream import Stream
 from ingestor.model.gaps import Kept
 from ingestor.model.records import Event, Point, WeatherObservation
 from ingestor.simulator.home import SimulatedHome
@@ -64,19 +65,14 @@ class Round(Struct, frozen=True):
 
 def batches(events: int) -> Iterator[list[Event]]:
     """Yield batches of a simulated home's events, with every field; each call gives new ones."""
-    home, enricher = SimulatedHome(entities=ENTITIES, seed=time.monotonic_ns()), Enricher("home", lambda: WEATHER)
+    home, stream = (
+        SimulatedHome(entities=ENTITIES, seed=time.monotonic_ns()),
+        Stream("home", Entities(), lambda: WEATHER),
+    )
     for _ in range(events // RECORDS_IN_A_BATCH):
-        enricher.begin()
-        batch = []
-        for text in frames(RECORDS_IN_A_BATCH, 1, home):
-            [message] = wire.decode(text)
-            assert isinstance(message, wire.Message)
-            assert message.event is not None
-            made = enricher.enrich(str(message.event.data.entity_id), message.event)
-            assert made is not None
-            batch.append(made)
-        enricher.accept()
-        yield batch
+        taken = stream.take([Frame(session=1, received_at_ns=0, text=t) for t in frames(RECORDS_IN_A_BATCH, 1, home)])
+        stream.accept()
+        yield [record for record in taken.records if isinstance(record, Event)]
 
 
 async def measure(make_store: Callable[[], Store], directory: Path, events: int, rounds: int) -> list[Round]:

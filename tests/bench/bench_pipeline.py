@@ -12,8 +12,8 @@ from statistics import median
 
 import msgspec
 
-from ingestor.enrichment.step import Enricher
 from ingestor.homeassistant import wire
+from ingestor.live.entities import Entities
 from ingestor.live.frames import Frame
 from ingestor.live.stream import Stream
 from ingestor.model import instants
@@ -47,7 +47,7 @@ def least(texts: list[str]) -> None:
 
 def pipeline(texts: list[str]) -> None:
     """Do what the service does with the frames."""
-    stream, encoder = Stream("home", Enricher("home", lambda: None), lambda _: True), LineEncoder()
+    stream, encoder = Stream("home", Entities()), LineEncoder()
     for text in texts:
         taken = stream.take([Frame(session=1, received_at_ns=0, text=text)])
         stream.accept()

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 from msgspec import Raw
+from msgspec.structs import replace
 
-from ingestor.enrichment.step import Enricher
-from ingestor.live.chain import Chain
+from ingestor.live.entities import Entities
 from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
 from ingestor.live.stream import Stream, Taken
-from ingestor.model.gaps import EntityReturned, GapFound, Interval
+from ingestor.model.gaps import EntityReturned, GapFound, Interval, LeftOut
 from ingestor.model.records import Event, Series, Watermark
 from metrics import facts
 from tests.servers.changes import change, frame_of, state
@@ -25,13 +25,12 @@ A, B = "sensor.a", "sensor.b"
 class Home:
     """A stream over what an earlier process captured."""
 
-    def __init__(self, **captured: tuple[int, bool]) -> None:
+    def __init__(self, *, wants: Callable[[str], bool] = lambda _: True, **captured: tuple[int, bool]) -> None:
         self.marks = {
             f"sensor.{name}": Watermark(at_ns=START_NS + number * SECOND_NS, removed=removed, series=series(name))
             for name, (number, removed) in captured.items()
         }
-        enricher = Enricher("home", lambda: None, lambda _home, entity_id: self.marks.get(entity_id))
-        self.stream = Stream("home", enricher, lambda _: True, Chain("home", lambda _home: self.marks))
+        self.stream = Stream("home", Entities(wants), captured=self.marks.values)
 
     def session(self, *parts: HomeMessage, snapshot: Sequence[dict[str, Any]] | None, session: int = 1) -> Taken:
         """Take a session: its start, these parts, and the snapshot behind them."""
@@ -234,3 +233,52 @@ def test_a_removal_that_was_heard_is_no_lack_in_the_next_gap() -> None:
     home.session(changed(5, 1, said=None), snapshot=[now(0, B)])
     [gap] = gaps(home.session(snapshot=[now(0, B)], session=2))
     assert [(one.entity_id, second(one.after_us), one.was_absent) for one in gap.intervals] == [(A, 5, True)]
+
+
+def left_out(taken: Taken) -> tuple[list[str], list[tuple[str, int | None, int | None]]]:
+    """Return which entities are left out from now on, and until when others were: entity, last captured, until."""
+    notes = [note for note in taken.notes if isinstance(note, LeftOut)]
+    ended = [one for note in notes for one in note.ended]
+    spans = [(one.entity_id, second(one.after_us), second((one.until_us or 0) + 1)) for one in ended]
+    return [entity_id for note in notes for entity_id in note.entity_ids], spans
+
+
+def test_an_entity_that_is_left_out_after_it_was_captured_leaves_no_gap_and_no_event() -> None:
+    home = Home(wants=lambda entity_id: entity_id != A, a=(1, False), b=(0, False))
+    taken = home.session(changed(5, 4), snapshot=[now(5), now(0, B)])
+    assert (missed(taken), stored(taken), left_out(taken)) == ([], [], ([A], []))
+    assert left_out(home.take(changed(6, 5))) == ([], [])
+    assert home.stream.take([]).notes == []
+
+
+@pytest.mark.parametrize("captured", [1, None])
+@pytest.mark.parametrize("heard", [True, False])
+def test_an_entity_that_is_wanted_again_begins_with_its_present_state_and_nothing_of_before_was_missed(
+    captured: int | None, *, heard: bool
+) -> None:
+    home = Home(a=(captured or 0, False), b=(0, False))
+    at_ns = home.marks[A].at_ns if captured else 0
+    home.marks[A] = replace(home.marks[A], at_ns=at_ns, left_out=True)
+    taken = home.session(*([changed(5, 4)] if heard else []), snapshot=[now(5 if heard else 4), now(0, B)])
+    assert (missed(taken), left_out(taken)) == ([], ([], [(A, captured, 4)]))
+    assert stored(taken) == ([(A, 4), (A, 5)] if heard else [(A, 4)])
+    assert missed(home.take(changed(9, 7))) == [(A, 5 if heard else 4, 7)]
+
+
+def test_an_entity_that_was_never_wanted_is_remembered_as_left_out_once() -> None:
+    home = Home(wants=lambda entity_id: entity_id == A, a=(1, False))
+    taken = home.session(snapshot=[now(1), now(3, B)])
+    assert (left_out(taken), missed(taken)) == (([B], []), [])
+    assert left_out(home.session(changed(9, 8, B), snapshot=[now(1), now(9, B)], session=2)) == ([], [])
+
+
+def test_a_change_that_cannot_be_read_breaks_no_link() -> None:
+    home = Home(a=(1, False), b=(0, False))
+    home.session(snapshot=[now(1), now(0, B)])
+    bad = json.loads(changed(2, 1).text)
+    bad[0]["event"]["data"]["new_state"]["attributes"] = {"unit_of_measurement": {"\udc80": 1}}
+    bad[0]["event"]["time_fired"] = bad[0]["event"]["data"]["new_state"]["last_updated"] = "9999-01-01T00:00:00+00:00"
+    home.take(text(json.dumps(bad)))
+    follower = json.loads(changed(3, 2).text)
+    follower[0]["event"]["data"]["old_state"]["last_updated"] = "9999-01-01T00:00:00+00:00"
+    assert missed(home.take(text(json.dumps(follower)))) == []

@@ -25,7 +25,7 @@ def compared(
     rows: list[Row], stored: Mapping[str, Collection[int]], accounted: Mapping[str, Collection[int]]
 ) -> tuple[list[Event], Audited]:
     series = {A: Series(home="home", entity_id=A, domain="sensor")}
-    comparison = Comparison(accounted)
+    comparison = Comparison(accounted, {})
     comparison.begin(series, stored)
     events = [event for one in rows for event in comparison.take(A, one, Surroundings())]
     return events, comparison.outcome
@@ -43,7 +43,7 @@ def test_what_is_missing_comes_back_and_what_was_set_aside_does_not() -> None:
 
 def test_what_is_missing_in_a_window_follows_the_last_row_of_the_one_before() -> None:
     series = {A: Series(home="home", entity_id=A, domain="sensor")}
-    comparison = Comparison({})
+    comparison = Comparison({}, {})
     comparison.begin(series, {A: {START_US * 1000}})
     assert comparison.strangers({A: [row(0, "1")]}) == {}
     assert comparison.take(A, row(0, "1"), Surroundings()) == []
@@ -55,7 +55,7 @@ def test_what_is_missing_in_a_window_follows_the_last_row_of_the_one_before() ->
 
 def test_the_first_row_of_an_entity_is_a_stranger_only_while_it_is_missing_and_follows_nothing() -> None:
     series = {name: Series(home="home", entity_id=name, domain="sensor") for name in (A, "sensor.b", "sensor.c")}
-    comparison = Comparison({"sensor.b": {START_US * 1000}})
+    comparison = Comparison({"sensor.b": {START_US * 1000}}, {})
     comparison.begin(series, {A: {(START_US + 1) * 1000}})
     rows = {A: [row(1, "1"), row(2, "2")], "sensor.b": [row(0, "1")], "sensor.c": [row(3, "1"), row(4, "2")]}
     assert comparison.strangers(rows) == {"sensor.c": row(3, "1")}
@@ -137,3 +137,12 @@ def test_history_that_moved_with_a_rename_is_not_stored_again() -> None:
     events, outcome = compared(rows, stored, {})
     assert [event.time_ns for event in events] == [(START_US + 10) * 1000, (START_US + 20) * 1000]
     assert outcome == Audited(compared=3, refilled=2, accounted=1)
+
+
+def test_what_came_while_the_user_had_left_an_entity_out_is_accounted_for() -> None:
+    series = {A: Series(home="home", entity_id=A, domain="sensor")}
+    comparison = Comparison({}, {A: [(START_US, START_US + 10)]})
+    comparison.begin(series, {})
+    rows = [row(0, "0"), row(1, "1"), row(10, "2"), row(11, "3")]
+    states = [event.state for one in rows for event in comparison.take(A, one, Surroundings())]
+    assert (states, comparison.outcome) == (["0", "3"], Audited(compared=4, refilled=2, accounted=2))

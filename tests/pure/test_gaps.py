@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from ingestor.enrichment.series import retagged
+from ingestor.enrichment.series import redescribe
+from ingestor.enrichment.values import value
 from ingestor.history.gaps import Track
 from ingestor.history.rows import Surroundings, Timeline
 from ingestor.homeassistant.rows import Row
@@ -194,9 +195,11 @@ def test_a_row_whose_state_changed_at_a_row_before_it_proves_nothing() -> None:
 
 def test_tags_come_from_the_row_but_large_attributes_leave_them() -> None:
     known = Series(home="home", entity_id="sensor.a", domain="sensor", area="Attic", unit="°C", friendly_name="A")
-    fresh, units = retagged(known, '{"unit_of_measurement":"kW","friendly_name":"B"}')
-    assert (fresh.unit, fresh.friendly_name, fresh.area, units and units(2)) == ("W", "B", "Attic", 2000)
-    assert retagged(known, "{}") == (known, None)
+    fresh = redescribe(known, '{"unit_of_measurement":"kW","friendly_name":"B"}')
+    tags = fresh.series
+    assert (tags.unit, tags.friendly_name, tags.area, fresh.conversion(2)) == ("W", "B", "Attic", 2000)
+    large = redescribe(known, "{}")
+    assert (large.series, value("sensor", "20.5", large.conversion)) == (known, None)
 
 
 def test_persons_at_home_are_counted_at_any_time() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
-from ingestor.enrichment.step import Enricher
 from ingestor.homeassistant.session import SYNCHRONISING
+from ingestor.live.entities import Entities
 from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
 from ingestor.live.selection import selection
 from ingestor.live.stream import Location, Stream, Taken
@@ -21,7 +21,7 @@ REGISTRIES = {"floors": "floor", "areas": "area", "labels": "label", "devices": 
 
 
 def stream(include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> Stream:
-    return Stream("home", Enricher("home", lambda: None), selection(include, exclude))
+    return Stream("home", Entities(selection(include, exclude)))
 
 
 def started(session: int = 1, **changed: Any) -> SessionStarted:

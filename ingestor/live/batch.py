@@ -1,0 +1,237 @@
+"""One batch of changes of a home: each is linked to the last captured one, mended where that is missing, and enriched.
+
+A batch works on drafts, the one of the entities and a copy of what is known beside them: it may be thrown away and done
+again. See `chain` for the proof, `Entities` for the memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from ingestor.enrichment.event import Around, Change, describe_change, make_event
+from ingestor.enrichment.presence import Presence
+from ingestor.enrichment.series import described_as
+from ingestor.homeassistant import wire
+from ingestor.homeassistant.registry import Registry
+from ingestor.homeassistant.snapshot import Snapshot
+from ingestor.live.chain import Findings, Opening, close_gap, differs, follows, open_gap
+from ingestor.live.entities import Entities, Last
+from ingestor.live.frames import SessionStarted
+from ingestor.model import instants
+from ingestor.model.gaps import ClockRead
+from ingestor.model.records import EntityRecord, Event, RawEvent, Record, WeatherObservation, bare_series
+
+
+@dataclass(slots=True)
+class Knowledge:
+    """What is known of a home beside its entities. The values are replaced, never changed in place.
+
+    `session` counts the sessions of this process, `opening` is the gap before the one whose cut has not come yet.
+    `asked` are the commands under way by their ids, `names` the friendly names, `written` the entity records as they
+    were written last, `clock` the last note of this session's clock.
+    """
+
+    registry: Registry = field(default_factory=Registry)
+    presence: Presence = field(default_factory=Presence)
+    session: int = 0
+    opening: Opening | None = None
+    asked: Mapping[int, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    written: Mapping[str, EntityRecord] = field(default_factory=dict)
+    clock: ClockRead | None = None
+
+
+class Batch:
+    """The changes of a batch, and what they come to: `records` to store, `events` heard live among them, `findings`.
+
+    `links` counts the changes that were linked, `filtered` and `repeated` those that are not stored.
+    """
+
+    def __init__(
+        self,
+        home: str,
+        entities: Entities,
+        known: Knowledge,
+        weather: WeatherObservation | None,
+        *,
+        with_attributes: bool,
+    ) -> None:
+        self.known = known
+        self.records: list[Record] = []
+        self.events: list[Event] = []
+        self.findings = Findings(home)
+        self.links = self.filtered = self.repeated = 0
+        self._home = home
+        self._entities = entities
+        self._restored_around = Around(with_attributes=with_attributes)
+        self._around = Around(weather, known.presence.persons_home, with_attributes)
+
+    def start(self, started: SessionStarted, loss: str | None) -> None:
+        """Begin the gap before a session; `loss` says why not all that was captured is known."""
+        self.known.session += 1
+        self.known.opening = open_gap(started, self._home, self._entities.wanted(), loss)
+
+    def settle_in(self, presence: Presence) -> None:
+        """Use these persons from the next change on."""
+        self.known.presence = presence
+        self._around = replace(self._around, persons_home=presence.persons_home)
+
+    def change(self, entity_id: str, event: wire.Event, now_ns: int) -> None:
+        """Take a change: link, mend, enrich, remember. Raises whatever is wrong with it."""
+        new, old, context = event.data.new_state, event.data.old_state, event.context
+        at = event.time_fired if new is None else new.last_updated
+        at_us = instants.microseconds(at)
+        last = self._entities.get(entity_id)
+        contexts: tuple[str, ...] = (context.id,)
+        number = 0
+        if last is not None and last.at_us == at_us:
+            if context.id in last.contexts:
+                self.repeated += 1
+                return
+            contexts, number = (*last.contexts, context.id), last.captured
+        self.links += 1
+        last = self._link(entity_id, last, event, at_us, now_ns)
+        if entity_id.startswith("person."):
+            self._observe(entity_id, new)
+        previous = None
+        if old is not None:
+            is_last = last is not None and old.last_updated == last.at
+            previous = old.state, last.at_us if last and is_last else instants.microseconds(old.last_updated)
+        known = self.known
+        described, attributes = describe_change(
+            self._home, entity_id, event.data, known.registry, None if last is None else last.described
+        )
+        state = None if new is None else new.state
+        made = make_event(Change(at_us, number, state, attributes, previous, context), described, self._around)
+        self._entities.put(
+            entity_id,
+            Last(
+                at_us=at_us,
+                at=None if new is None else at,
+                captured=number + 1,
+                described=described,
+                contexts=contexts,
+                session=known.session,
+                absent_in=last.absent_in if last is not None and new is None else None,
+            ),
+        )
+        self.records.append(made)
+        self.events.append(made)
+
+    def pass_over(self, entity_id: str, event: wire.Event) -> None:
+        """Let the next change of an entity follow one that could not be read, and waits in the quarantine instead.
+
+        `change` has failed for it. Raises `TypeError` when its time is no time.
+        """
+        new, last = event.data.new_state, self._entities.get(entity_id)
+        at = event.time_fired if new is None else new.last_updated
+        passed = Last(
+            at_us=min(instants.LAST_US, instants.microseconds(at)),
+            at=None if new is None else at,
+            captured=0,
+            described=last.described if last else described_as(bare_series(self._home, entity_id)),
+            session=self.known.session,
+        )
+        self._entities.put(entity_id, passed)
+
+    def leave_out(self, entity_id: str, new: wire.State | None) -> None:
+        """Take a change that is not wanted: of it only where a person is counts."""
+        self.filtered += 1
+        if entity_id.startswith("person."):
+            self._observe(entity_id, new)
+        self._remember_left_out([entity_id])
+
+    def cut(self, snapshot: Snapshot, now_ns: int) -> None:
+        """Compare everything captured with a snapshot that came behind the subscription; it ends the opening."""
+        entities, opening = self._entities, self.known.opening
+        present = snapshot.only(entities.wants)
+        captured = dict(entities.wanted())
+        if opening is not None:
+            self.findings.add(close_gap(opening, present, captured.items(), now_ns))
+        for entity_id in [*present, *(captured.keys() - present.keys())]:
+            state, last = present.get(entity_id), entities.get(entity_id)
+            if last is not None and last.left_out and state is not None:
+                self._want_again(entity_id, last, state, instants.microseconds(state.last_updated))
+            elif differs(last, state, opening, self.known.session):
+                gap = self._miss(entity_id, last, state, now_ns)
+                if state is None and last is not None:
+                    entities.put(entity_id, replace(last, at=None, absent_in=gap))
+        self._remember_left_out([*entities.unwanted(), *(of for of in snapshot if not entities.wants(of))])
+        self.known.opening = None
+
+    def raw(self, text: str, problem: str, received_at_ns: int, entity_id: str | None = None) -> None:
+        """Keep an event that could not be read, with what is known at this moment."""
+        raw = RawEvent(
+            home=self._home,
+            received_at_ns=received_at_ns,
+            text=text.encode("utf-8", "replace").decode(),
+            problem=problem,
+            area=self.known.registry.area(entity_id) if entity_id else None,
+            persons_home=self._around.persons_home,
+            weather=self._around.weather,
+        )
+        self.records.append(raw)
+
+    def _link(self, entity_id: str, last: Last | None, event: wire.Event, at_us: int, now_ns: int) -> Last | None:
+        """Check the link to the last captured change; return the one before this change once it is mended."""
+        old, new, opening = event.data.old_state, event.data.new_state, self.known.opening
+        if last is not None and last.left_out:
+            return self._want_again(entity_id, last, old, at_us)
+        if last is not None and last.at is None and new is not None and last.absent_in:
+            self.findings.returns(last.absent_in, entity_id, at_us)
+        if not self.known.session or follows(last, old, before_the_cut=opening is not None):
+            return last
+        gap = self._miss(entity_id, last, old, now_ns)
+        if gap and old is None and new is not None:
+            self.findings.returns(gap, entity_id, at_us)
+        return self._entities.get(entity_id)
+
+    def _miss(self, entity_id: str, last: Last | None, state: wire.State | None, now_ns: int) -> str | None:
+        """Store the state before, if there is one, and note the gap up to it; return its name."""
+        restored = None if state is None else self._restore(entity_id, state, last)
+        return self.findings.miss(entity_id, last, restored, self.known.opening, now_ns)
+
+    def _want_again(self, entity_id: str, last: Last, state: wire.State | None, at_us: int) -> Last:
+        """Begin afresh with an entity that was left out until `at_us`, or until the state before."""
+        until_us = at_us - 1
+        if state is not None and state.last_updated != last.at:
+            until_us = self._restore(entity_id, state, last).time_ns // 1000 - 1
+        self.findings.wanted_again(entity_id, last, until_us)
+        begun = replace(self._entities.get(entity_id) or last, left_out=False)
+        self._entities.put(entity_id, begun)
+        return begun
+
+    def _restore(self, entity_id: str, state: wire.State, last: Last | None) -> Event:
+        """Store a state whose change was missed: without what only the change itself could tell."""
+        at_us = instants.microseconds(state.last_updated)
+        if entity_id.startswith("person."):
+            self._observe(entity_id, state)
+        data = wire.EventData(entity_id=entity_id, new_state=state)
+        described, attributes = describe_change(
+            self._home, entity_id, data, self.known.registry, None if last is None else last.described
+        )
+        change = Change(at_us, 0, state.state, attributes, None, state.context, late=True)
+        restored = make_event(change, described, self._restored_around)
+        self._entities.put(
+            entity_id,
+            Last(
+                at_us=at_us,
+                at=state.last_updated,
+                captured=1,
+                described=described,
+                contexts=(state.context.id,),
+                session=0 if last is None else last.session,
+            ),
+        )
+        self.records.append(restored)
+        return restored
+
+    def _observe(self, entity_id: str, new: wire.State | None) -> None:
+        """Note where a person is, also one that is not stored."""
+        self.settle_in(self.known.presence.changed(entity_id, None if new is None else new.state))
+
+    def _remember_left_out(self, entity_ids: Iterable[str]) -> None:
+        self.findings.leave_out(self._entities.leave_out(entity_ids, self._home))

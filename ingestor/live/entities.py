@@ -1,0 +1,131 @@
+"""The one memory of a home's entities: the last captured change of each, which every proof and every event leans on.
+
+It works in batches: what a batch notes is a draft, seen by the rest of the batch, until `accept`; `begin` forgets it.
+So a batch that a crash interrupted is simply taken again, with the same outcome.
+
+                  kept in the draft                        kept on the disk
+    a live batch  put() ... accept(), with the records     by the journal, in the transaction that captures
+    a refill      removed(), once its events are committed by the journal, in the transaction that captures
+    a start       load(): what the journal says            -
+
+The draft is ahead of the disk by what waits in memory. A crash of the process loses both; the journal's watermarks are
+then older, and what lies between them and the first change of the next session is a gap.
+
+Only wanted entities have a memory that counts: `wants` is the one place that knows what the user includes and excludes,
+for live events, the cut, refill, audit and backfill. Of an entity that is left out only that is remembered, so that it
+starts afresh when it is wanted again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ingestor.enrichment.series import Described, described_as
+from ingestor.model import instants
+from ingestor.model.records import Event, Series, Watermark, bare_series
+
+
+class Last(Struct, frozen=True, kw_only=True):
+    """The last captured change of an entity, `captured` changes of which fell into its microsecond `at_us`.
+
+    `at` is the same time as Home Assistant says it in the `old_state` of the next change; None where the entity is
+    absent: it was removed, or a snapshot lacked it. `contexts` are the ids of those changes, as far as this process saw
+    them; `session` is the number of the one in which the entity was heard last. `absent_in` names the gap at whose end
+    the entity was absent; its first live event bounds what was missed. `captured` is 0 where the change itself could
+    not be read, and where the entity was `left_out`.
+    """
+
+    at_us: int
+    at: datetime | None
+    captured: int
+    described: Described
+    contexts: tuple[str, ...] = ()
+    session: int = 0
+    absent_in: str | None = None
+    left_out: bool = False
+
+
+class Entities:
+    """The last captured change of every entity of one home, by its id."""
+
+    def __init__(self, wants: Callable[[str], bool] = lambda _entity_id: True) -> None:
+        self.wants = wants
+        """Whether the changes of an entity are stored, by its id."""
+        self._accepted: dict[str, Last] = {}
+        self._draft: dict[str, Last] = {}
+
+    def load(self, marks: Iterable[Watermark]) -> None:
+        """Take over how far earlier processes captured each entity; what this one captured is newer."""
+        for mark in marks:
+            self._accepted.setdefault(mark.series.entity_id, _last(mark))
+
+    def begin(self) -> None:
+        """Forget what was not accepted."""
+        self._draft = {}
+
+    def accept(self) -> None:
+        """Keep what the batch noted."""
+        self._accepted.update(self._draft)
+        self._draft = {}
+
+    def get(self, entity_id: str) -> Last | None:
+        """Return what is remembered of an entity, left out or not."""
+        return self._draft.get(entity_id) or self._accepted.get(entity_id)
+
+    def put(self, entity_id: str, last: Last) -> None:
+        """Remember a change, until the batch is forgotten or accepted."""
+        self._draft[entity_id] = last
+
+    def leave_out(self, entity_ids: Iterable[str], home: str) -> list[str]:
+        """Remember that these are not wanted; return those of which that was not known."""
+        new: list[str] = []
+        for entity_id in entity_ids:
+            last = self.get(entity_id)
+            if last is None or not last.left_out:
+                self.put(entity_id, _never_captured(home, entity_id) if last is None else replace(last, left_out=True))
+                new.append(entity_id)
+        return new
+
+    def removed(self, events: Iterable[Event]) -> None:
+        """Note what was refilled: of that only the removal of an entity that is absent is news."""
+        for event in events:
+            entity_id, at_us = event.series.entity_id, event.time_ns // 1000
+            last = self._accepted.get(entity_id)
+            if event.removed and last is not None and last.at is None and last.at_us < at_us:
+                self._accepted[entity_id] = replace(
+                    last, at_us=at_us, captured=event.time_ns % 1000 + 1, described=described_as(event.series)
+                )
+
+    def wanted(self) -> Iterator[tuple[str, Last]]:
+        """Yield the wanted entities that something was captured of, with the last of it."""
+        for entity_id, last in (self._accepted | self._draft).items():
+            if not last.left_out and self.wants(entity_id):
+                yield entity_id, last
+
+    def unwanted(self) -> Iterator[str]:
+        """Yield the ids of entities that something was captured of, or that were left out, and are not wanted."""
+        return (entity_id for entity_id in self._accepted | self._draft if not self.wants(entity_id))
+
+    def series(self) -> dict[str, Series]:
+        """Return the tags of every wanted entity that something was captured of."""
+        return {entity_id: last.described.series for entity_id, last in self.wanted()}
+
+
+def _never_captured(home: str, entity_id: str) -> Last:
+    """Return the memory of an entity that was left out from the beginning."""
+    return _last(Watermark(at_ns=0, removed=True, series=bare_series(home, entity_id), left_out=True))
+
+
+def _last(mark: Watermark) -> Last:
+    at_us = mark.at_ns // 1000
+    return Last(
+        at_us=at_us,
+        at=None if mark.removed else instants.moment(at_us),
+        captured=mark.at_ns % 1000 + 1 if mark.at_ns else 0,
+        described=described_as(mark.series),
+        left_out=mark.left_out,
+    )
