@@ -17,7 +17,6 @@ from supervisors.events import (
     SupervisorGaveUp,
     SupervisorStateChanged,
 )
-from supervisors.inbox import Inbox, Outbox
 from supervisors.progress import Progress
 from supervisors.snapshot import ChildSnapshot, SupervisorSnapshot
 from supervisors.specs import Backoff, ChildSpec, Intensity, Restart, SpecError, Start, StopOrder, Strategy
@@ -33,11 +32,9 @@ __all__ = [
     "ChildStarting",
     "ChildStopped",
     "ChildStuck",
-    "Inbox",
     "Intensity",
     "IntensityExceeded",
     "Observer",
-    "Outbox",
     "Progress",
     "Restart",
     "SpecError",

@@ -19,6 +19,7 @@ from ingestor.history.reading import Reader
 from ingestor.history.recovery import Recovering, Recovery
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.live.selection import selection
+from ingestor.model.channels import Inbox
 from ingestor.model.gaps import Kept
 from ingestor.storage.batcher import Retry
 from ingestor.storage.intake import Intake
@@ -28,7 +29,6 @@ from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.valve import Valve
 from ingestor.storage.writer import BatchLimits, Writer
 from metrics.log import LogReporter
-from supervisors import Inbox
 
 
 @asynccontextmanager
