@@ -1,9 +1,10 @@
 """Supervision for Trio after the model of Erlang/OTP: specs, strategies, restart intensity, trees.
 
-Nothing in here knows what it supervises. Start with `Supervisor` and `ChildSpec`.
+Nothing in here knows what it supervises. Start with `Supervisor` and `ChildSpec`; the decisions are in `machine.py`.
 """
 
-from supervisors.child import StartTimeout
+from supervisors.drawing import outline, render
+from supervisors.errors import IntensityExceeded, StartTimeout
 from supervisors.events import (
     ChildFailed,
     ChildRestarting,
@@ -16,10 +17,8 @@ from supervisors.events import (
     SupervisorGaveUp,
     SupervisorStateChanged,
 )
-from supervisors.inbox import Inbox, Outbox
-from supervisors.machine import IntensityExceeded
 from supervisors.progress import Progress
-from supervisors.snapshot import ChildSnapshot, SupervisorSnapshot, outline, render
+from supervisors.snapshot import ChildSnapshot, SupervisorSnapshot
 from supervisors.specs import Backoff, ChildSpec, Intensity, Restart, SpecError, Start, StopOrder, Strategy
 from supervisors.supervisor import Supervisor
 
@@ -33,11 +32,9 @@ __all__ = [
     "ChildStarting",
     "ChildStopped",
     "ChildStuck",
-    "Inbox",
     "Intensity",
     "IntensityExceeded",
     "Observer",
-    "Outbox",
     "Progress",
     "Restart",
     "SpecError",

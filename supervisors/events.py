@@ -1,30 +1,33 @@
-"""What a supervisor reports, in the past tense, to its observer. `path` names the child from the root down."""
+"""Events: what has happened in a tree, in the past tense, for its observer. `path` names a child from the root down."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 Path: TypeAlias = tuple[str, ...]
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildStarting:
-    """A child's run began."""
+    """A child's `run` is about to begin."""
 
     path: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildStarted:
-    """A child said that it is ready."""
+    """A child is ready to take work."""
 
     path: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildFailed:
-    """A child crashed, did not start in time, or its drain raised."""
+    """A child crashed, was not ready in time, or its drain raised."""
 
     path: Path
     error: BaseException
@@ -32,7 +35,7 @@ class ChildFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildRestarting:
-    """A child will be started again after the delay, because it ended, or because a sibling did."""
+    """A child starts again after the delay, because it ended or because a sibling did."""
 
     path: Path
     delay_seconds: float
@@ -47,7 +50,7 @@ class ChildStopped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildStuck:
-    """A child was cancelled and has not ended since."""
+    """A child was cancelled that long ago and has not ended."""
 
     path: Path
     waited_seconds: float
@@ -55,7 +58,7 @@ class ChildStuck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupervisorGaveUp:
-    """More restarts than the intensity allows: the supervisor stops its children and fails upward."""
+    """A supervisor made more restarts than its intensity allows: it stops its children and fails upward."""
 
     path: Path
     history: tuple[str, ...]
@@ -63,7 +66,7 @@ class SupervisorGaveUp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupervisorStateChanged:
-    """A supervisor is `starting`, `running`, `stopping` or `stopped`."""
+    """A supervisor is now `starting`, `running`, `stopping` or `stopped`."""
 
     path: Path
     state: str
@@ -82,7 +85,28 @@ SupervisorEvent: TypeAlias = (
 
 
 class Observer(Protocol):
-    """Hears every event. One that raises harms no child."""
+    """A function that is called with every event. If it raises, no child is harmed."""
 
     def __call__(self, event: SupervisorEvent, /) -> None:
-        """Take note."""
+        """Take note of the event, without waiting."""
+
+
+class Notifier:
+    """Passes every event to an observer and never raises: errors are counted, and logged once per type."""
+
+    def __init__(self, observer: Observer | None) -> None:
+        self.failures = 0
+        self._observer = observer
+        self._logged: set[type[Exception]] = set()
+
+    def notify(self, event: SupervisorEvent) -> None:
+        """Call the observer, if there is one."""
+        if self._observer is None:
+            return
+        try:
+            self._observer(event)
+        except Exception as error:  # noqa: BLE001  an observer's failure is its own
+            self.failures += 1
+            if type(error) not in self._logged:
+                self._logged.add(type(error))
+                _log.exception("an observer failed on %s of %s", type(event).__name__, "/".join(event.path))

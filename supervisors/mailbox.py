@@ -1,39 +1,39 @@
-"""Where a supervisor waits: for what its children tell, for a command, and for the next deadline."""
+"""Where a supervisor waits: for news of its children, for a command, and for the next deadline."""
 
 from __future__ import annotations
 
 import trio
 
-from supervisors.actions import Happening
+from supervisors.messages import News
 
 
 class Mailbox:
-    """Keeps what happened until it is taken. Nothing in it is lost to a cancellation."""
+    """Keeps news until it is taken. A cancellation loses nothing."""
 
     def __init__(self) -> None:
-        self._happened: list[Happening] = []
-        self._wakened = trio.Event()
+        self._news: list[News] = []
+        self._woken = trio.Event()
 
-    def put(self, happening: Happening) -> None:
-        """Bring something that happened."""
-        self._happened.append(happening)
+    def put(self, news: News) -> None:
+        """Add a piece of news and wake the supervisor."""
+        self._news.append(news)
         self.wake()
 
     def wake(self) -> None:
-        """Let `wait` return though nothing happened."""
-        self._wakened.set()
+        """Make `wait` return although there is no news: a command has changed what is wanted."""
+        self._woken.set()
 
     async def wait(self, deadline: float) -> None:
-        """Wait until something happened or the deadline passes, and let all speak that woke at the same moment.
+        """Wait for news or the deadline, then let every task run that woke at the same moment.
 
-        Trio runs these in a random order: without the second wait it would decide what the supervisor sees first.
+        Trio runs those in a random order. Without the second wait that order would decide what the supervisor sees.
         """
         with trio.CancelScope(deadline=deadline):
-            await self._wakened.wait()
+            await self._woken.wait()
         await trio.lowlevel.checkpoint()
 
-    def take(self) -> list[Happening]:
-        """Return all that happened since the last call."""
-        happened, self._happened = self._happened, []
-        self._wakened = trio.Event()
-        return happened
+    def take(self) -> list[News]:
+        """Return all news since the last call."""
+        news, self._news = self._news, []
+        self._woken = trio.Event()
+        return news

@@ -1,4 +1,4 @@
-"""How an actor tells that it got on. No watchdog acts on it: backpressure looks like a hang."""
+"""How an actor shows that it is getting on. No watchdog acts on it: waiting for a slow receiver looks like a hang."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import trio
 
 
 class Progress:
-    """When an actor last got on. The actor reports; the snapshot shows the age."""
+    """Remembers when an actor last finished a piece of work; the snapshot shows how long ago that was."""
 
     def __init__(self) -> None:
         self._reported_at: float | None = None
 
     def report(self) -> None:
-        """Say that a piece of work is done. Cheap enough for every batch."""
+        """Note that a piece of work is done now. Cheap enough for every batch; call it inside `trio.run`."""
         self._reported_at = trio.current_time()
 
     def age_seconds(self, now: float) -> float | None:
-        """Return how long ago the last report was; none if there never was one."""
+        """Return the seconds since the last report, or `None` if there was none."""
         return None if self._reported_at is None else now - self._reported_at

@@ -9,26 +9,11 @@ from random import Random
 
 import trio
 
-from supervisors import events
-from supervisors.actions import (
-    Action,
-    CancelChild,
-    DrainChild,
-    Report,
-    ReportFailed,
-    ReportGaveUp,
-    ReportRestarting,
-    ReportStarted,
-    ReportState,
-    ReportStopped,
-    ReportStuck,
-    StartChild,
-)
-from supervisors.announcer import Announcer
-from supervisors.child import Child
+from supervisors.events import ChildStopped, ChildStuck, Notifier, Observer, Path, SupervisorStateChanged
 from supervisors.life import Life
-from supervisors.machine import STUCK_SECONDS, Machine
+from supervisors.machine import Child, Decision, Machine, Phase
 from supervisors.mailbox import Mailbox
+from supervisors.messages import CancelChild, DrainChild, DrainFailed, StartChild
 from supervisors.snapshot import ChildSnapshot, SupervisorSnapshot
 from supervisors.specs import (
     Backoff,
@@ -44,13 +29,22 @@ from supervisors.specs import (
 )
 
 _log = logging.getLogger(__name__)
+_STATES = {
+    Phase.DOWN: "down",
+    Phase.STARTING: "starting",
+    Phase.LATE: "starting",
+    Phase.UP: "up",
+    Phase.DRAINING: "stopping",
+    Phase.CANCELLED: "stopping",
+    Phase.ENDED: "down",
+}
 
 
 class Supervisor:
     """Keeps its children running, as their specs and its strategy say.
 
-    `run` may itself be a child of another supervisor: see `as_child`. An observer hears of everything below, up to the
-    next supervisor with an observer of its own. Raises `SpecError` for what can not work, before anything starts.
+    It may itself be a child of another supervisor: see `as_child`. The observer gets the events of the whole tree
+    below, except of supervisors that have an observer of their own. Raises `SpecError` for specs that cannot work.
     """
 
     def __init__(
@@ -61,15 +55,15 @@ class Supervisor:
         strategy: Strategy = Strategy.ONE_FOR_ONE,
         intensity: Intensity | None = None,
         stop_order: StopOrder = StopOrder.REVERSE,
-        observer: events.Observer | None = None,
+        observer: Observer | None = None,
         rng: Random | None = None,
     ) -> None:
         self.id = id
-        self.path: events.Path = (id,)
+        self.path: Path = (id,)
         self.rules = Rules(strategy=strategy, intensity=intensity or Intensity(), stop_order=stop_order)
         self._specs = list(children)
         self._observer = observer
-        self._announcer = Announcer(observer)
+        self._notifier = Notifier(observer)
         self._random = rng or Random()  # noqa: S311  jitter
         self._state = "stopped"
         self._running_since = 0.0
@@ -77,7 +71,6 @@ class Supervisor:
         check_all(id, self._specs, self.rules.intensity)
         self._machine = self._fresh_machine()
         self._mailbox = Mailbox()
-        self._adopt(self._specs)
 
     def as_child(
         self,
@@ -90,7 +83,7 @@ class Supervisor:
     ) -> ChildSpec:
         """Return the spec that puts this supervisor under another.
 
-        What is fatal to one of its children is fatal to the parent too, unless `fatal` says otherwise.
+        An error that is fatal to one of its children is fatal to the parent too, unless `fatal` says otherwise.
         """
         inherited = tuple(kind for spec in self._specs for kind in spec.fatal)
         return ChildSpec(
@@ -105,8 +98,15 @@ class Supervisor:
             supervisor=self,
         )
 
+    def place(self, path: Path, notifier: Notifier) -> None:
+        """Take a place in a tree. For the parent, which calls it before each start; a stop before that is forgotten."""
+        self.path = path
+        self._stop_wanted = False
+        if self._observer is None:
+            self._notifier = notifier
+
     def stop(self) -> None:
-        """Ask for an orderly stop; `run` returns once every child has ended. More than once does no harm.
+        """Ask for an orderly stop: `run` returns once every child has ended. Calling it again does no harm.
 
         Before `run` it makes the next `run` return at once, with nothing started.
         """
@@ -116,9 +116,9 @@ class Supervisor:
             self._mailbox.wake()
 
     def add_child(self, spec: ChildSpec) -> None:
-        """Start one more child, under one_for_one; it belongs to the next runs too, unless it is temporary.
+        """Start one more child, under one_for_one; unless it is temporary, it belongs to later runs too.
 
-        Raises `SpecError` when it can not work, when its id is taken (by a removed child that has not ended yet, too),
+        Raises `SpecError` if the spec cannot work, if a child has that id (even a removed one that has not ended yet),
         and for a temporary child while nothing runs.
         """
         self._must_be_one_for_one()
@@ -127,14 +127,16 @@ class Supervisor:
         if spec.restart is Restart.TEMPORARY and self._state == "stopped":
             raise SpecError(f"{self.id}: {spec.id} is temporary, and nothing runs that it could join")
         check(spec, self.rules.intensity)
-        self._adopt([spec])
         if spec.restart is not Restart.TEMPORARY:
             self._specs.append(spec)
         self._machine.add(spec)
         self._mailbox.wake()
 
     def remove_child(self, id: str) -> None:  # noqa: A002  the word of the specs
-        """Stop a child and forget it, under one_for_one; it is among `children` until it has ended."""
+        """Stop a child and forget it, under one_for_one; it is among `children` until it has ended.
+
+        Raises `SpecError` if there is no such child.
+        """
         self._must_be_one_for_one()
         if id not in self._machine.children:
             raise SpecError(f"{self.id}: there is no child {id}")
@@ -151,7 +153,7 @@ class Supervisor:
         return [child.spec for child in self._machine.children.values()]
 
     def snapshot(self) -> SupervisorSnapshot:
-        """Return the tree below, as it is now. To be called inside `trio.run`."""
+        """Return this supervisor and all below it, as they are now. Call it inside `trio.run`."""
         now = trio.current_time()
         return SupervisorSnapshot(
             id=self.id,
@@ -166,17 +168,17 @@ class Supervisor:
 
     @property
     def observer_failures(self) -> int:
-        """How often the observer raised, also on events of other supervisors that it observes."""
-        return self._announcer.failures
+        """How often the observer raised, also for events of other supervisors."""
+        return self._notifier.failures
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Start the children in order, call `started()` when each is ready, and supervise until stopped.
+        """Start the children in order, call `started()` once all are ready, and supervise until stopped.
 
-        Returns after an orderly stop; if that came first, without having called `started()`. Raises the fatal exception
-        of a child unwrapped, or `IntensityExceeded`, when every child has ended; what is no `Exception` comes through
-        as Trio's nurseries bring it. When it is cancelled, so are all children at once; what they raise then is
-        reported to the observer. May be called again after it ended. Raises `RuntimeError` when called before that,
-        and when a child raises a `trio.Cancelled` that it kept from elsewhere: Trio then cancels its siblings too.
+        Returns after an orderly stop, without having called `started()` if that came first. Raises a child's fatal
+        exception unwrapped, or `IntensityExceeded`, once every child has ended. `KeyboardInterrupt` and the like pass
+        through in the groups of Trio's nurseries. A cancellation cancels all children at once; the observer gets
+        what they raise then. `run` may be called again once it has ended, and raises `RuntimeError` before that; also
+        when a child raises a `trio.Cancelled` that it kept from elsewhere, because Trio then cancels the siblings.
         """
         self._begin()
         ended = False
@@ -203,90 +205,75 @@ class Supervisor:
     def _turn(self, task_status: trio.TaskStatus[None]) -> bool:
         """Do all that there is to do now; return whether that was the last of it."""
         before = self._state
-        for action in self._machine.step(self._mailbox.take(), trio.current_time()):
-            self._carry_out(action)
+        self._step()
         if before == "starting" and self._state == "running":
             self._running_since = trio.current_time()
             task_status.started()
         return self._machine.ended
 
     def _end(self) -> None:
-        """Account for every child, also when the run was cancelled and nobody took the mail."""
+        """Account for every child, even if the run was cancelled with news in the mailbox."""
         self._machine.stop()
-        for action in self._machine.step(self._mailbox.take(), trio.current_time()):
-            self._carry_out(action)
+        self._step()
         self._stop_wanted = False
         self._set_state("stopped")
 
-    def _carry_out(self, action: Action) -> None:
-        match action:
+    def _step(self) -> None:
+        for decision in self._machine.step(self._mailbox.take(), trio.current_time()):
+            self._carry_out(decision)
+
+    def _carry_out(self, decision: Decision) -> None:
+        match decision:
             case StartChild(id_):
                 self._start(self._machine.children[id_].spec)
             case DrainChild(id_, drain):
                 self._drain(id_, drain)
             case CancelChild(id_):
                 self._lives[id_].cancel()
-            case ReportState(state):
+            case SupervisorStateChanged(state=state):
                 self._set_state(state)
-            case ReportGaveUp(history):
-                self._announcer.tell(events.SupervisorGaveUp(path=self.path, history=history))
-            case report:
-                self._report(report, (*self.path, report.id))
-
-    def _report(self, report: Report, path: events.Path) -> None:
-        tell = self._announcer.tell
-        match report:
-            case ReportStarted():
-                tell(events.ChildStarted(path=path))
-            case ReportFailed(_, error):
-                tell(events.ChildFailed(path=path, error=error))
-            case ReportRestarting(_, delay):
-                tell(events.ChildRestarting(path=path, delay_seconds=delay))
-            case ReportStopped(id_):
-                del self._lives[id_]
-                tell(events.ChildStopped(path=path))
-            case ReportStuck():  # pragma: no branch  there is no other, says mypy
-                _log.error("%s was cancelled %g s ago and has not ended", "/".join(path), STUCK_SECONDS)
-                tell(events.ChildStuck(path=path, waited_seconds=STUCK_SECONDS))
+            case event:
+                if isinstance(event, ChildStopped):
+                    del self._lives[event.path[-1]]
+                elif isinstance(event, ChildStuck):
+                    seconds = event.waited_seconds
+                    _log.error("%s was cancelled %g s ago and has not ended", "/".join(event.path), seconds)
+                self._notifier.notify(event)
 
     def _start(self, spec: ChildSpec) -> None:
-        self._announcer.tell(events.ChildStarting(path=(*self.path, spec.id)))
+        path = (*self.path, spec.id)
         if spec.supervisor is not None:
-            spec.supervisor._stop_wanted = False  # noqa: SLF001  that stop was meant for its predecessor
+            spec.supervisor.place(path, self._notifier)
         life = self._lives[spec.id] = Life(spec, self._mailbox)
-        self._nursery.start_soon(life.run, name="/".join((*self.path, spec.id)))
+        self._nursery.start_soon(life.run, name="/".join(path))
 
     def _drain(self, id_: str, drain: Callable[[], None]) -> None:
         try:
             drain()
-        except Exception as error:  # noqa: BLE001  whatever it was, the child is cancelled instead
-            self._announcer.tell(events.ChildFailed(path=(*self.path, id_), error=error))
-            self._machine.hasten(id_)
+        except Exception as error:  # noqa: BLE001  whatever it was, the machine has the child cancelled
+            self._mailbox.put(DrainFailed(id_, error))
 
     def _set_state(self, state: str) -> None:
         self._state = state
-        self._announcer.tell(events.SupervisorStateChanged(path=self.path, state=state))
+        self._notifier.notify(SupervisorStateChanged(path=self.path, state=state))
 
     def _fresh_machine(self) -> Machine:
-        return Machine(self.id, self._specs, self.rules, self._random)
+        return Machine(self.path, self._specs, self.rules, self._random)
 
     def _must_be_one_for_one(self) -> None:
         if self.rules.strategy is not Strategy.ONE_FOR_ONE:
             raise SpecError(f"{self.id}: children come and go only under one_for_one")
 
-    def _adopt(self, specs: Sequence[ChildSpec]) -> None:
-        """Give the supervisors among the children, and theirs, their path and the observer."""
-        for spec in specs:
-            child = spec.supervisor
-            if child is not None:
-                child.path = (*self.path, child.id)
-                if child._observer is None:  # noqa: SLF001  of its own kind
-                    child._announcer = self._announcer  # noqa: SLF001  the same
-                child._adopt(child.specs())  # noqa: SLF001  the same
-
 
 def _picture(child: Child, now: float) -> ChildSnapshot | SupervisorSnapshot:
-    below = child.spec.supervisor
-    if below is None:
-        return ChildSnapshot.of(child, now)
-    return replace(below.snapshot(), restarts=child.restarts, last_error=child.last_error)
+    spec = child.spec
+    if spec.supervisor is not None:
+        return replace(spec.supervisor.snapshot(), restarts=child.restarts, last_error=child.last_error)
+    return ChildSnapshot(
+        id=spec.id,
+        state=_STATES[child.phase],
+        restarts=child.restarts,
+        uptime_seconds=now - child.up_since if child.phase is Phase.UP else None,
+        progress_age_seconds=spec.progress.age_seconds(now) if spec.progress else None,
+        last_error=child.last_error,
+    )

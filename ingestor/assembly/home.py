@@ -19,9 +19,10 @@ from ingestor.live.reconnect import Reconnect
 from ingestor.live.selection import selection
 from ingestor.live.stream import Location, Stream
 from ingestor.live.subscription import Subscription
+from ingestor.model.channels import Inbox, Outbox
 from ingestor.model.records import Event, Series
 from ingestor.weather.poller import Weather, coordinates
-from supervisors import ChildSnapshot, Inbox, Outbox, StopOrder, Strategy, Supervisor, SupervisorSnapshot
+from supervisors import ChildSnapshot, StopOrder, Strategy, Supervisor, SupervisorSnapshot
 
 COMMANDS_IN_A_CHANNEL = 16
 

@@ -20,6 +20,7 @@ from ingestor.history.recovery import Recovering, Recovery
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.live.entities import Entities
 from ingestor.live.selection import selection
+from ingestor.model.channels import Inbox
 from ingestor.model.gaps import Kept
 from ingestor.storage.batcher import Retry
 from ingestor.storage.intake import Intake
@@ -29,7 +30,6 @@ from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.valve import Valve
 from ingestor.storage.writer import BatchLimits, Writer
 from metrics.log import LogReporter
-from supervisors import Inbox
 
 
 @asynccontextmanager

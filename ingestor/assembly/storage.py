@@ -12,6 +12,7 @@ from ingestor.history.jobs import Jobs
 from ingestor.history.keeper import LedgerKeeper
 from ingestor.history.ledger import Ledger
 from ingestor.history.recovery import Recovering, Recovery
+from ingestor.model.channels import Inbox, Outbox
 from ingestor.model.gaps import Kept
 from ingestor.model.records import Event, Record
 from ingestor.storage.batcher import Retry
@@ -20,7 +21,7 @@ from ingestor.storage.intake import Intake
 from ingestor.storage.marks import Marks
 from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.writer import BatchLimits, Writer
-from supervisors import Inbox, Outbox, StopOrder, Strategy, Supervisor
+from supervisors import StopOrder, Strategy, Supervisor
 
 ROOM_SECONDS = 1.0
 

@@ -13,11 +13,12 @@ from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.session import SYNCHRONISING, Phase, Session
 from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
 from ingestor.live.reconnect import Reconnect
+from ingestor.model.channels import Outbox
 from ingestor.model.errors import CredentialsRefused, IngestorError, RemoteProtocolError, Unavailable, first
 from ingestor.model.signals import first_of
 from ingestor.storage.valve import Valve
 from metrics import facts
-from supervisors import Outbox, Progress
+from supervisors import Progress
 
 LOGIN_SECONDS = 30.0
 SILENCE_SECONDS = 9.0  # then a ping is sent; a second such silence means that the peer is dead: 27 s at the longest

@@ -9,9 +9,10 @@ import trio
 from ingestor.live.fence import Fence
 from ingestor.live.frames import HomeMessage
 from ingestor.live.stream import Location, Stream
+from ingestor.model.channels import Inbox, Outbox
 from ingestor.model.gaps import Kept
 from metrics import facts
-from supervisors import Inbox, Outbox, Progress
+from supervisors import Progress
 
 
 class Subscription:

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 import trio
 
+from ingestor.model.channels import Inbox
 from ingestor.model.gaps import Kept
 from ingestor.model.records import Record, Watermark
 from ingestor.storage.recent import RecentEvents
 from ingestor.storage.valve import Valve
-from supervisors import Inbox
 
 
 class Intake:

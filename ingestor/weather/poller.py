@@ -7,13 +7,14 @@ from collections import deque
 
 import trio
 
+from ingestor.model.channels import Outbox
 from ingestor.model.errors import IngestorError
 from ingestor.model.gaps import Kept
 from ingestor.model.records import WeatherObservation
 from ingestor.weather.breaker import Breaker, BreakerState
 from ingestor.weather.providers import Provider
 from metrics import facts
-from supervisors import Outbox, Progress
+from supervisors import Progress
 
 RETRY_SECONDS = 30.0
 ABSENT_SECONDS = 3600.0

@@ -15,10 +15,10 @@ from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.live.connection import Connection
 from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
 from ingestor.live.reconnect import Reconnect
+from ingestor.model.channels import Outbox
 from ingestor.simulator.home import SimulatedHome
 from ingestor.simulator.server import SimulatedServer
 from ingestor.storage.valve import Valve
-from supervisors import Outbox
 from tests.actors.heard import Heard
 
 TOKEN = "token-of-the-simulated-home"  # noqa: S105  it opens nothing

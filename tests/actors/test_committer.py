@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import trio
 from trio.testing import MockClock
 
+from ingestor.model.channels import Inbox
 from ingestor.model.errors import Unavailable
 from ingestor.model.gaps import Kept, Note
 from ingestor.model.records import Record, Watermark
 from ingestor.storage.committer import CommitLimits, Committer
 from ingestor.storage.intake import Intake
 from metrics import facts
-from supervisors import Inbox
 from tests.servers.records import event
 
 

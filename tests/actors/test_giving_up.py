@@ -47,6 +47,7 @@ def copied(original: Supervisor, lives: Lives, observer: Callable[[Any], None] |
             start = living(lives.get(spec.id, repeat(inf)))
             children.append(replace(spec, start=start, drain=(lambda: None) if spec.drain else None, progress=None))
         else:
+            assert isinstance(spec.supervisor, Supervisor)
             below = copied(spec.supervisor, lives, None)
             children.append(replace(spec, start=below.run, drain=below.stop, supervisor=below))
     return Supervisor(

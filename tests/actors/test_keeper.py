@@ -8,6 +8,7 @@ import trio
 
 from ingestor.history.keeper import LedgerKeeper
 from ingestor.history.ledger import Ledger
+from ingestor.model.channels import Inbox
 from ingestor.model.errors import Rejected
 from ingestor.model.gaps import Kept
 from ingestor.storage.database import Database
@@ -16,7 +17,6 @@ from ingestor.storage.quarantine import Quarantine
 from ingestor.storage.spool import Spool
 from ingestor.storage.valve import Valve
 from metrics import facts
-from supervisors import Inbox
 from tests.actors.heard import Heard
 from tests.servers.records import event
 

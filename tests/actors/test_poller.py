@@ -11,6 +11,7 @@ import trio
 from pydantic import SecretStr
 from trio.testing import MockClock
 
+from ingestor.model.channels import Outbox
 from ingestor.model.errors import CredentialsRefused, IngestorError, RemoteProtocolError, Unavailable
 from ingestor.model.gaps import Kept
 from ingestor.model.records import WeatherObservation
@@ -19,7 +20,6 @@ from ingestor.weather.breaker import Breaker
 from ingestor.weather.poller import Weather, WeatherPoller
 from ingestor.weather.providers import OpenWeatherMap
 from metrics import facts
-from supervisors import Outbox
 from tests.actors.heard import Heard
 from tests.actors.homes import listening
 from tests.servers.processes import free_port

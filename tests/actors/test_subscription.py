@@ -11,10 +11,10 @@ from ingestor.live.entities import Entities
 from ingestor.live.frames import Frame, HomeMessage
 from ingestor.live.stream import Location, Stream
 from ingestor.live.subscription import Subscription
+from ingestor.model.channels import Inbox, Outbox
 from ingestor.model.gaps import Kept
 from ingestor.model.records import Event
 from metrics import facts
-from supervisors import Inbox, Outbox
 from tests.actors.crashes import Crash
 from tests.servers.changes import change, frame_of
 from tests.servers.samples import frame

@@ -9,6 +9,7 @@ from random import Random
 
 import trio
 
+from ingestor.model.channels import Inbox
 from ingestor.model.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
 from ingestor.model.gaps import Kept
 from ingestor.model.records import Event, Point, RawEvent, StoreMark, Watermark
@@ -23,7 +24,6 @@ from ingestor.storage.store import Finding
 from ingestor.storage.valve import Valve
 from ingestor.storage.writer import BatchLimits, Writer
 from metrics import facts
-from supervisors import Inbox
 from tests.servers.records import event
 
 Answer = Callable[[Sequence[Point]], IngestorError | int]

@@ -26,6 +26,7 @@ from pydantic import SecretStr
 from ingestor.live.entities import Entities
 from ingestor.live.frames import Frame
 from ingestor.live.stream import Stream
+from ingestor.model.channels import Inbox
 from ingestor.model.gaps import Kept
 from ingestor.model.records import Event, Point, WeatherObservation
 from ingestor.simulator.home import SimulatedHome
@@ -41,7 +42,6 @@ from ingestor.storage.store import Store
 from ingestor.storage.valve import Valve
 from ingestor.storage.writer import BatchLimits, Writer
 from metrics import facts
-from supervisors import Inbox
 from tests.bench.bench_pipeline import frames
 
 RECORDS_IN_A_BATCH = 5000

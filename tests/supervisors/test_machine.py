@@ -9,18 +9,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from supervisors import Backoff, ChildSpec, Intensity, Restart, SpecError, Strategy, Supervisor
-from supervisors.actions import Exited, ReportFailed, ReportRestarting, ReportState, StartChild, Started
-from supervisors.machine import Machine
+from supervisors import (
+    Backoff,
+    ChildFailed,
+    ChildRestarting,
+    ChildSpec,
+    ChildStarting,
+    Intensity,
+    Restart,
+    SpecError,
+    Strategy,
+    Supervisor,
+    SupervisorStateChanged,
+)
+from supervisors.machine import Machine, RestartWindow
+from supervisors.messages import Exited, StartChild, Started
 from supervisors.specs import Rules
-from supervisors.window import RestartWindow
 from tests.supervisors.actors import Actor
 
 
 def ready_machine(strategy: Strategy = Strategy.ONE_FOR_ONE, **options: object) -> Machine:
     plain = Backoff(initial_seconds=1, jitter=0)
     specs = [Actor(id_, []).spec(backoff=plain, **options) for id_ in "abc"]
-    machine = Machine("root", specs, Rules(strategy=strategy), Random(0))
+    machine = Machine(("root",), specs, Rules(strategy=strategy), Random(0))
     machine.step([], 0)
     for id_ in "abc":
         machine.step([Started(id_)], 0)
@@ -58,13 +69,13 @@ def test_the_order_in_which_one_moments_happenings_come_in_changes_nothing(strat
 
 
 def test_who_was_ready_and_ended_in_one_moment_was_ready_first() -> None:
-    machine = Machine("root", [Actor("a", []).spec(restart=Restart.TRANSIENT)], Rules(), Random(0))
-    assert machine.step([], 0) == [StartChild("a")]
+    machine = Machine(("root",), [Actor("a", []).spec(restart=Restart.TRANSIENT)], Rules(), Random(0))
+    assert machine.step([], 0) == [ChildStarting(path=("root", "a")), StartChild("a")]
     error = RuntimeError("bug")
     assert machine.step([Exited("a", error), Started("a")], 0)[1:] == [
-        ReportFailed("a", error),
-        ReportRestarting("a", 0.1),
-        ReportState("running"),
+        ChildFailed(path=("root", "a"), error=error),
+        ChildRestarting(path=("root", "a"), delay_seconds=0.1),
+        SupervisorStateChanged(path=("root",), state="running"),
     ]
 
 
@@ -74,7 +85,7 @@ def test_an_end_at_the_last_moment_of_the_shutdown_timeout_is_in_time() -> None:
     machine.step([], 10)
     assert machine.next_deadline() == 15
     names = [type(action).__name__ for action in machine.step([Exited("c", None)], 15)]
-    assert names == ["ReportStopped", "DrainChild"]
+    assert names == ["ChildStopped", "DrainChild"]
 
 
 @settings(deadline=None)
@@ -112,9 +123,9 @@ def never_started(**options: object) -> ChildSpec:
         ({"backoff": Backoff(jitter=-0.1)}, Intensity(), "jitter in"),
         ({"backoff": Backoff(factor=0.5)}, Intensity(), "a factor from 1 to 100"),
         ({"backoff": Backoff(factor=101)}, Intensity(), "a factor from 1 to 100"),
-        ({"backoff": Backoff(initial_seconds=-1)}, Intensity(), "none negative"),
-        ({"backoff": Backoff(maximum_seconds=float("inf"))}, Intensity(), "none negative"),
-        ({"backoff": Backoff(healthy_seconds=0)}, Intensity(), "a healthy life lasts a while"),
+        ({"backoff": Backoff(initial_seconds=-1)}, Intensity(), "not negative"),
+        ({"backoff": Backoff(maximum_seconds=float("inf"))}, Intensity(), "not negative"),
+        ({"backoff": Backoff(healthy_seconds=0)}, Intensity(), "healthy_seconds is positive"),
         ({"backoff": Backoff(initial_seconds=30, maximum_seconds=30)}, Intensity(), "so it would crash for ever"),
         ({}, Intensity(restarts=-1), "root: an intensity is"),
         ({}, Intensity(period_seconds=0), "root: an intensity is"),
@@ -136,5 +147,5 @@ def test_two_children_do_not_share_an_id() -> None:
 def test_delays_that_sum_up_to_exactly_the_period_can_never_trip_it() -> None:
     options = {"backoff": Backoff(initial_seconds=5, maximum_seconds=5, jitter=0)}
     Supervisor("root", [never_started(**options)], intensity=Intensity(restarts=2, period_seconds=10.1))
-    with pytest.raises(SpecError, match=r"2 restarts can not happen within 10 s: its delays sum up to 10\.0 s"):
+    with pytest.raises(SpecError, match=r"2 restarts cannot happen within 10 s: its delays add up to 10\.0 s"):
         Supervisor("root", [never_started(**options)], intensity=Intensity(restarts=2, period_seconds=10))

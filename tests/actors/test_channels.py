@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from supervisors import Inbox, Outbox
+from ingestor.model.channels import Inbox, Outbox
 
 
 async def test_what_is_peeked_at_stays_until_it_is_committed() -> None:
@@ -48,13 +48,6 @@ async def test_a_cancelled_peek_takes_nothing_out(autojump_clock: MockClock) -> 
     assert await inbox.peek() == "first"
 
 
-async def test_a_closed_inbox_tells_its_senders() -> None:
-    sender, receiver = trio.open_memory_channel[str](1)
-    await Inbox(receiver).aclose()
-    with pytest.raises(trio.BrokenResourceError):
-        await sender.send("first")
-
-
 async def test_a_flush_sends_all_that_is_held_as_one_list() -> None:
     sender, receiver = trio.open_memory_channel[list[int]](2)
     outbox = Outbox(sender)
@@ -67,6 +60,20 @@ async def test_a_flush_sends_all_that_is_held_as_one_list() -> None:
     assert len(outbox) == 0
     await outbox.aclose()
     assert [items async for items in receiver] == [[1, 2, 3]]
+
+
+async def test_a_flush_into_a_closed_channel_raises_and_holds_everything() -> None:
+    sender, receiver = trio.open_memory_channel[list[int]](1)
+    outbox = Outbox(sender)
+    outbox.append(1)
+    receiver.close()
+    with pytest.raises(trio.BrokenResourceError):
+        await outbox.flush()
+    await outbox.aclose()
+    await outbox.aclose()
+    with pytest.raises(trio.ClosedResourceError):
+        await outbox.flush()
+    assert outbox.items == [1]
 
 
 async def test_of_work_that_raises_nothing_is_held() -> None:
@@ -146,3 +153,18 @@ async def test_an_inbox_holds_more_than_one_item_until_it_commits() -> None:
     assert inbox.held == [1, 2]
     inbox.commit()
     assert await inbox.peek() == 3
+
+
+async def test_what_is_held_survives_a_cancelled_wait_for_more_and_the_end_of_the_channel(
+    autojump_clock: MockClock,
+) -> None:
+    send, receive = trio.open_memory_channel[int](1)
+    inbox = Inbox(receive)
+    await send.send(1)
+    await inbox.peek()
+    with trio.move_on_after(1):
+        await inbox.peek_more()
+    send.close()
+    with pytest.raises(trio.EndOfChannel):
+        await inbox.peek_more()
+    assert inbox.held == [1]

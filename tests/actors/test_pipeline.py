@@ -9,7 +9,8 @@ from typing import Any
 import trio
 from trio.testing import MockClock
 
-from supervisors import Backoff, ChildSpec, Inbox, Intensity, Outbox, Restart, StopOrder, Strategy, Supervisor
+from ingestor.model.channels import Inbox, Outbox
+from supervisors import Backoff, ChildSpec, Intensity, Restart, StopOrder, Strategy, Supervisor
 
 AT_ONCE = Backoff(initial_seconds=0, maximum_seconds=0)
 NO_LIMIT = Intensity(restarts=10**9, period_seconds=1)
