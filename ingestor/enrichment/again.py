@@ -8,6 +8,7 @@ from ingestor.enrichment.step import Enricher
 from ingestor.homeassistant import wire
 from ingestor.model.errors import Rejected
 from ingestor.model.records import Event, RawEvent
+from metrics.codes import ErrorCode
 
 
 def again(raw: RawEvent) -> Event:
@@ -15,13 +16,13 @@ def again(raw: RawEvent) -> Event:
     message = next(iter(wire.decode(raw.text)), None)
     if not isinstance(message, wire.Message) or message.event is None:
         reason = message.reason if isinstance(message, wire.Undecodable) else "it is no event"
-        raise Rejected(f"it can still not be decoded: {reason}", code="undecodable")
+        raise Rejected(f"it can still not be decoded: {reason}", code=ErrorCode.UNDECODABLE)
     enricher = Enricher(raw.home, lambda: raw.weather)
     try:
         event = enricher.enrich(str(message.event.data.entity_id), message.event)
     except Exception as error:
-        raise Rejected(f"it can still not be enriched: {error}", code="undecodable") from error
+        raise Rejected(f"it can still not be enriched: {error}", code=ErrorCode.UNDECODABLE) from error
     if event is None:
-        raise Rejected("it is no change", code="undecodable")
+        raise Rejected("it is no change", code=ErrorCode.UNDECODABLE)
     series = msgspec.structs.replace(event.series, area=raw.area)
     return msgspec.structs.replace(event, series=series, persons_home=raw.persons_home)

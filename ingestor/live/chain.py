@@ -21,12 +21,10 @@ from ingestor.live.frames import SessionStarted
 from ingestor.model import instants
 from ingestor.model.gaps import EntityReturned, GapFound, Interval, Note
 from ingestor.model.records import Event, Watermark
+from metrics.codes import ErrorCode, GapCause
 
 ANCHORS = 20
-FIRST_START = "first_start"
-BROKEN_LINK = "broken_link"
-HOME_RESTART = "home_restart"
-_CLOSED = ("closed", "closed_by_home")
+_CLOSED = (ErrorCode.CLOSED, GapCause.CLOSED_BY_HOME)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNSEEN = _EPOCH.replace(year=1)  # a link to nothing that was looked up
 
@@ -105,7 +103,7 @@ class Chain:
         gap = GapFound(
             gap=f"{self._home}:{started.at_ns}",
             home=self._home,
-            cause=loss or (started.cause if links else FIRST_START),
+            cause=loss or (started.cause if links else GapCause.FIRST_START),
             detail=started.detail,
             from_us=instants.microseconds(since),
             found_ns=started.at_ns,
@@ -188,7 +186,7 @@ class Chain:
                   if at and at <= opening.since and e in snapshot and snapshot[e].last_updated == at]  # fmt: skip
         intact = instants.microseconds(min(proofs)) if proofs else None
         restarted = intact is None and opening.gap.cause in _CLOSED
-        cause = HOME_RESTART if restarted else opening.gap.cause
+        cause = GapCause.HOME_RESTART if restarted else opening.gap.cause
         return replace(opening.gap, cause=cause, found_ns=now_ns, whole=True, intact_since_us=intact)
 
     def _broken_link(self, entity_id: str, mark: Watermark | None, until: Event | None, now_ns: int) -> GapFound:
@@ -196,7 +194,7 @@ class Chain:
         return GapFound(
             gap=_link_gap(self._home, now_ns),
             home=self._home,
-            cause=BROKEN_LINK,
+            cause=GapCause.BROKEN_LINK,
             detail="a change on a healthy connection did not reach us",
             from_us=from_us,
             found_ns=now_ns,

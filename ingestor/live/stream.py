@@ -23,6 +23,7 @@ from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
 from ingestor.model.gaps import Note
 from ingestor.model.records import EntityRecord, Event, Record
 from metrics import facts
+from metrics.codes import IgnoredCode, SkippedCode
 
 _REGISTRIES = ("floors", "areas", "labels", "devices", "entities")
 _DETAIL_CHARACTERS = 500
@@ -99,7 +100,7 @@ class Stream:
         self._draft_asked = dict(self._asked)
         self._draft_names = self._names
         self._draft_written = self._written
-        self._skipped = {"filtered": 0, "repeated": 0}
+        self._skipped = dict.fromkeys(SkippedCode, 0)
 
     def _frame(self, frame: Frame) -> None:
         for place, message in enumerate(wire.decode(frame.text)):
@@ -110,7 +111,7 @@ class Stream:
             elif message.type == "result":
                 self._answer(message, frame.received_at_ns)
             elif message.type != "pong":
-                self._ignore("unknown_message", f"type {message.type}")
+                self._ignore(IgnoredCode.UNKNOWN_MESSAGE, f"type {message.type}")
 
     def _event(self, event: wire.Event, frame: Frame, place: int) -> None:
         if event.event_type == "state_changed":
@@ -118,7 +119,7 @@ class Stream:
         elif event.event_type in REGISTRY_EVENTS:
             self._taken.stale.update(REGISTRY_EVENTS[event.event_type])
         else:
-            self._ignore("unknown_message", f"event {event.event_type}")
+            self._ignore(IgnoredCode.UNKNOWN_MESSAGE, f"event {event.event_type}")
 
     def _change(self, event: wire.Event, frame: Frame, place: int) -> None:
         entity_id = event.data.entity_id
@@ -127,7 +128,7 @@ class Stream:
                 raise TypeError("a state change without an entity")  # noqa: TRY301  it is dropped like any bad event
             if not self._wanted(entity_id):
                 self._enricher.observe(entity_id, event.data.new_state.state if event.data.new_state else None)
-                self._skipped["filtered"] += 1
+                self._skipped[SkippedCode.FILTERED] += 1
                 return
             data = event.data
             if not self._chain.follows(entity_id, data.old_state, data.new_state):
@@ -136,7 +137,7 @@ class Stream:
                 self._taken.records.append(enriched)
                 self._clock.read(enriched, frame.received_at_ns)
             else:
-                self._skipped["repeated"] += 1
+                self._skipped[SkippedCode.REPEATED] += 1
         except Exception:  # noqa: BLE001  one bad event never stops the stream; it goes on raw, with the traceback
             text, problem = wire.part(frame.text, place), traceback.format_exc(limit=-3)
             self._taken.records.append(self._enricher.raw(text, problem, frame.received_at_ns, str(entity_id)))
@@ -167,7 +168,7 @@ class Stream:
             self._learn({name: message.result}, now_ns)
         elif not message.success:
             reason = f"{message.error.code}: {message.error.message}" if message.error else "no reason given"
-            self._ignore("command_failed", f"{name or 'a command'}: {reason}")
+            self._ignore(IgnoredCode.COMMAND_FAILED, f"{name or 'a command'}: {reason}")
 
     def _learn(self, answers: Mapping[str, Raw], now_ns: int | None = None) -> None:
         """Take each answer that can be read; one that cannot leaves what was known. Without a time it is no cut."""
@@ -178,7 +179,7 @@ class Stream:
                 if given:
                     learn(given)
             except msgspec.MsgspecError as error:
-                self._ignore("command_failed", f"{', '.join(given)}: {error}")
+                self._ignore(IgnoredCode.COMMAND_FAILED, f"{', '.join(given)}: {error}")
 
     def _learn_config(self, answers: Mapping[str, Raw]) -> None:
         self._taken.location = msgspec.json.decode(answers["config"], type=Location)
@@ -186,7 +187,7 @@ class Stream:
     def _learn_states(self, now_ns: int | None, answers: Mapping[str, Raw]) -> None:
         snapshot = read(answers["states"])
         for entity_id, problem in snapshot.unread.items():
-            self._ignore("malformed_state", f"{entity_id or 'a state without an entity'}: {problem}")
+            self._ignore(IgnoredCode.MALFORMED_STATE, f"{entity_id or 'a state without an entity'}: {problem}")
         self._enricher.learn_states({entity_id: state.state for entity_id, state in snapshot.items()})
         self._draft_names = self._names | snapshot.names
         if now_ns is not None:
@@ -207,9 +208,9 @@ class Stream:
         if message.is_event:
             self._taken.records.append(self._enricher.raw(message.text, message.reason, received_at_ns))
         else:
-            self._ignore("malformed_frame", f"{message.reason} in {message.text}")
+            self._ignore(IgnoredCode.MALFORMED_FRAME, f"{message.reason} in {message.text}")
 
-    def _ignore(self, code: str, detail: str) -> None:
+    def _ignore(self, code: IgnoredCode, detail: str) -> None:
         self._taken.reports.append(facts.MessageIgnored(home=self._home, code=code, detail=detail[:_DETAIL_CHARACTERS]))
 
     def _count_received(self) -> None:

@@ -128,3 +128,8 @@ class Watermark(Struct, frozen=True, kw_only=True):
     at_ns: int
     removed: bool
     series: Series
+
+
+def size_bytes(text: str) -> int:
+    """Return the size of a text as UTF-8; that of ASCII, which most is, is known without encoding it."""
+    return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))

@@ -10,6 +10,7 @@ from ingestor.model.gaps import Kept
 from ingestor.model.records import Event, Record, Watermark
 from ingestor.storage.recent import RecentEvents
 from ingestor.storage.valve import Valve
+from metrics.codes import Loss
 from supervisors import Inbox
 
 
@@ -27,7 +28,7 @@ class Intake:
         self.ended = trio.Event()
         self.noted = trio.Event()
         self.known = trio.Event()
-        self.loss: str | None = None
+        self.loss: Loss | None = None
         self._captured: dict[tuple[str, str], Watermark] = {}
 
     def opened(self, watermarks: Iterable[Watermark]) -> None:
