@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 from itertools import product
 from typing import Any, get_args, get_type_hints
 
@@ -118,6 +119,16 @@ def test_every_series_that_can_be_known_is_there_from_the_start() -> None:
         "ingestor_uptime_seconds": -1,
         **{f'ingestor_{name}{{home="{home}"}}': 1 for name in ("refill_up", "capture_ratio") for home in HOMES},
     }
+
+
+def test_the_alerts_ask_for_series_that_are_there_from_the_start() -> None:
+    rules = (PAGE.parents[1] / "metrics" / "prometheus" / "rules.yml").read_text()
+    asked = re.findall(r'(ingestor_\w+?)(?:_total)?\{(\w+)="(\w+)"\}', rules)
+    declared = {
+        (name, label.name, value) for name, one in CATALOGUE.items() for label in one.labels for value in label.values
+    }
+    assert asked
+    assert set(asked) <= declared
 
 
 def test_a_code_that_was_not_declared_is_counted_all_the_same() -> None:
