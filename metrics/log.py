@@ -14,42 +14,6 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 import supervisors
 from metrics import facts
 
-_FREQUENT = (
-    facts.FramesReceived,
-    facts.EventsReceived,
-    facts.EventSkipped,
-    facts.RecordsSpooled,
-    facts.BatchCommitted,
-    facts.BatchWritten,
-    facts.QuarantineHeld,
-    facts.LinksChecked,
-    facts.GapsHeld,
-    supervisors.ChildStarting,
-    supervisors.ChildStarted,
-    supervisors.SupervisorStateChanged,
-)
-_BAD = (
-    facts.ConnectFailed,
-    facts.SessionClosed,
-    facts.MessageIgnored,
-    facts.StoreFailed,
-    facts.CommitFailed,
-    facts.HomePaused,
-    facts.RecordsQuarantined,
-    facts.RecordsExpired,
-    facts.WeatherFailed,
-    facts.RefillFailed,
-    facts.AuditFailed,
-    facts.Warned,
-    supervisors.ChildRestarting,
-)
-_WORSE = (
-    facts.RecordsDropped,
-    facts.SpoolDamaged,
-    supervisors.ChildFailed,
-    supervisors.ChildStuck,
-    supervisors.SupervisorGaveUp,
-)
 _TEXT_CHARACTERS = 4000
 _SHORTEST_SECRET = 4
 _traceback = structlog.processors.ExceptionRenderer(
@@ -98,26 +62,17 @@ class LogReporter:
 
     def __init__(self) -> None:
         self._log = structlog.stdlib.get_logger("ingestor")
+        self._enabled = logging.getLogger("ingestor").isEnabledFor
 
     def __call__(self, fact: facts.Fact) -> None:
-        """Write the fact, as loudly as it deserves."""
-        level = _level(fact)
-        if not logging.getLogger("ingestor").isEnabledFor(level):
+        """Write the fact, as loudly as it says itself."""
+        level = facts.level(fact)
+        if not self._enabled(level):
             return
         fields = _fields(fact)
         if isinstance(fact, supervisors.ChildFailed):
             fields["exc_info"] = fact.error
         self._log.log(level, type(fact).__name__, **fields)
-
-
-def _level(fact: facts.Fact) -> int:
-    if isinstance(fact, _WORSE):
-        return logging.ERROR
-    if isinstance(fact, facts.SessionClosed) and fact.code == "shutdown":
-        return logging.INFO
-    if isinstance(fact, _BAD):
-        return logging.WARNING
-    return logging.DEBUG if isinstance(fact, _FREQUENT) else logging.INFO
 
 
 def _fields(fact: facts.Fact) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ingestor.config import location
+from metrics.codes import GapState
 
 Health = Literal["healthy", "unhealthy"]
 
@@ -94,7 +95,7 @@ class Gap(BaseModel):
     detail: str
     began: datetime
     ended: datetime
-    state: Literal["open", "filled", "partly", "tail_unproven", "since"]
+    state: GapState
     reason: str
     entities: int
     refilled: int

@@ -10,10 +10,10 @@ from msgspec import Struct
 
 import supervisors
 from metrics import facts
+from metrics.codes import REFUSALS
 
 HOUR_SECONDS = 3600
 DAY_SECONDS = 86_400
-_REFUSALS = ("unknown_command", "unauthorized")  # the user must act; what is only away comes back by itself
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -92,10 +92,7 @@ class StatusBoard:
                 self._received(fact.events, fact.newest_ns / 1e9)
             case facts.SessionOpened():
                 self._opened(fact)
-            case facts.SessionClosed():
-                self.connected = False
-                self.home_problem = Problem(code=fact.code, detail=fact.detail)
-            case facts.ConnectFailed():
+            case facts.SessionClosed() | facts.ConnectFailed():
                 self.connected = False
                 self.home_problem = Problem(code=fact.code, detail=fact.detail)
             case facts.RecordsSpooled():
@@ -122,8 +119,8 @@ class StatusBoard:
                 self.store_problem = Problem(code=fact.code, detail=fact.detail)
             case facts.RefillReady():
                 self.recorder_problem = None
-            case facts.RefillFailed() if fact.code in _REFUSALS:
-                self.recorder_problem = Problem(code=fact.code, detail=f"gaps can not be refilled: {fact.detail}")
+            case facts.RefillFailed() if fact.code in REFUSALS:  # what is only away comes back by itself
+                self.recorder_problem = Problem(code=fact.code, detail=f"gaps cannot be refilled: {fact.detail}")
             case facts.GapsHeld():
                 self.gaps = fact.states
             case facts.WeatherUpdated():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import signal
+import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -16,6 +17,7 @@ from ingestor.assembly.service import Service, build
 from ingestor.config import Settings
 from ingestor.model.errors import ConfigError, first
 from metrics import facts
+from metrics.codes import DropReason
 from supervisors import IntensityExceeded
 
 SHUTDOWN_SECONDS = 9.5
@@ -75,7 +77,9 @@ def running_api(data_dir: Path) -> str | None:
 
 async def _supervised(service: Service, companions: tuple[Companion, ...]) -> Exit:
     outcome = Exit.DONE
-    started = facts.ServiceStarted(version=version("ha-ingestor"), api=service.api.url, store=service.store.name)
+    started = facts.ServiceStarted(
+        at=time.time(), version=version("ha-ingestor"), api=service.api.url, store=service.store.name
+    )
     try:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             async with trio.open_nursery() as nursery:
@@ -92,7 +96,7 @@ async def _supervised(service: Service, companions: tuple[Companion, ...]) -> Ex
     unwritten = service.unwritten()
     if unwritten:
         detail = "not written when the service had to stop"
-        service.report(facts.RecordsDropped(reason="shutdown", records=unwritten, detail=detail))
+        service.report(facts.RecordsDropped(reason=DropReason.SHUTDOWN, records=unwritten, detail=detail))
     dropped = service.status.dropped > 0
     return Exit.FAILED if dropped and outcome is Exit.DONE else outcome
 

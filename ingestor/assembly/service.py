@@ -27,6 +27,7 @@ from ingestor.weather.breaker import Breaker
 from ingestor.weather.poller import Weather, WeatherPoller
 from ingestor.weather.providers import OpenWeatherMap, Provider
 from metrics import facts
+from metrics.codes import WarningCode
 from metrics.exporter import PrometheusReporter
 from metrics.log import LogReporter
 from supervisors import Supervisor
@@ -69,7 +70,9 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
     prometheus = PrometheusReporter(homes=(settings.home_name,), store=store_name)
     report = metrics.fan_out(status, prometheus, LogReporter(), *more_reports)
     state = state_database(settings)
-    live = SettingsStore(settings, state, lambda detail: report(facts.Warned(code="state_damaged", detail=detail)))
+    live = SettingsStore(
+        settings, state, lambda detail: report(facts.Warned(code=WarningCode.STATE_DAMAGED, detail=detail))
+    )
     store = make_store(settings, live.current)
     weather = Weather(live.current.weather_location, live.current.weather_cache_minutes)
     live.listen(lambda now: weather.configure(now.weather_location, now.weather_cache_minutes))

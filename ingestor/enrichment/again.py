@@ -10,6 +10,7 @@ from ingestor.homeassistant.registry import Registry
 from ingestor.model import instants
 from ingestor.model.errors import Rejected
 from ingestor.model.records import Event, RawEvent
+from metrics.codes import ErrorCode
 
 
 def again(raw: RawEvent) -> Event:
@@ -17,11 +18,11 @@ def again(raw: RawEvent) -> Event:
     message = next(iter(wire.decode(raw.text)), None)
     if not isinstance(message, wire.Message) or message.event is None:
         reason = message.reason if isinstance(message, wire.Undecodable) else "it is no event"
-        raise Rejected(f"it still cannot be decoded: {reason}", code="undecodable")
+        raise Rejected(f"it still cannot be decoded: {reason}", code=ErrorCode.UNDECODABLE)
     try:
         event = _event(raw, message.event)
     except Exception as error:
-        raise Rejected(f"it still cannot be enriched: {error}", code="undecodable") from error
+        raise Rejected(f"it still cannot be enriched: {error}", code=ErrorCode.UNDECODABLE) from error
     return msgspec.structs.replace(event, series=msgspec.structs.replace(event.series, area=raw.area))
 
 

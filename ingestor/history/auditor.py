@@ -27,8 +27,8 @@ from ingestor.model.gaps import GapFound
 from ingestor.model.records import Event, Series
 from ingestor.storage.quarantine import Quarantine
 from ingestor.storage.store import Store
+from metrics.codes import ErrorCode, GapCause, GapState
 
-CAUSE = "audit"
 CONFIRMED_SECONDS = 120.0  # a store that is merely slow confirms within
 ENTITIES_IN_A_GROUP = 100
 EVENTS_IN_A_COMMIT = 500
@@ -99,7 +99,7 @@ class Auditor:
         await self._refuse_open_gaps()  # one that came meanwhile
         async with opened(self._with.endpoint, self._with.reader.sizes) as recorder:
             if not await recorder.is_running():
-                raise Unavailable("Home Assistant is starting up", code="starting")
+                raise Unavailable("Home Assistant is starting up", code=ErrorCode.STARTING)
             await recorder.wait_committed()
             windows = Chunks(from_us, to_us, lambda: to_us, self._with.reader.sizes.longest_us)
             for low_us, end_us in windows if from_us < to_us else ():
@@ -112,11 +112,11 @@ class Auditor:
         with trio.move_on_after(CONFIRMED_SECONDS):
             await self._with.confirmed()
             return
-        raise Unavailable("the store has not confirmed yet what was captured", code="pending")
+        raise Unavailable("the store has not confirmed yet what was captured", code=ErrorCode.PENDING)
 
     async def _refuse_open_gaps(self) -> None:
         if await self._with.ledger.open_gaps(self._with.endpoint.home):
-            raise Unavailable("a gap is still open: its refill comes first", code="pending")
+            raise Unavailable("a gap is still open: its refill comes first", code=ErrorCode.PENDING)
 
     async def _bounds(self, from_us: int, to_us: int) -> tuple[int, int]:
         now_us = self._clock_ns() // 1000
@@ -163,8 +163,13 @@ class Auditor:
         name = f"{self._with.endpoint.home}:{self._clock_ns()}:audit"
         detail = f"{outcome.compared} changes compared"
         gap = GapFound(
-            gap=name, home=self._with.endpoint.home, cause=CAUSE, detail=detail, from_us=from_us, found_ns=to_us * 1000
+            gap=name,
+            home=self._with.endpoint.home,
+            cause=GapCause.AUDIT,
+            detail=detail,
+            from_us=from_us,
+            found_ns=to_us * 1000,
         )
         await self._with.ledger.record([gap])
         await self._with.ledger.close(name, closed=[], listed={}, refilled=outcome.refilled)
-        await self._with.ledger.settle(name, "filled", "an audit found changes that the store did not have")
+        await self._with.ledger.settle(name, GapState.FILLED, "an audit found changes that the store did not have")

@@ -22,13 +22,14 @@ from ingestor.enrichment.series import describe
 from ingestor.history.auditor import Auditing
 from ingestor.history.chunks import KEY_BYTES, Chunks
 from ingestor.history.comparison import Known, LeftOutTimes
-from ingestor.history.jobs import CLOCK_SET_BACK, Job, Jobs
+from ingestor.history.jobs import Job, Jobs
 from ingestor.history.reading import Reader
 from ingestor.history.rows import Teller
 from ingestor.homeassistant.recorder import Recorder, in_parts, opened
 from ingestor.homeassistant.statistics import StatisticId, statistic
 from ingestor.model.errors import Unavailable
 from ingestor.model.records import Event, Record, Series
+from metrics.codes import ErrorCode, GapCause
 
 ENTITIES_IN_A_GROUP = 100
 FEW_ENTITIES = 20  # so that an answer without an end is small enough
@@ -87,12 +88,12 @@ class Backfill:
         auditing = self._with.auditing
         async with opened(auditing.endpoint, auditing.reader.sizes) as recorder:
             if not await recorder.is_running():
-                raise Unavailable("Home Assistant is starting up", code="starting")
+                raise Unavailable("Home Assistant is starting up", code=ErrorCode.STARTING)
             await self._wait_underway(job)
             now_us = self._clock_ns() // 1000  # what is captured while the store confirms, it may not have
             await recorder.wait_committed()
             await auditing.confirmed()
-            if job.cause == CLOCK_SET_BACK:
+            if job.cause == GapCause.CLOCK_SET_BACK:
                 job = await self._import_twice_lived(recorder, job, told)
             else:
                 job = await self._import_states(recorder, job, now_us, told)
@@ -170,7 +171,7 @@ class Backfill:
         """Return since when gaps are open; what has a cause of its own waits for them."""
         found = [gap.from_us for gap in await self._with.auditing.ledger.open_gaps(job.home)]
         if job.cause and found:
-            raise Unavailable("a gap is still open: its refill comes first", code="pending")
+            raise Unavailable("a gap is still open: its refill comes first", code=ErrorCode.PENDING)
         return found
 
     async def _import_chunk(self, importing: _Importing, job: Job, low_us: int, until_us: int) -> tuple[Job, int, bool]:

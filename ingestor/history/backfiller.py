@@ -12,11 +12,12 @@ import trio
 from msgspec.structs import replace
 
 from ingestor.history.backfill import Backfill, Backfilling
-from ingestor.history.jobs import CLOCK_SET_BACK, Job
+from ingestor.history.jobs import Job
 from ingestor.homeassistant.recorder import Refused
 from ingestor.model.errors import CredentialsRefused, IngestorError
 from ingestor.model.gaps import GapFound
 from metrics import facts
+from metrics.codes import GapCause, GapState, WarningCode
 from supervisors import Progress
 
 RETRY_SECONDS = 10.0
@@ -73,7 +74,7 @@ class Backfiller:
                 else:
                     await self._work_off(job)
             except IngestorError as error:
-                self._report(facts.Warned(code="backfill", detail=f"the backfill waits: {error}"))
+                self._report(facts.Warned(code=WarningCode.BACKFILL, detail=f"the backfill waits: {error}"))
                 await trio.sleep(REFUSED_SECONDS if isinstance(error, (Refused, CredentialsRefused)) else RETRY_SECONDS)
 
     async def _work_off(self, job: Job) -> None:
@@ -84,7 +85,7 @@ class Backfiller:
                 raise  # what was lost is wanted back, however long it takes
             job = replace(await self._jobs.find(job.id), state="failed", detail=str(refusal))
             await self._jobs.save(job)
-        if job.cause and (job.imported or job.cause != CLOCK_SET_BACK):  # a clock may only seem to have been
+        if job.cause and (job.imported or job.cause != GapCause.CLOCK_SET_BACK):  # a clock may only seem to have been
             await self._note(job)
         self._report(
             facts.BackfillEnded(
@@ -100,4 +101,4 @@ class Backfiller:
         gap = GapFound(gap=name, home=job.home, cause=job.cause, detail=detail, from_us=job.from_us, found_ns=found_ns)
         await self._ledger.record([gap])
         await self._ledger.close(name, closed=[], listed={}, refilled=job.imported)
-        await self._ledger.settle(name, "tail_unproven" if job.detail else "filled", job.detail)
+        await self._ledger.settle(name, GapState.TAIL_UNPROVEN if job.detail else GapState.FILLED, job.detail)

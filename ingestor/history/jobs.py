@@ -14,8 +14,6 @@ from msgspec.structs import asdict
 from ingestor.history.rows import Tail
 from ingestor.storage.database import Database, transaction
 
-CLOCK_SET_BACK = "clock_set_back"
-
 _tails = msgspec.msgpack.Decoder(dict[str, Tail])
 
 

@@ -13,6 +13,7 @@ from ingestor.storage.intake import Intake
 from ingestor.storage.journal import RETRY_SECONDS, Notebook
 from ingestor.storage.quarantine import Quarantine
 from metrics import facts
+from metrics.codes import WarningCode
 from supervisors import Progress
 
 
@@ -55,7 +56,7 @@ class LedgerKeeper:
                     counted = True
                 await self.take()
             except Unavailable as error:
-                self._report(facts.Warned(code="ledger", detail=f"the ledger waits: {error}"))
+                self._report(facts.Warned(code=WarningCode.LEDGER, detail=f"the ledger waits: {error}"))
                 with trio.move_on_after(RETRY_SECONDS):
                     await self._draining.wait()
                 continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import trio
@@ -17,10 +17,8 @@ from ingestor.model.errors import Damaged
 from ingestor.model.gaps import ClockRead, EntityReturned, GapFound, Interval, LeftOut, Note
 from ingestor.storage.database import Database, transaction
 from metrics import facts
+from metrics.codes import GapCause, GapState, WarningCode
 
-GapState: TypeAlias = Literal["open", "filled", "partly", "tail_unproven", "since"]
-STATES: tuple[GapState, ...] = ("open", "filled", "partly", "tail_unproven", "since")
-FIRST_START = "first_start"
 _LEFT_OUT = "left_out"  # the state of what is no gap: the times during which a user had left entities out
 _GAP = ("id", "gap", "home", "cause", "detail", "from_us", "found_ns", "state", "reason", "entities", "refilled")
 _ADD_GAP = """INSERT INTO gaps (gap, home, cause, detail, from_us, found_ns, whole, intact_since_us, anchors, state)
@@ -160,7 +158,7 @@ class Ledger:
             connection.execute("DELETE FROM intervals WHERE gap = ? AND reason = ''", (gap,))
             query = "SELECT count(*) FROM intervals WHERE gap = ? AND reason IS NOT NULL"
             [listed] = connection.execute(query, (gap,)).fetchone()
-            values = ("partly" if listed else state, reason, gap)
+            values = (GapState.PARTLY if listed else state, reason, gap)
             connection.execute("UPDATE gaps SET state = ?, reason = ? WHERE gap = ?", values)
             return _read(connection, "WHERE gap = ?", (gap,))[0]
 
@@ -196,7 +194,7 @@ class Ledger:
         def counted(connection: sqlite3.Connection) -> tuple[T, dict[str, int], int]:
             with transaction(connection):
                 result = work(connection)
-                states: dict[str, int] = dict.fromkeys(STATES, 0)
+                states: dict[str, int] = dict.fromkeys(GapState, 0)
                 query = "SELECT state, count(*) FROM gaps WHERE state != ? GROUP BY state"
                 states |= dict(connection.execute(query, (_LEFT_OUT,)).fetchall())
                 query = "SELECT count(*) FROM intervals WHERE reason > ''"
@@ -207,7 +205,7 @@ class Ledger:
             result, states, listed = await self._database.run(counted)
         except Damaged as damage:
             aside = await self._database.replace(lambda aside, _connection: aside)
-            self._report(facts.Warned(code="state_damaged", detail=f"{damage}; it is now {aside.name}"))
+            self._report(facts.Warned(code=WarningCode.STATE_DAMAGED, detail=f"{damage}; it is now {aside.name}"))
             result, states, listed = await self._database.run(counted)
         self._report(facts.GapsHeld(states=states, listed=listed))
         return result
@@ -232,7 +230,7 @@ def _record(connection: sqlite3.Connection, notes: Sequence[Note]) -> list[facts
 
 def _record_gap(connection: sqlite3.Connection, note: GapFound) -> facts.GapsNoted:
     [known] = connection.execute("SELECT count(*) FROM gaps WHERE gap = ?", (note.gap,)).fetchone()
-    state = "since" if note.cause == FIRST_START else "open"
+    state = GapState.SINCE if note.cause == GapCause.FIRST_START else GapState.OPEN
     anchors = msgspec.json.encode(note.anchors).decode()
     values = (note.gap, note.home, note.cause, note.detail, note.from_us, note.found_ns, note.whole)
     connection.execute(_ADD_GAP, (*values, note.intact_since_us, anchors, state))

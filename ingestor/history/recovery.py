@@ -13,18 +13,17 @@ from dataclasses import dataclass
 
 import trio
 
-from ingestor.history.jobs import CLOCK_SET_BACK, Jobs
-from ingestor.history.ledger import FIRST_START, Ledger, Missed, OpenGap
+from ingestor.history.jobs import Jobs
+from ingestor.history.ledger import Ledger, Missed, OpenGap
 from ingestor.model.errors import CredentialsRefused, Unavailable
 from ingestor.model.gaps import ClockRead, GapFound, Note
 from ingestor.model.records import Watermark
 from ingestor.storage.intake import Intake
-from ingestor.storage.marks import SPOOL_LOST, STORE_RESTORED
 from ingestor.storage.spool import Spool
 from ingestor.storage.store import Store
 from metrics import facts
+from metrics.codes import GapCause, Loss
 
-STATE_LOST = "state_lost"
 UNSTEADY_US = 2_000_000  # what is heard late at the start of a session is no other clock
 FAR_US = 2 * 3600 * 10**6  # the times of all that is compared are in memory at once
 ASKING_SECONDS = 10.0  # a store that is away does not hold up the start for longer
@@ -70,7 +69,7 @@ class Recovery:
             await self._with.store.prepare()
             found = await self._with.store.newest(home)
         if found or (found is None and await self._with.ledger.read(limit=1)):
-            self._with.intake.loss = SPOOL_LOST
+            self._with.intake.loss = Loss.SPOOL_LOST
             await self._with.spool.adopt(found or [])
         return [*marks, *(found or [])]
 
@@ -81,10 +80,10 @@ class Recovery:
         """
         captured = self._with.intake.marks(self._with.home) and not self._with.intake.loss
         if captured and not await self._with.ledger.read(limit=1):
-            await self.begin(STATE_LOST)
+            await self.begin(Loss.STATE_LOST)
         remembered = await self._with.ledger.marked()
         if remembered and remembered > (marked := await self._with.store.mark(self._with.home)):
-            await self.begin(STORE_RESTORED)
+            await self.begin(Loss.STORE_RESTORED)
             await self._with.ledger.remember(marked)
 
     async def learn(self, notes: Sequence[Note]) -> None:
@@ -95,7 +94,7 @@ class Recovery:
         for clock in (note for note in notes if isinstance(note, ClockRead)):
             await self._heed(clock)
 
-    async def begin(self, cause: str) -> None:
+    async def begin(self, cause: Loss) -> None:
         """Compare everything since the beginning with the recorder. Raises `Unavailable`."""
         detail = f"{cause}: everything is compared with the recorder, and what is missing comes back"
         self._report(facts.Warned(code=cause, detail=detail))
@@ -120,7 +119,7 @@ class Recovery:
             since_us = await self._with.ledger.since_us(clock.home) - clock.lag_us  # as that clock has it now
             from_us = max(since_us, now_us - away_us - UNSTEADY_US)
             to_us = now_us + back_us if back_us < FAR_US else now_us
-            await self._with.jobs.add(clock.home, from_us, to_us, CLOCK_SET_BACK)
+            await self._with.jobs.add(clock.home, from_us, to_us, GapCause.CLOCK_SET_BACK)
         await self._with.ledger.remember_clock(clock)
 
 
@@ -135,5 +134,10 @@ def _since(home: str, at_us: int) -> GapFound:
     """Return a first start as the store tells it."""
     detail = "the oldest change that the database has"
     return GapFound(
-        gap=f"{home}:{at_us}:since", home=home, cause=FIRST_START, detail=detail, from_us=at_us, found_ns=at_us * 1000
+        gap=f"{home}:{at_us}:since",
+        home=home,
+        cause=GapCause.FIRST_START,
+        detail=detail,
+        from_us=at_us,
+        found_ns=at_us * 1000,
     )

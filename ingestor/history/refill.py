@@ -15,7 +15,7 @@ import trio
 from trio.lowlevel import checkpoint
 
 from ingestor.history.group import Group
-from ingestor.history.ledger import GapState, Ledger, Missed, OpenGap
+from ingestor.history.ledger import Ledger, Missed, OpenGap
 from ingestor.history.reading import MARGIN_US, Reader
 from ingestor.history.rhythm import Rhythm
 from ingestor.history.rows import Surroundings
@@ -26,6 +26,7 @@ from ingestor.live.fence import Fence
 from ingestor.model.errors import IngestorError, Unavailable
 from ingestor.model.records import Event
 from metrics import facts
+from metrics.codes import ErrorCode, GapState
 from supervisors import Progress
 
 ENTITIES_IN_A_GROUP = 100
@@ -92,7 +93,7 @@ class Refill:
             return
         async with opened(self._with.endpoint, self._with.reader.sizes) as recorder:
             if not await recorder.is_running():
-                raise Unavailable("Home Assistant is starting up", code="starting")
+                raise Unavailable("Home Assistant is starting up", code=ErrorCode.STARTING)
             recording = await recorder.is_recording()
             await recorder.wait_committed()
             self._report(facts.RefillReady(home=home))
@@ -171,7 +172,7 @@ class Refill:
         if not recording:
             doubts.append("the recorder does not record")
         silences = rhythm.silences() if gap.intact else ()
-        state: GapState = "tail_unproven" if doubts else "filled"
+        state = GapState.TAIL_UNPROVEN if doubts else GapState.FILLED
         settled = await self._with.ledger.settle(gap.gap, state, "; ".join(doubts), silences)
         self._with.fence.bounds.forget(gap.gap)
         detail = settled.reason or settled.detail

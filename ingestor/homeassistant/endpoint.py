@@ -15,6 +15,7 @@ import trio
 from trio_websocket import ConnectionRejected, HandshakeError, WebSocketConnection, wrap_client_stream
 
 from ingestor.model.errors import CredentialsRefused, RemoteProtocolError, Unavailable, first
+from metrics.codes import ErrorCode
 
 MAXIMUM_MESSAGE_BYTES = 64 * 1024 * 1024  # a burst of 4,000 changes came as one frame of 4.3 MB
 RECEIVE_BUFFER_BYTES = 256 * 1024  # a third of the cost per event of the library's 4 KiB
@@ -71,13 +72,13 @@ class Endpoint:
                 host, port, ssl_context=self._tls_context(), https_compatible=True
             )
         except OSError as error:
-            raise Unavailable(f"no connection to {self.url}: {error}", code="unreachable") from None
+            raise Unavailable(f"no connection to {self.url}: {error}", code=ErrorCode.UNREACHABLE) from None
         try:
             await stream.do_handshake()
         except BaseException as error:
             await trio.aclose_forcefully(stream)
             if isinstance(error, trio.BrokenResourceError):
-                raise Unavailable(self._tls_sentence(error.__cause__), code="tls") from None
+                raise Unavailable(self._tls_sentence(error.__cause__), code=ErrorCode.TLS) from None
             raise
         return stream
 
@@ -85,7 +86,9 @@ class Endpoint:
         try:
             return ssl.create_default_context(cafile=self.ca_file)
         except OSError:
-            raise Unavailable(f"HA_CA_FILE: {self.ca_file} can not be read as a certificate", code="tls") from None
+            raise Unavailable(
+                f"HA_CA_FILE: {self.ca_file} can not be read as a certificate", code=ErrorCode.TLS
+            ) from None
 
     def _tls_sentence(self, cause: BaseException | None) -> str:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -109,7 +112,7 @@ class Endpoint:
                 max_message_size=maximum_bytes,
                 receive_buffer_size=RECEIVE_BUFFER_BYTES,
             )
-        raise Unavailable(f"{self.url} closed the connection before it answered", code="closed")
+        raise Unavailable(f"{self.url} closed the connection before it answered", code=ErrorCode.CLOSED)
 
     @contextmanager
     def _in_time(self) -> Generator[trio.CancelScope]:
@@ -117,7 +120,7 @@ class Endpoint:
         with trio.move_on_after(OPENING_SECONDS) as scope:
             yield scope
         if scope.cancelled_caught and trio.current_time() >= scope.deadline:
-            raise Unavailable(f"{self.url} did not answer in {OPENING_SECONDS:g} s", code="timeout")
+            raise Unavailable(f"{self.url} did not answer in {OPENING_SECONDS:g} s", code=ErrorCode.TIMEOUT)
 
     def _rejected(self, group: BaseExceptionGroup[ConnectionRejected]) -> CredentialsRefused | RemoteProtocolError:
         status = first(group).status_code

@@ -23,6 +23,7 @@ from ingestor.homeassistant.snapshot import read
 from ingestor.homeassistant.statistics import UNITS, Hour, StatisticId
 from ingestor.model import instants
 from ingestor.model.errors import IngestorError, RemoteProtocolError, Unavailable, first
+from metrics.codes import REFUSALS, ErrorCode
 
 ANSWER_SECONDS = 60.0
 BARRIER_SECONDS = 180.0  # a recorder that lags behind commits everything that is queued before it answers
@@ -39,7 +40,7 @@ class AnswerTooLarge(Unavailable):
 
 
 class Refused(IngestorError):
-    """Home Assistant answered that it will not, or can not; `code` is its own word.
+    """Home Assistant answered that it will not, or can not; `code` is one of `REFUSALS`.
 
     One that does not know the command has no recorder, as after a start for which that was stuck: the next may have.
     """
@@ -47,7 +48,7 @@ class Refused(IngestorError):
     @property
     def lasts(self) -> bool:
         """Whether only the user can mend it."""
-        return self.code != "unknown_command"
+        return self.code != ErrorCode.UNKNOWN_COMMAND
 
 
 T = TypeVar("T")
@@ -184,8 +185,9 @@ class Recorder:
                 if message.type == "result" and message.id == number:
                     break
         if not message.success:
-            code, said = (message.error.code, message.error.message) if message.error else ("unknown", "")
-            raise Refused(f"Home Assistant's recorder can not be asked: {said} ({code})", code=code)
+            said = message.error or wire.Failure()
+            code = ErrorCode(said.code) if said.code in REFUSALS else ErrorCode.REFUSED
+            raise Refused(f"Home Assistant's recorder can not be asked: {said.message} ({said.code})", code=code)
         return message.result, size_bytes
 
     async def _event(self, number: int) -> None:
@@ -200,7 +202,9 @@ class Recorder:
             text = await self._socket.get_message()
         except ConnectionClosed as closed:
             if closed.reason is not None and closed.reason.code == _TOO_LARGE:
-                raise AnswerTooLarge("an answer of Home Assistant's recorder was too large", code="too_large") from None
+                raise AnswerTooLarge(
+                    "an answer of Home Assistant's recorder was too large", code=ErrorCode.TOO_LARGE
+                ) from None
             raise
         answer = text.encode() if isinstance(text, str) else text  # text takes up to four bytes a character
         return _decoded(answer, wire.Reply), len(answer)
@@ -232,7 +236,7 @@ async def opened(endpoint: Endpoint, sizes: AnswerSizes | None = None) -> AsyncG
                 await recorder.log_in()
             yield recorder
     except* ConnectionClosed:
-        failure = Unavailable("Home Assistant closed the connection to its recorder", code="closed")
+        failure = Unavailable("Home Assistant closed the connection to its recorder", code=ErrorCode.CLOSED)
     except* IngestorError as group:
         failure = first(group)
     if failure is not None:
@@ -244,7 +248,7 @@ def _deadline(seconds: float) -> Generator[None]:
     with trio.move_on_after(seconds) as scope:
         yield
     if scope.cancelled_caught:
-        raise Unavailable("Home Assistant's recorder did not answer in time", code="timeout")
+        raise Unavailable("Home Assistant's recorder did not answer in time", code=ErrorCode.TIMEOUT)
 
 
 def _iso(at_us: int) -> str:

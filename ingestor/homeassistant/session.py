@@ -19,6 +19,7 @@ from msgspec import Raw
 from ingestor.homeassistant import wire
 from ingestor.homeassistant.dialogue import Dialogue
 from ingestor.model.errors import RemoteProtocolError
+from metrics.codes import ErrorCode
 
 SYNCHRONISING = {
     "config": "get_config",
@@ -139,5 +140,7 @@ class Session:
     def _confirm(self, message: wire.Message) -> None:
         if not message.success:
             reason = message.error.message if message.error else "no reason given"
-            raise RemoteProtocolError(f"Home Assistant refused the subscription: {reason}", code="subscription_refused")
+            raise RemoteProtocolError(
+                f"Home Assistant refused the subscription: {reason}", code=ErrorCode.SUBSCRIPTION_REFUSED
+            )
         self.phase = Phase.LIVE

@@ -41,12 +41,10 @@ from ingestor.live.entities import Last
 from ingestor.live.frames import SessionStarted
 from ingestor.model.gaps import EntityReturned, GapFound, Interval, LeftOut, Note
 from ingestor.model.records import Event
+from metrics.codes import ErrorCode, GapCause
 
 ANCHORS = 20
-FIRST_START = "first_start"
-BROKEN_LINK = "broken_link"
-HOME_RESTART = "home_restart"
-_CLOSED = ("closed", "closed_by_home")
+_CLOSED = (ErrorCode.CLOSED, GapCause.CLOSED_BY_HOME)
 
 
 class Opening(Struct, frozen=True):
@@ -64,7 +62,7 @@ def open_gap(started: SessionStarted, home: str, captured: Iterable[tuple[str, L
     gap = GapFound(
         gap=f"{home}:{started.at_ns}",
         home=home,
-        cause=loss or (started.cause if known else FIRST_START),
+        cause=loss or (started.cause if known else GapCause.FIRST_START),
         detail=started.detail,
         from_us=newest[0][1] if newest else started.at_ns // 1000,
         found_ns=started.at_ns,
@@ -106,7 +104,7 @@ def close_gap(
     ]  # fmt: skip
     intact = min(proofs, default=None)
     restarted = intact is None and opening.gap.cause in _CLOSED
-    cause = HOME_RESTART if restarted else opening.gap.cause
+    cause = GapCause.HOME_RESTART if restarted else opening.gap.cause
     return replace(opening.gap, cause=cause, found_ns=now_ns, whole=True, intact_since_us=intact)
 
 
@@ -179,7 +177,7 @@ class Findings:
         return GapFound(
             gap=f"{self._home}:{now_ns}:link",
             home=self._home,
-            cause=BROKEN_LINK,
+            cause=GapCause.BROKEN_LINK,
             detail="a change on a healthy connection did not reach us",
             from_us=from_us,
             found_ns=now_ns,

@@ -15,9 +15,11 @@ from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
 from ingestor.live.reconnect import Reconnect
 from ingestor.model.channels import Outbox
 from ingestor.model.errors import CredentialsRefused, IngestorError, RemoteProtocolError, Unavailable, first
+from ingestor.model.records import size_bytes
 from ingestor.model.signals import first_of
 from ingestor.storage.valve import Valve
 from metrics import facts
+from metrics.codes import ErrorCode, GapCause, IgnoredCode, Leaving
 from supervisors import Progress
 
 LOGIN_SECONDS = 30.0
@@ -56,7 +58,8 @@ class Connection:
         self._clock_ns = clock_ns
         self._draining = trio.Event()
         self._number = 0
-        self._away = "service_down", "the service did not run"  # why there is no session, as the ledger will say
+        # Why there is no session, as the ledger will say.
+        self._away: tuple[str, str] = GapCause.SERVICE_DOWN, "the service did not run"
 
     def drain(self) -> None:
         """Take in what Home Assistant has sent until now, then close the socket and end the stream."""
@@ -95,7 +98,7 @@ class Connection:
             life.error = first(group)
         if life.opening.cancelled_caught and not self._draining.is_set():
             sentence = f"{self._endpoint.url} did not finish the login in {LOGIN_SECONDS:g} s"
-            life.error = Unavailable(sentence, code="login_timeout")
+            life.error = Unavailable(sentence, code=ErrorCode.LOGIN_TIMEOUT)
         return self._after(life)
 
     def _after(self, life: _Life) -> float:
@@ -103,9 +106,11 @@ class Connection:
         detail = str(error) if error else "; ".join(self._valve.reasons.values()) or "closed by us"
         home = self._endpoint.home
         if life.streaming:
-            self._away = "closed_by_home" if life.closed_by_home else error.code if error else "paused", detail
+            cause = GapCause.CLOSED_BY_HOME if life.closed_by_home else error.code if error else Leaving.PAUSED
+            self._away = cause, detail
         if life.live_since is not None:
-            code = error.code if error else "shutdown" if self._draining.is_set() else "paused"
+            leaving = Leaving.SHUTDOWN if self._draining.is_set() else Leaving.PAUSED
+            code = error.code if error else leaving
             self._report(facts.SessionClosed(home=home, session=self._number, code=code, detail=detail))
             return self._reconnect.after_session(trio.current_time() - life.live_since)
         refused = isinstance(error, CredentialsRefused)
@@ -135,7 +140,8 @@ class Connection:
         life.frames += 1
         if isinstance(text, bytes):
             detail = f"a binary frame of {len(text)} bytes"
-            self._report(facts.MessageIgnored(home=self._endpoint.home, code="malformed_frame", detail=detail))
+            code = IgnoredCode.MALFORMED_FRAME
+            self._report(facts.MessageIgnored(home=self._endpoint.home, code=code, detail=detail))
             return
         if life.streaming:
             self._put(Frame(session=self._number, received_at_ns=self._clock_ns(), text=text))
@@ -155,7 +161,7 @@ class Connection:
             self._number += 1
             results = life.session.results
             cause, detail = self._away
-            self._away = "crash", "the actor of the connection crashed"
+            self._away = GapCause.CRASH, "the actor of the connection crashed"
             self._put(
                 SessionStarted(
                     session=self._number, at_ns=self._clock_ns(), results=results, cause=cause, detail=detail
@@ -184,7 +190,7 @@ class Connection:
             if life.frames == seen:
                 raise Unavailable(
                     f"Home Assistant was silent for {2 * SILENCE_SECONDS:g} s and did not answer a ping",
-                    code="ping_timeout",
+                    code=ErrorCode.PING_TIMEOUT,
                 )
 
     async def _leave(self, socket: WebSocketConnection, life: _Life, scope: trio.CancelScope) -> None:
@@ -202,7 +208,7 @@ class Connection:
     def _put(self, message: HomeMessage) -> None:
         self._outbox.append(message)
         if isinstance(message, Frame):
-            self._held_bytes += len(message.text)
+            self._held_bytes += size_bytes(message.text)
             self._held_frames += 1
         self._arrived.set()
 
@@ -213,11 +219,11 @@ class Connection:
             self._taken = trio.Event()
             await self._arrived.wait()
             self._arrived = trio.Event()
-            frames, size_bytes = self._held_frames, self._held_bytes
+            frames, taken_bytes = self._held_frames, self._held_bytes
             self._held_frames = 0
             await self._outbox.flush()
-            self._held_bytes -= size_bytes
-            self._report(facts.FramesReceived(home=self._endpoint.home, frames=frames, size_bytes=size_bytes))
+            self._held_bytes -= taken_bytes
+            self._report(facts.FramesReceived(home=self._endpoint.home, frames=frames, size_bytes=taken_bytes))
 
     async def _wait_for_room(self) -> None:
         """Leave the home alone while the valve is closed: Home Assistant's recorder keeps what happens."""
@@ -258,6 +264,6 @@ def _is_by_home(error: ConnectionClosed) -> bool:
 def _closed(error: ConnectionClosed) -> IngestorError:
     reason = error.reason
     if reason is not None and reason.code == TOO_BIG:
-        return RemoteProtocolError("Home Assistant sent a message larger than 64 MiB", code="oversized_frame")
+        return RemoteProtocolError("Home Assistant sent a message larger than 64 MiB", code=ErrorCode.OVERSIZED_FRAME)
     said = f"code {reason.code} {reason.reason or ''}".strip() if reason else "no close frame"
-    return Unavailable(f"the connection to Home Assistant closed ({said})", code="closed")
+    return Unavailable(f"the connection to Home Assistant closed ({said})", code=ErrorCode.CLOSED)

@@ -8,6 +8,7 @@ from ingestor.homeassistant.session import FENCE
 from ingestor.live.bounds import Bounds
 from ingestor.model.errors import Unavailable
 from ingestor.model.gaps import Note
+from metrics.codes import ErrorCode
 
 PASS_SECONDS = 30.0
 
@@ -40,4 +41,4 @@ class Fence:
             while name not in self._passed:
                 await self._told.wait()
             return
-        raise Unavailable("there is no live connection to bound a gap by", code="closed")
+        raise Unavailable("there is no live connection to bound a gap by", code=ErrorCode.CLOSED)

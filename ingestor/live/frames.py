@@ -6,6 +6,8 @@ from typing import TypeAlias
 
 from msgspec import Raw, Struct
 
+from metrics.codes import GapCause
+
 
 class SessionStarted(Struct, frozen=True, kw_only=True):
     """A socket has logged in and subscribed; `results` are Home Assistant's answers by the name of the command.
@@ -17,7 +19,7 @@ class SessionStarted(Struct, frozen=True, kw_only=True):
     session: int
     at_ns: int
     results: dict[str, Raw]
-    cause: str = "service_down"
+    cause: str = GapCause.SERVICE_DOWN
     detail: str = ""
 
 

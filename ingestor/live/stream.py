@@ -26,6 +26,7 @@ from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
 from ingestor.model.gaps import ClockRead, Note
 from ingestor.model.records import Event, Record, Watermark, WeatherObservation
 from metrics import facts
+from metrics.codes import IgnoredCode, SkippedCode
 
 _REGISTRIES = ("floors", "areas", "labels", "devices", "entities")
 _DETAIL_CHARACTERS = 500
@@ -134,7 +135,7 @@ class Stream:
             elif message.type == "result":
                 self._answer(message, frame.received_at_ns)
             elif message.type != "pong":
-                self._ignore("unknown_message", f"type {message.type}")
+                self._ignore(IgnoredCode.UNKNOWN_MESSAGE, f"type {message.type}")
         if len(events) > already:
             self._read_clock(events[already:], frame.received_at_ns)
 
@@ -144,7 +145,7 @@ class Stream:
         elif event.event_type in REGISTRY_EVENTS:
             self._taken.stale.update(REGISTRY_EVENTS[event.event_type])
         else:
-            self._ignore("unknown_message", f"event {event.event_type}")
+            self._ignore(IgnoredCode.UNKNOWN_MESSAGE, f"event {event.event_type}")
 
     def _change(self, event: wire.Event, frame: Frame, place: int) -> None:
         """Take a change; one that fails never stops the stream: it goes on raw, with the traceback."""
@@ -173,7 +174,7 @@ class Stream:
             self._learn({name: message.result}, now_ns)
         elif not message.success:
             reason = f"{message.error.code}: {message.error.message}" if message.error else "no reason given"
-            self._ignore("command_failed", f"{name or 'a command'}: {reason}")
+            self._ignore(IgnoredCode.COMMAND_FAILED, f"{name or 'a command'}: {reason}")
 
     def _learn(self, answers: Mapping[str, Raw], now_ns: int | None = None) -> None:
         """Take each answer that can be read; one that cannot leaves what was known. Without a time it is no cut."""
@@ -184,7 +185,7 @@ class Stream:
                 if given:
                     learn(given)
             except msgspec.MsgspecError as error:
-                self._ignore("command_failed", f"{', '.join(given)}: {error}")
+                self._ignore(IgnoredCode.COMMAND_FAILED, f"{', '.join(given)}: {error}")
 
     def _learn_config(self, answers: Mapping[str, Raw]) -> None:
         self._taken.location = msgspec.json.decode(answers["config"], type=Location)
@@ -192,7 +193,7 @@ class Stream:
     def _learn_states(self, now_ns: int | None, answers: Mapping[str, Raw]) -> None:
         snapshot = read(answers["states"])
         for entity_id, problem in snapshot.unread.items():
-            self._ignore("malformed_state", f"{entity_id or 'a state without an entity'}: {problem}")
+            self._ignore(IgnoredCode.MALFORMED_STATE, f"{entity_id or 'a state without an entity'}: {problem}")
         persons = {entity_id: one.state for entity_id, one in snapshot.items() if entity_id.startswith("person.")}
         self._batch.settle_in(Presence(persons))
         self._draft.names = {**self._draft.names, **snapshot.names}
@@ -220,9 +221,9 @@ class Stream:
         if message.is_event:
             self._batch.raw(message.text, message.reason, received_at_ns)
         else:
-            self._ignore("malformed_frame", f"{message.reason} in {message.text}")
+            self._ignore(IgnoredCode.MALFORMED_FRAME, f"{message.reason} in {message.text}")
 
-    def _ignore(self, code: str, detail: str) -> None:
+    def _ignore(self, code: IgnoredCode, detail: str) -> None:
         self._taken.reports.append(facts.MessageIgnored(home=self._home, code=code, detail=detail[:_DETAIL_CHARACTERS]))
 
     def _count(self) -> None:
@@ -232,6 +233,6 @@ class Stream:
             report(facts.EventsReceived(home=home, events=len(events), newest_ns=events[-1].time_ns))
         if batch.links or batch.findings.broken:
             report(facts.LinksChecked(home=home, links=batch.links, broken=batch.findings.broken))
-        for code, number in (("filtered", batch.filtered), ("repeated", batch.repeated)):
+        for code, number in ((SkippedCode.FILTERED, batch.filtered), (SkippedCode.REPEATED, batch.repeated)):
             if number:
                 report(facts.EventSkipped(home=home, code=code, events=number))

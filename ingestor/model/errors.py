@@ -1,8 +1,10 @@
-"""The errors of the service: one root, four meanings, each with a bounded `code` for the metric label."""
+"""The errors of the service: one root, four meanings, each with a `code` for the metric label."""
 
 from __future__ import annotations
 
 from typing import TypeVar
+
+from metrics.codes import ErrorCode
 
 _E = TypeVar("_E", bound=BaseException)
 
@@ -16,7 +18,7 @@ def first(group: BaseExceptionGroup[_E]) -> _E:
 class IngestorError(Exception):
     """Root of every error that the service raises on purpose; its text is a sentence that a user can act on."""
 
-    def __init__(self, message: str, *, code: str) -> None:
+    def __init__(self, message: str, *, code: ErrorCode) -> None:
         super().__init__(message)
         self.code = code
 
@@ -25,21 +27,21 @@ class ConfigError(IngestorError):
     """The configuration is wrong and only the user can mend it: never restarted. `mistakes` has a sentence each."""
 
     def __init__(self, mistakes: list[str]) -> None:
-        super().__init__("; ".join(mistakes), code="config")
+        super().__init__("; ".join(mistakes), code=ErrorCode.CONFIG)
         self.mistakes = mistakes
 
 
 class CredentialsRefused(IngestorError):
     """A remote knows us and says no: keep everything, say it loudly, try again slowly."""
 
-    def __init__(self, message: str, *, code: str = "credentials_refused") -> None:
+    def __init__(self, message: str, *, code: ErrorCode = ErrorCode.CREDENTIALS_REFUSED) -> None:
         super().__init__(message, code=code)
 
 
 class Unavailable(IngestorError):
     """A remote is away or overloaded: keep everything, back off, try again. `retry_after_seconds` is its own wish."""
 
-    def __init__(self, message: str, *, code: str = "unavailable", retry_after_seconds: float | None = None) -> None:
+    def __init__(self, message: str, *, code: ErrorCode, retry_after_seconds: float | None = None) -> None:
         super().__init__(message, code=code)
         self.retry_after_seconds = retry_after_seconds
 
@@ -48,18 +50,18 @@ class Damaged(Unavailable):
     """A file of ours does not hold what was written to it."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, code="corrupt")
+        super().__init__(message, code=ErrorCode.CORRUPT)
 
 
 class RemoteProtocolError(IngestorError):
     """A remote broke its protocol: start anew with a new session."""
 
-    def __init__(self, message: str, *, code: str = "protocol") -> None:
+    def __init__(self, message: str, *, code: ErrorCode = ErrorCode.PROTOCOL) -> None:
         super().__init__(message, code=code)
 
 
 class Rejected(IngestorError):
     """The data itself is bad: set it aside, count it, go on with the rest."""
 
-    def __init__(self, message: str, *, code: str = "rejected") -> None:
+    def __init__(self, message: str, *, code: ErrorCode = ErrorCode.REJECTED) -> None:
         super().__init__(message, code=code)

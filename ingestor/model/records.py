@@ -137,3 +137,8 @@ class Watermark(Struct, frozen=True, kw_only=True):
     removed: bool
     series: Series
     left_out: bool = False
+
+
+def size_bytes(text: str) -> int:
+    """Return the size of a text as UTF-8; that of ASCII, which most is, is known without encoding it."""
+    return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))

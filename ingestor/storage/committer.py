@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from ingestor.model.errors import Unavailable
 from ingestor.model.gaps import GapFound, Kept, Note
-from ingestor.model.records import Event, RawEvent, Watermark
+from ingestor.model.records import Event, RawEvent, Watermark, size_bytes
 from ingestor.storage.intake import Intake
 from ingestor.storage.journal import RETRY_SECONDS, Journal
 from metrics import facts
@@ -139,9 +139,9 @@ class Committer:
 def _size_bytes(record: Kept) -> int:
     match record:
         case Event():
-            return _RECORD_BYTES + len(record.attributes or "")
+            return _RECORD_BYTES + size_bytes(record.attributes or "")
         case RawEvent():
-            return _RECORD_BYTES + len(record.text)
+            return _RECORD_BYTES + size_bytes(record.text)
         case GapFound():
             return _RECORD_BYTES * (1 + len(record.intervals))
     return _RECORD_BYTES

@@ -13,6 +13,7 @@ from typing import TypeVar
 import trio
 
 from ingestor.model.errors import ConfigError, Damaged, IngestorError, Unavailable
+from metrics.codes import ErrorCode
 
 BUSY_SECONDS = 5.0
 JOURNAL_BYTES = 4 * 1024 * 1024  # what the write-ahead log keeps of the disk after a checkpoint
@@ -53,7 +54,7 @@ class Database:
             self._close()
             raise Damaged(f"{self.path} is damaged ({error}): move it away, and a new one is made") from None
         except OSError as error:
-            raise Unavailable(f"{self.path}: {error.strerror or error}", code="disk") from None
+            raise Unavailable(f"{self.path}: {error.strerror or error}", code=ErrorCode.DISK) from None
 
     async def aclose(self) -> None:
         """Close the file."""
@@ -140,16 +141,16 @@ def _meaning(error: sqlite3.Error, path: Path) -> IngestorError:
     if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or str(error).startswith(_UNREADABLE):
         return Damaged(f"{path} is damaged ({error}): move it away, and a new one is made")
     sentences = {
-        "SQLITE_FULL": ("disk_full", "the disk is full"),
-        "SQLITE_IOERR": ("disk", f"the disk failed ({error}): is it full?"),
-        "SQLITE_BUSY": ("locked", "another program holds a lock on it"),
-        "SQLITE_READONLY": ("read_only", "it may not be written to"),
+        "SQLITE_FULL": (ErrorCode.DISK_FULL, "the disk is full"),
+        "SQLITE_IOERR": (ErrorCode.DISK, f"the disk failed ({error}): is it full?"),
+        "SQLITE_BUSY": (ErrorCode.LOCKED, "another program holds a lock on it"),
+        "SQLITE_READONLY": (ErrorCode.READ_ONLY, "it may not be written to"),
         "SQLITE_CANTOPEN": (
-            "can_not_open",
+            ErrorCode.CAN_NOT_OPEN,
             "it can not be opened: is DATA_DIR writable for this user, with room left?",
         ),
     }
     for name, (short, sentence) in sentences.items():
         if code.startswith(name):
             return Unavailable(f"{path}: {sentence}", code=short)
-    return Unavailable(f"{path}: {error}", code="sqlite")
+    return Unavailable(f"{path}: {error}", code=ErrorCode.SQLITE)

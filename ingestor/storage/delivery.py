@@ -13,6 +13,7 @@ from ingestor.model.records import Event, Point, RawEvent, Record
 from ingestor.storage.batcher import bisect
 from ingestor.storage.quarantine import Quarantine
 from metrics import facts
+from metrics.codes import ErrorCode
 
 Attempt: TypeAlias = Callable[[Sequence[Point]], Awaitable[int | Rejected]]
 """Writes points, all that are good; returns how many were too old to keep, or the refusal when some are bad."""
@@ -41,7 +42,9 @@ class Delivery:
         began = trio.current_time()
         points = [record for record in records if not isinstance(record, RawEvent)]
         bad, expired = await sort_out(points, attempt)
-        bad += [(raw, Rejected(raw.problem, code="undecodable")) for raw in records if isinstance(raw, RawEvent)]
+        bad += [
+            (raw, Rejected(raw.problem, code=ErrorCode.UNDECODABLE)) for raw in records if isinstance(raw, RawEvent)
+        ]
         if bad:
             await self._quarantine.add(bad)
             self._tell_quarantined(bad)

@@ -32,6 +32,7 @@ from ingestor.model.errors import CredentialsRefused, IngestorError, Rejected, U
 from ingestor.model.records import Event, Point, Series, Watermark, WeatherObservation
 from ingestor.storage.lines import EVENTS, MARKS, STATISTICS, LineEncoder
 from ingestor.storage.store import Finding
+from metrics.codes import ErrorCode
 
 TIMEOUT_SECONDS = 10.0
 WRITE_TIMEOUT_SECONDS = 30.0  # a server under load may take long; a shorter wait would only add to its load
@@ -207,15 +208,18 @@ class InfluxDBStore:
         except msgspec.MsgspecError as error:
             raise self._stranger(str(error)) from None
         except httpx.HTTPError as error:
-            raise Unavailable(f"no answer from InfluxDB at {self._url}: {_short(error)}") from None
+            raise self._silent(error) from None
+
+    def _silent(self, error: Exception) -> Unavailable:
+        return Unavailable(f"no answer from InfluxDB at {self._url}: {_short(error)}", code=ErrorCode.NO_ANSWER)
 
     def _stranger(self, why: str) -> Unavailable:
-        return Unavailable(f"what answers at {self._url} is no InfluxDB: {why}", code="server_error")
+        return Unavailable(f"what answers at {self._url} is no InfluxDB: {why}", code=ErrorCode.SERVER_ERROR)
 
     def _no_answer(self, answer: httpx.Response) -> IngestorError:
         if answer.status_code in _ACCOUNT_STATUS:
             return self._refused(answer.status_code, answer.text)
-        return Unavailable(f"InfluxDB answered {answer.status_code}: {answer.text[:200]}", code="server_error")
+        return Unavailable(f"InfluxDB answered {answer.status_code}: {answer.text[:200]}", code=ErrorCode.SERVER_ERROR)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         def mapped() -> T:
@@ -224,9 +228,7 @@ class InfluxDBStore:
             except ApiException as error:
                 raise self._meaning(error) from None
             except HTTPError as error:
-                raise Unavailable(
-                    f"no answer from InfluxDB at {self._url}: {_short(error)}", code="no_answer"
-                ) from None
+                raise self._silent(error) from None
 
         return await trio.to_thread.run_sync(mapped, abandon_on_cancel=True, limiter=self._limiter)
 
@@ -276,22 +278,26 @@ class InfluxDBStore:
             return self._refused(error.status, said)
         if error.status in _BAD_STATUS and (error.status == TOO_LARGE or '"code"' in said):  # InfluxDB's own words
             if conflict := _CONFLICT.search(said):
-                return Rejected(_CONFLICT_SENTENCE.format(*conflict.groups()), code="field_conflict")
+                return Rejected(_CONFLICT_SENTENCE.format(*conflict.groups()), code=ErrorCode.FIELD_CONFLICT)
             return Rejected(f"InfluxDB refused the points ({error.status}): {said}")
         wished = str(dict(error.headers or {}).get("Retry-After", ""))
         return Unavailable(
             f"InfluxDB answered {error.status}: {said[:200]}",
-            code="server_error" if error.status == HTTPStatus.INTERNAL_SERVER_ERROR else "overloaded",
+            code=ErrorCode.SERVER_ERROR if error.status == HTTPStatus.INTERNAL_SERVER_ERROR else ErrorCode.OVERLOADED,
             retry_after_seconds=float(wished) if wished.isdecimal() else None,
         )
 
     def _refused(self, status: int, said: str) -> CredentialsRefused:
-        sentences = {
-            401: "InfluxDB does not know INFLUXDB_TOKEN",
-            403: f"INFLUXDB_TOKEN may not write to the bucket {self._bucket}",
-            404: f"there is no bucket {self._bucket} in {self._org} for INFLUXDB_TOKEN, and it may not make one",
+        meanings = {
+            401: (ErrorCode.HTTP_401, "InfluxDB does not know INFLUXDB_TOKEN"),
+            403: (ErrorCode.HTTP_403, f"INFLUXDB_TOKEN may not write to the bucket {self._bucket}"),
+            404: (
+                ErrorCode.HTTP_404,
+                f"there is no bucket {self._bucket} in {self._org} for INFLUXDB_TOKEN, and it may not make one",
+            ),
         }
-        return CredentialsRefused(f"{sentences[status]} ({said[:200].strip()})", code=f"http_{status}")
+        code, sentence = meanings[status]
+        return CredentialsRefused(f"{sentence} ({said[:200].strip()})", code=code)
 
 
 def _query(limit: int, entity_id: str | None, before_ns: int | None, seconds: int | None) -> str:
@@ -337,7 +343,7 @@ def _rows(line: str) -> Iterator[dict[str, Any]]:
     """Yield the rows of one part of an answer to InfluxQL. Raises `Unavailable` where it tells of an error instead."""
     for result in _part.decode(line).results:
         if result.error:
-            raise Unavailable(f"InfluxDB answered: {result.error[:200]}", code="server_error")
+            raise Unavailable(f"InfluxDB answered: {result.error[:200]}", code=ErrorCode.SERVER_ERROR)
         for series in result.series:
             for values in series.values:
                 yield series.tags | dict(zip(series.columns, values, strict=True))

@@ -11,6 +11,7 @@ from ingestor.model.gaps import Kept
 from ingestor.model.records import Record, Watermark
 from ingestor.storage.recent import RecentEvents
 from ingestor.storage.valve import Valve
+from metrics.codes import Loss
 
 
 class Intake:
@@ -27,7 +28,7 @@ class Intake:
         self.ended = trio.Event()
         self.noted = trio.Event()
         self.known = trio.Event()
-        self.loss: str | None = None
+        self.loss: Loss | None = None
         self._marks: list[Watermark] = []
 
     def opened(self, watermarks: Iterable[Watermark]) -> None:

@@ -10,11 +10,10 @@ import trio
 from ingestor.model.records import StoreMark
 from ingestor.storage.spool import Spool
 from ingestor.storage.store import Store
+from metrics.codes import Loss
 
 CHECK_SECONDS = 300.0
 HOUR_NS = 3600 * 10**9  # marks of the same hour are one point
-STORE_RESTORED = "store_restored"
-SPOOL_LOST = "spool_lost"
 
 
 class Marks:
@@ -25,7 +24,7 @@ class Marks:
         home: str,
         store: Store,
         spool: Spool,
-        lost: Callable[[str], Awaitable[None]],
+        lost: Callable[[Loss], Awaitable[None]],
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._home = home
@@ -50,8 +49,8 @@ class Marks:
             return
         marked = await self._store.mark(self._home)
         if marked > self._spool.newest_batch or self._spool.damaged:
-            await self._lost(SPOOL_LOST)
+            await self._lost(Loss.SPOOL_LOST)
             await self._spool.go_on_from(marked)
         elif marked < self._spool.confirmed_batch:
-            await self._lost(STORE_RESTORED)
+            await self._lost(Loss.STORE_RESTORED)
         self._checked_at = trio.current_time()

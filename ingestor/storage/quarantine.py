@@ -15,6 +15,7 @@ from ingestor.model.records import Event, RawEvent, Record, StoreMark, WeatherOb
 from ingestor.storage.codec import pack_one, unpack_one
 from ingestor.storage.database import Database, transaction
 from metrics import facts
+from metrics.codes import WarningCode
 
 _MESSAGE_CHARACTERS = 4000
 _COLUMNS = "id, at_ns, home, entity_id, time_ns, code, message, body"
@@ -97,7 +98,7 @@ class Quarantine:
             result, held = await self._database.run(counted)
         except Damaged as damage:
             aside = await self._database.replace(lambda aside, _connection: aside)
-            self._report(facts.Warned(code="state_damaged", detail=f"{damage}; it is now {aside.name}"))
+            self._report(facts.Warned(code=WarningCode.STATE_DAMAGED, detail=f"{damage}; it is now {aside.name}"))
             result, held = await self._database.run(counted)
         self._report(facts.QuarantineHeld(records=held))
         return result

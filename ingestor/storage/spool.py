@@ -24,6 +24,7 @@ from ingestor.storage.notes import Written
 from ingestor.storage.valve import Valve
 from ingestor.storage.watermarks import Watermarks
 from metrics import facts
+from metrics.codes import DropReason
 
 FILE = "spool.sqlite3"
 FORMAT = 1
@@ -217,7 +218,7 @@ class Spool:
         records = sum(size.records for size in lost) if known else found.unreadable_records
         if records:
             detail = f"they could not be read from {found.aside.name}"
-            self._report(facts.RecordsDropped(reason="spool_damaged", records=records, detail=detail))
+            self._report(facts.RecordsDropped(reason=DropReason.SPOOL_DAMAGED, records=records, detail=detail))
 
     def _read(self, connection: sqlite3.Connection) -> tuple[list[_Size], list[Watermark], int]:
         [(said,)] = connection.execute("PRAGMA quick_check(1)").fetchall()

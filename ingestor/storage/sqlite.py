@@ -18,6 +18,7 @@ from ingestor.storage.database import Database, transaction
 from ingestor.storage.notes import Written
 from ingestor.storage.store import Finding
 from ingestor.storage.watermarks import Watermarks
+from metrics.codes import ErrorCode
 
 FILE = "events.sqlite3"
 FORMAT = 1
@@ -213,7 +214,9 @@ def _not_yet(path: Path) -> Finding:
         with TemporaryFile(dir=parent):
             pass
     except OSError as error:
-        raise Unavailable(f"{path} can not be made in {parent}: {error.strerror}", code="can_not_open") from None
+        raise Unavailable(
+            f"{path} can not be made in {parent}: {error.strerror}", code=ErrorCode.CAN_NOT_OPEN
+        ) from None
     return Finding(subject="database", works=True, detail=f"embedded, {path}; made with the first run")
 
 

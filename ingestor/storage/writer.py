@@ -18,6 +18,7 @@ from ingestor.storage.marks import Marks
 from ingestor.storage.spool import Batch, Spool
 from ingestor.storage.store import Store
 from metrics import facts
+from metrics.codes import ErrorCode
 from supervisors import Progress
 
 IDLE_SECONDS = 60.0  # without a commit; then what was acknowledged is deleted in a transaction of its own
@@ -128,9 +129,9 @@ class Writer:
                     await self._marks.check(at_once=not self._ready)
                 expired = await self._store.write([*points, self._mark] if self._mark else points)
             except (Unavailable, CredentialsRefused) as error:
-                failures += error.code == "server_error"
+                failures += error.code == ErrorCode.SERVER_ERROR
                 if failures >= SUSPECT_AFTER and await self._are_at_fault(points):
-                    return Rejected(str(error), code="server_error")
+                    return Rejected(str(error), code=ErrorCode.SERVER_ERROR)
                 await self._back_off(error)
             except Rejected as refusal:
                 self._works()

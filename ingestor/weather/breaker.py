@@ -6,19 +6,11 @@ CLOSED --failures in a row--> OPEN --pause--> HALF_OPEN --success--> CLOSED
 
 from __future__ import annotations
 
-from enum import Enum
+from metrics.codes import BreakerState
 
 FAILURES = 3
 FIRST_PAUSE_SECONDS = 60.0
 MAXIMUM_PAUSE_SECONDS = 3600.0
-
-
-class BreakerState(Enum):
-    """CLOSED lets requests pass, OPEN does not, HALF_OPEN lets one pass to see."""
-
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half_open"
 
 
 class Breaker:

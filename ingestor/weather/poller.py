@@ -11,9 +11,10 @@ from ingestor.model.channels import Outbox
 from ingestor.model.errors import IngestorError
 from ingestor.model.gaps import Kept
 from ingestor.model.records import WeatherObservation
-from ingestor.weather.breaker import Breaker, BreakerState
+from ingestor.weather.breaker import Breaker
 from ingestor.weather.providers import Provider
 from metrics import facts
+from metrics.codes import BreakerState
 from supervisors import Progress
 
 RETRY_SECONDS = 30.0
@@ -147,7 +148,7 @@ class WeatherPoller:
     def _tell_breaker(self, before: BreakerState) -> None:
         state = self._breaker.state
         if state is not before:
-            self._report(facts.BreakerChanged(state=state.value))
+            self._report(facts.BreakerChanged(state=state))
 
 
 def coordinates(latitude: float, longitude: float) -> str:

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from ingestor.model.errors import CredentialsRefused, RemoteProtocolError, Unavailable
 from ingestor.model.records import WeatherObservation
+from metrics.codes import ErrorCode
 
 TIMEOUT_SECONDS = 10.0
 
@@ -62,17 +63,19 @@ class OpenWeatherMap:
             async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as client:
                 answer = await client.get(f"{self._base_url}/data/2.5/weather", params=parameters)
         except httpx.HTTPError as error:  # its text may hold the address with the key
-            raise Unavailable(f"no answer from {self._base_url}: {type(error).__name__}", code="no_answer") from None
+            raise Unavailable(
+                f"no answer from {self._base_url}: {type(error).__name__}", code=ErrorCode.NO_ANSWER
+            ) from None
         return _observation(location, answer)
 
 
 def _observation(location: str, answer: httpx.Response) -> WeatherObservation:
     if answer.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        raise CredentialsRefused("OpenWeatherMap refused WEATHER_API_KEY", code="key_refused")
+        raise CredentialsRefused("OpenWeatherMap refused WEATHER_API_KEY", code=ErrorCode.KEY_REFUSED)
     if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-        raise Unavailable("OpenWeatherMap says that the key's quota is used up", code="quota")
+        raise Unavailable("OpenWeatherMap says that the key's quota is used up", code=ErrorCode.QUOTA)
     if answer.status_code != HTTPStatus.OK:
-        raise Unavailable(f"OpenWeatherMap answered {answer.status_code}", code="server_error")
+        raise Unavailable(f"OpenWeatherMap answered {answer.status_code}", code=ErrorCode.SERVER_ERROR)
     try:
         found = msgspec.json.decode(answer.content, type=_Answer)
     except msgspec.MsgspecError as error:

@@ -6,22 +6,31 @@ from typing import TypeVar
 
 import trio
 
-from metrics.facts import Fact
+from metrics.facts import UPDATES, Fact
 
 F = TypeVar("F", bound=Fact)
 
 
+def has_series(fact: Fact) -> bool:
+    """Return whether every label of a fact's metrics has one of the values that were declared."""
+    labels = [label for update in UPDATES[type(fact)] for label in update.metric.labels if label.values]
+    return all(getattr(fact, label.name, None) in {*label.values, None} for label in labels)
+
+
 class Heard:
-    """What was reported so far; `at` holds the clock's seconds of each fact."""
+    """What was reported so far, `at` the clock's seconds of each fact; `undeclared` has those without a series."""
 
     def __init__(self) -> None:
         self.facts: list[Fact] = []
         self.at: list[float] = []
+        self.undeclared: list[Fact] = []
         self._came = trio.Event()
 
     def __call__(self, fact: Fact) -> None:
         self.facts.append(fact)
         self.at.append(trio.current_time())
+        if not has_series(fact):
+            self.undeclared.append(fact)
         self._came.set()
 
     def of(self, kind: type[F]) -> list[F]:

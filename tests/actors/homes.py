@@ -79,6 +79,7 @@ async def running(rig: Rig) -> AsyncGenerator[Rig]:
         await nursery.start(rig.connection.run)
         yield rig
         nursery.cancel_scope.cancel()
+    assert rig.heard.undeclared == []
 
 
 @asynccontextmanager

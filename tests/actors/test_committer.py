@@ -14,6 +14,7 @@ from ingestor.model.records import Record, Watermark
 from ingestor.storage.committer import CommitLimits, Committer
 from ingestor.storage.intake import Intake
 from metrics import facts
+from metrics.codes import ErrorCode
 from tests.servers.records import event
 
 
@@ -23,7 +24,7 @@ class Disk:
     def __init__(self) -> None:
         self.commits: list[tuple[float, list[Record]]] = []
         self.noted: list[Note] = []
-        self.failure: str | None = None
+        self.failure: ErrorCode | None = None
 
     async def open(self) -> list[Watermark]:
         self._serve()
@@ -85,7 +86,7 @@ async def test_a_disk_that_fails_is_tried_again_and_what_came_meanwhile_is_kept(
     bench = Bench(CommitLimits(seconds=1))
     async with trio.open_nursery() as nursery:
         await nursery.start(bench.committer.run)
-        bench.disk.failure = "disk_full"
+        bench.disk.failure = ErrorCode.DISK_FULL
         for number in range(8):
             await bench.sender.send([event(number)])
             await trio.sleep(1)
@@ -95,14 +96,14 @@ async def test_a_disk_that_fails_is_tried_again_and_what_came_meanwhile_is_kept(
         assert bench.disk.records == [event(number) for number in range(8)]
         await bench.sender.aclose()
     failures = [fact.code for fact in bench.heard if isinstance(fact, facts.CommitFailed)]
-    assert set(failures) == {"disk_full"}
+    assert set(failures) == {ErrorCode.DISK_FULL}
 
 
 async def test_when_much_is_held_the_valve_closes_until_the_disk_is_back(autojump_clock: MockClock) -> None:
     bench = Bench(CommitLimits(seconds=1, due_bytes=1000, held_bytes=10_000))
     async with trio.open_nursery() as nursery:
         await nursery.start(bench.committer.run)
-        bench.disk.failure = "disk_full"
+        bench.disk.failure = ErrorCode.DISK_FULL
         for number in range(30):
             await bench.sender.send([event(number)])
         await trio.sleep(20)
@@ -116,7 +117,7 @@ async def test_when_much_is_held_the_valve_closes_until_the_disk_is_back(autojum
 
 async def test_a_disk_that_is_away_at_the_start_holds_nothing_up(autojump_clock: MockClock) -> None:
     bench = Bench(CommitLimits(seconds=1))
-    bench.disk.failure = "can_not_open"
+    bench.disk.failure = ErrorCode.CAN_NOT_OPEN
     async with trio.open_nursery() as nursery:
         await nursery.start(bench.committer.run)
         assert bench.intake.valve.closed

@@ -9,6 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from ingestor.homeassistant.endpoint import MAXIMUM_MESSAGE_BYTES
+from ingestor.live.frames import Frame
 from ingestor.live.reconnect import FIRST_SECONDS, MAXIMUM_SECONDS
 from metrics import facts
 from tests.actors.homes import Rig, Wire, listening, running, serving, simulated
@@ -120,6 +121,18 @@ async def test_garbage_frames_are_passed_on_and_binary_ones_counted(clock: MockC
         await trio.sleep(1)
         assert (rig.events(), rig.heard.of(facts.SessionClosed)) == (3, [])
     assert [ignored.code for ignored in rig.heard.of(facts.MessageIgnored)] == ["malformed_frame"]
+
+
+async def test_what_was_received_is_counted_in_bytes(clock: MockClock) -> None:
+    server = simulated()
+    async with serving(server), running(Rig(server.url)) as rig:
+        await rig.heard.wait(facts.SessionOpened)
+        server.send_raw('{"type": "pong", "message": "21 °C, ☀, 🜨"}')
+        await trio.sleep(1)
+        sizes = [len(message.text.encode()) for message in rig.received if isinstance(message, Frame)]
+        received = rig.heard.of(facts.FramesReceived)
+    assert sum(fact.frames for fact in received) == len(sizes)
+    assert sum(fact.size_bytes for fact in received) == sum(sizes)
 
 
 async def test_an_oversized_frame_ends_the_session_and_a_new_one_begins(clock: MockClock) -> None:

@@ -15,6 +15,7 @@ from ingestor.history.comparison import Audited
 from ingestor.history.patrol import CUT_SHORT, FIRST_SECONDS, INTERVAL_SECONDS, RETRY_SECONDS, AuditPatrol
 from ingestor.model.errors import Unavailable
 from metrics import facts
+from metrics.codes import ErrorCode
 from tests.actors.heard import Heard
 
 
@@ -29,7 +30,7 @@ class Scripted:
         assert to_us - from_us == 86_400 * 10**6
         self.at.append(trio.current_time())
         if len(self.at) == 1:
-            raise Unavailable("the store has not confirmed yet everything", code="pending")
+            raise Unavailable("the store has not confirmed yet everything", code=ErrorCode.PENDING)
         return Audited(compared=7, refilled=2, accounted=1)
 
 
@@ -64,7 +65,7 @@ class Slow:
 
 
 async def test_what_is_asked_for_is_done_at_once_joined_and_told(autojump_clock: MockClock) -> None:
-    auditor: Any = Slow(Audited(compared=7, refilled=2), Unavailable("a gap is still open", code="pending"))
+    auditor: Any = Slow(Audited(compared=7, refilled=2), Unavailable("a gap is still open", code=ErrorCode.PENDING))
     heard, asked = Heard(), AskedAudits("home")
     async with trio.open_nursery() as nursery:
         await nursery.start(AuditPatrol("home", auditor, asked, heard).run)

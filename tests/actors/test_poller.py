@@ -20,6 +20,7 @@ from ingestor.weather.breaker import Breaker
 from ingestor.weather.poller import Weather, WeatherPoller
 from ingestor.weather.providers import OpenWeatherMap
 from metrics import facts
+from metrics.codes import ErrorCode
 from tests.actors.heard import Heard
 from tests.actors.homes import listening
 from tests.servers.processes import free_port
@@ -96,7 +97,7 @@ async def test_while_the_provider_fails_the_last_value_serves_and_the_breaker_sp
     async with station.polling() as began:
         await trio.sleep(60)
         before = station.weather.current
-        station.sky.error = Unavailable("away", code="no_answer")
+        station.sky.error = Unavailable("away", code=ErrorCode.NO_ANSWER)
         await trio.sleep(30 * 60)
         assert station.weather.current == before is not None
         station.sky.error = None

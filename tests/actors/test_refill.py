@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
 import trio
 
 from ingestor.simulator.recorder import SimulatedRecorder
@@ -91,14 +92,17 @@ async def test_a_storm_whose_answer_is_too_large_is_asked_for_in_smaller_parts(t
         assert tree.heard.of(facts.RefillFailed) == []
 
 
-async def test_a_recorder_that_refuses_turns_refill_off_loudly_but_never_capture(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("word", "code"), [("unauthorized", "unauthorized"), ("invalid_format", "refused")])
+async def test_a_recorder_that_refuses_turns_refill_off_loudly_but_never_capture(
+    tmp_path: Path, word: str, code: str
+) -> None:
     async with running(tmp_path) as tree:
-        tree.server.home.recorder.refusal = "unauthorized"
+        tree.server.home.recorder.refusal = word
         await miss(tree)
         failed = await tree.heard.wait(facts.RefillFailed)
         health = (await tree.get("/api/health")).json()
-        assert (failed.code, failed.retry_seconds) == ("unauthorized", 900)
-        assert "gaps can not be refilled" in health["problems"]["recorder"]
+        assert (failed.code, failed.retry_seconds) == (code, 900)
+        assert "gaps cannot be refilled" in health["problems"]["recorder"]
         assert lines((await tree.get("/metrics")).text, "ingestor_refill_up") == {'{home="home"}': 0.0}
         assert (await ledger(tree))[0] == ("crash", "open")
         before = tree.service.status.stored

@@ -24,6 +24,7 @@ from ingestor.storage.store import Finding
 from ingestor.storage.valve import Valve
 from ingestor.storage.writer import BatchLimits, Writer
 from metrics import facts
+from metrics.codes import ErrorCode
 from tests.servers.records import event
 
 Answer = Callable[[Sequence[Point]], IngestorError | int]
@@ -154,10 +155,10 @@ async def test_everything_is_written_in_its_order_and_acknowledged(tmp_path: Pat
 
 async def test_a_store_that_is_away_or_refuses_costs_nothing(tmp_path: Path) -> None:
     outages: list[IngestorError] = [
-        Unavailable("no answer", code="no_answer"),
-        Unavailable("later", code="overloaded", retry_after_seconds=0.001),
+        Unavailable("no answer", code=ErrorCode.NO_ANSWER),
+        Unavailable("later", code=ErrorCode.OVERLOADED, retry_after_seconds=0.001),
         CredentialsRefused("who are you?"),
-        *[Unavailable("disk full", code="server_error")] * 20,
+        *[Unavailable("disk full", code=ErrorCode.SERVER_ERROR)] * 20,
     ]
     async with bench(tmp_path) as one:
         await one.spool.commit([event(number) for number in range(50)])
@@ -171,7 +172,7 @@ async def test_bad_points_are_found_and_set_aside_and_their_neighbours_stored(tm
     bad = {event(number) for number in (0, 17, 18, 63, 99)}
     async with bench(tmp_path) as one:
         await one.spool.commit([event(number) for number in range(100)])
-        one.store.answer = lambda points: Rejected("bad", code="field_conflict") if bad & set(points) else 0
+        one.store.answer = lambda points: Rejected("bad", code=ErrorCode.FIELD_CONFLICT) if bad & set(points) else 0
         await one.write_all()
         assert set(one.store.points) == {event(number) for number in range(100)} - bad
         held = await one.quarantine.read()
@@ -182,7 +183,7 @@ async def test_bad_points_are_found_and_set_aside_and_their_neighbours_stored(tm
 async def test_what_was_dropped_from_the_quarantine_does_not_come_back_with_a_restart(tmp_path: Path) -> None:
     async with bench(tmp_path) as one:
         await one.spool.commit([event(1), event(2)])
-        one.store.answer = lambda points: Rejected("bad", code="field_conflict") if event(2) in points else 0
+        one.store.answer = lambda points: Rejected("bad", code=ErrorCode.FIELD_CONFLICT) if event(2) in points else 0
         await one.write_all()
         assert await one.quarantine.remove(await one.quarantine.read()) == 1
     async with bench(tmp_path) as again:
@@ -193,7 +194,7 @@ async def test_each_write_carries_a_mark_of_the_batch_that_it_confirms(tmp_path:
     async with bench(tmp_path, marked=True) as one:
         for number in range(3):
             await one.spool.commit([event(number) for number in range(number * 100, number * 100 + 100)])
-        one.store.answer = lambda points: Rejected("bad", code="rejected") if event(250) in points else 0
+        one.store.answer = lambda points: Rejected("bad", code=ErrorCode.REJECTED) if event(250) in points else 0
         await one.write_all()
         marks = [point for point in one.store.points if isinstance(point, StoreMark)]
         assert marks == [StoreMark(time_ns=7200 * 10**9, home="home", batch=batch) for batch in (1, 2, 3)]
@@ -203,7 +204,7 @@ async def test_each_write_carries_a_mark_of_the_batch_that_it_confirms(tmp_path:
 async def test_a_refused_batch_leaves_its_mark_all_the_same(tmp_path: Path) -> None:
     async with bench(tmp_path, marked=True) as one:
         await one.spool.commit([event(1)])
-        one.store.answer = lambda points: Rejected("bad", code="rejected") if event(1) in points else 0
+        one.store.answer = lambda points: Rejected("bad", code=ErrorCode.REJECTED) if event(1) in points else 0
         await one.write_all()
         assert one.store.points == [StoreMark(time_ns=7200 * 10**9, home="home", batch=1)]
 
@@ -273,7 +274,7 @@ async def test_a_point_that_alone_keeps_failing_a_healthy_server_is_set_aside(tm
     poison = event(7)
     async with bench(tmp_path) as one:
         await one.spool.commit([event(number) for number in range(20)])
-        one.store.answer = lambda points: Unavailable("boom", code="server_error") if poison in points else 0
+        one.store.answer = lambda points: Unavailable("boom", code=ErrorCode.SERVER_ERROR) if poison in points else 0
         await one.write_all()
         assert set(one.store.points) == {event(number) for number in range(20)} - {poison}
         assert [found.record for found in await one.quarantine.read()] == [poison]
@@ -282,7 +283,7 @@ async def test_a_point_that_alone_keeps_failing_a_healthy_server_is_set_aside(tm
 async def test_at_the_end_a_store_that_is_away_leaves_everything_in_the_spool(tmp_path: Path) -> None:
     async with bench(tmp_path) as one:
         await one.spool.commit([event(1)])
-        one.store.answer = lambda _points: Unavailable("no answer")
+        one.store.answer = lambda _points: Unavailable("no answer", code=ErrorCode.NO_ANSWER)
         one.intake.ended.set()
         with trio.fail_after(5):
             await one.writer.run()

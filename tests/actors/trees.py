@@ -103,6 +103,7 @@ async def running(data_dir: Path, **settings: Any) -> AsyncGenerator[Tree]:
                 with trio.CancelScope(shield=True):
                     await service.aclose()
                 nursery.cancel_scope.cancel()
+    assert heard.undeclared == []
 
 
 def lines(text: str, name: str) -> dict[str, float]:

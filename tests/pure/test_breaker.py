@@ -3,7 +3,8 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from ingestor.weather.breaker import FAILURES, FIRST_PAUSE_SECONDS, MAXIMUM_PAUSE_SECONDS, Breaker, BreakerState
+from ingestor.weather.breaker import FAILURES, FIRST_PAUSE_SECONDS, MAXIMUM_PAUSE_SECONDS, Breaker
+from metrics.codes import BreakerState
 
 
 class BreakerMachine(RuleBasedStateMachine):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import supervisors
 from ingestor.api.status import Problem, StatusBoard
 from metrics import facts
+from metrics.codes import DropReason, ErrorCode
 
 MIDNIGHT = 1_795_478_400.0
 
@@ -21,7 +22,7 @@ def received(events: int, newest_at: float = 0.0) -> facts.EventsReceived:
     return facts.EventsReceived(home="home", events=events, newest_ns=int(newest_at * 1e9))
 
 
-def failed(code: str) -> facts.ConnectFailed:
+def failed(code: ErrorCode) -> facts.ConnectFailed:
     return facts.ConnectFailed(home="home", code=code, detail=f"because of {code}", retry_seconds=1)
 
 
@@ -72,12 +73,12 @@ def test_the_connection_s_life_is_followed() -> None:
     board = StatusBoard(clock)
     seen = []
     for fact in (
-        failed("unreachable"),
+        failed(ErrorCode.UNREACHABLE),
         opened(1),
-        facts.SessionClosed(home="home", session=1, code="closed", detail="gone"),
-        failed("credentials_refused"),
+        facts.SessionClosed(home="home", session=1, code=ErrorCode.CLOSED, detail="gone"),
+        failed(ErrorCode.CREDENTIALS_REFUSED),
         opened(2),
-        failed("unreachable"),  # a crash of the actor has hidden the end of its session
+        failed(ErrorCode.UNREACHABLE),  # a crash of the actor has hidden the end of its session
     ):
         clock.now += 1
         board(fact)
@@ -95,8 +96,8 @@ def test_the_connection_s_life_is_followed() -> None:
 
 def test_store_and_weather_fail_and_come_back() -> None:
     board = StatusBoard(Clock(0.0))
-    board(facts.StoreFailed(store="s", code="locked", detail="in use", retry_seconds=1))
-    board(facts.WeatherFailed(provider="p", code="quota", detail="used up"))
+    board(facts.StoreFailed(store="s", code=ErrorCode.LOCKED, detail="in use", retry_seconds=1))
+    board(facts.WeatherFailed(provider="p", code=ErrorCode.QUOTA, detail="used up"))
     problems = [(board.store_problem, board.weather_problem)]
     board(facts.StoreReady(store="s"))
     board(facts.WeatherUpdated(provider="p", observed_at=0, summary="7 °C"))
@@ -110,7 +111,7 @@ def test_what_was_dropped_is_a_share_of_all_that_came() -> None:
     board = StatusBoard(Clock(0.0))
     assert board.error_rate_percent == 0
     board(received(3))
-    board(facts.RecordsDropped(reason="rejected", records=1, detail=""))
+    board(facts.RecordsDropped(reason=DropReason.SHUTDOWN, records=1, detail=""))
     board(facts.RecordsSpooled(pending_events=2, pending_bytes=9, maximum_bytes=99))
     assert (board.error_rate_percent, board.dropped, board.pending) == (25.0, 1, 2)
 

@@ -15,6 +15,7 @@ from ingestor.model.gaps import EntityReturned, GapFound, Interval
 from ingestor.model.records import Series
 from ingestor.storage.database import Database
 from metrics import facts
+from metrics.codes import GapState
 
 
 @asynccontextmanager
@@ -66,7 +67,7 @@ async def test_a_closed_interval_is_gone_and_the_gap_is_filled(tmp_path: Path) -
         await ledger.record([gap(5, interval("a", 1, 3))])
         [one] = await ledger.open_gaps("home")
         await ledger.close(one.gap, closed=[missed.id for missed in one.missed], listed={}, refilled=7)
-        settled = await ledger.settle(one.gap, "filled", "")
+        settled = await ledger.settle(one.gap, GapState.FILLED, "")
         assert (settled.state, settled.listed) == ("filled", ())
         assert states(await ledger.read()) == [("home:5", "filled", 7)]
         assert await ledger.open_gaps("home") == []
@@ -78,7 +79,7 @@ async def test_a_listed_interval_makes_the_gap_partly_and_says_which_when_and_wh
         [one] = await ledger.open_gaps("home")
         first, second = (missed.id for missed in one.missed)
         await ledger.close(one.gap, closed=[first], listed={second: "excluded"}, refilled=1)
-        settled = await ledger.settle(one.gap, "filled", "")
+        settled = await ledger.settle(one.gap, GapState.FILLED, "")
         assert settled.state == "partly"
         assert [(x.entity_id, x.after_us, x.until_us, x.reason) for x in settled.listed] == [
             ("sensor.b", 1, 4, "excluded")
@@ -134,7 +135,7 @@ async def test_a_silence_of_the_recorder_lists_what_was_closed_over_it(tmp_path:
         [one] = await ledger.open_gaps("home")
         await ledger.close(one.gap, closed=[missed.id for missed in one.missed], listed={}, refilled=4)
         assert [found.listed for found in await ledger.read()] == [()]
-        settled = await ledger.settle(one.gap, "filled", "", [Silence(5, 6)])
+        settled = await ledger.settle(one.gap, GapState.FILLED, "", [Silence(5, 6)])
         assert [(x.entity_id, x.reason[:31]) for x in settled.listed] == [
             ("sensor.b", "the recorder has nothing at all"),
             ("sensor.d", "the recorder has nothing at all"),

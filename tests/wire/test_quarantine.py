@@ -18,10 +18,11 @@ from ingestor.storage.database import Database
 from ingestor.storage.quarantine import Quarantine
 from ingestor.storage.replay import Replay
 from metrics import facts
+from metrics.codes import ErrorCode
 from tests.servers.records import ENTITY, WEATHER, event, full
 from tests.servers.samples import frame
 
-REFUSED = Rejected("a string, but it holds floats", code="field_conflict")
+REFUSED = Rejected("a string, but it holds floats", code=ErrorCode.FIELD_CONFLICT)
 FILE = "state.sqlite3"
 
 

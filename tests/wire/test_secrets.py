@@ -16,6 +16,7 @@ from ingestor.storage.database import Database
 from ingestor.storage.influxdb import InfluxDBStore
 from ingestor.storage.settings import SettingsStore
 from metrics import facts
+from metrics.codes import ErrorCode
 from metrics.log import LogReporter
 from supervisors import ChildFailed
 from tests.actors.crashes import crash
@@ -77,7 +78,8 @@ def test_a_token_that_changes_is_a_secret_from_when_it_is_read(
         for content in ("first-s3cret", "first-s3cret-grown", "third-s3cret"):
             file.write_text(content)
             token = settings.current_token()
-            report(facts.ConnectFailed(home="home", code="x", detail=f"refused {token}", retry_seconds=1))
+            refused = ErrorCode.CREDENTIALS_REFUSED
+            report(facts.ConnectFailed(home="home", code=refused, detail=f"refused {token}", retry_seconds=1))
         report(ChildFailed(path=("root",), error=RuntimeError(f"first-s3cret, first-s3cret-grown, {token}")))
     said = capsys.readouterr().err
     assert said.count("ConnectFailed") == 3

@@ -1,0 +1,223 @@
+"""What a metric is and how a fact moves it: said beside the fact, carried out by the exporter. Pure.
+
+    CONNECTED = Gauge("ingestor_connected", "1 while the home is connected and subscribed.", HOME)
+
+    class SessionOpened(ServiceEvent, frozen=True, kw_only=True):
+        METRICS = (Counter("ingestor_sessions", "Sessions that subscribed.", HOME).inc(), CONNECTED.set(1))
+
+The series of a metric are a mapping from the values of its labels to a cell: a number, or a list of them. An `Update`
+moves the cell that the labels of the fact name. An amount is a number, or the name of an attribute of the fact. The
+words are those of Prometheus' clients: `inc`, `set`, `observe`.
+
+Facts come with every frame, so an update is a closure over `attrgetter`s that is made once.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
+from logging import INFO
+from operator import attrgetter
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
+
+from msgspec import Struct
+
+BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+Key: TypeAlias = str | tuple[str, ...]
+"""The value of the only label, or of all in their order; an empty tuple where there is none."""
+
+Cell: TypeAlias = Any
+"""What a kind of metric remembers of one series."""
+
+Series: TypeAlias = MutableMapping[Key, Cell]
+Amount: TypeAlias = str | float
+
+
+class ServiceEvent(Struct, frozen=True, kw_only=True):
+    """Any fact but those of the supervisors."""
+
+    LEVEL: ClassVar[int] = INFO
+    METRICS: ClassVar[tuple[Update, ...]] = ()
+
+    @property
+    def level(self) -> int:
+        """How loudly the log says it."""
+        return self.LEVEL
+
+
+class Update(NamedTuple):
+    """A metric, and what moves its series for a fact."""
+
+    metric: Metric
+    move: Callable[[Series, Any], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A label, read from the attribute of the fact that has its name, unless `read` says how.
+
+    `values` are all that can occur. Without any they are given to the exporter, or the series come with their facts.
+    """
+
+    name: str
+    values: tuple[str, ...] = ()
+    read: Callable[[Any], str] | None = None
+
+
+HOME = Label("home")
+STORE = Label("store")
+
+
+class Metric:
+    """A metric by its Prometheus name; that of a counter is without `_total`, which Prometheus' client adds.
+
+    Labels are given as they are, or by their names with all their values: `code=IgnoredCode`.
+    """
+
+    kind: ClassVar[Literal["counter", "gauge", "histogram"]] = "gauge"
+
+    def __init__(self, name: str, help_: str, *labels: Label, **values: Iterable[str]) -> None:
+        self.name = name
+        self.help = help_
+        self.labels = (*labels, *(Label(label, tuple(known)) for label, known in values.items()))
+
+    @property
+    def key(self) -> Callable[[Any], Key]:
+        """What reads the values of the labels from a fact."""
+        match self.labels:
+            case ():
+                return lambda _fact: ()
+            case (Label(read=read),) if read is not None:
+                return read
+        return attrgetter(*(label.name for label in self.labels))
+
+    def first(self, _key: Key) -> Cell:
+        """Return the cell of a series that nothing has moved yet."""
+        return 0.0
+
+    def shown(self, cell: Cell, _now: float) -> float:
+        """Return the number that a cell stands for at this time, in Unix seconds."""
+        return float(cell)
+
+
+class Counter(Metric):
+    """A number that only rises."""
+
+    kind = "counter"
+
+    def inc(self, by: Amount = 1.0) -> Update:
+        """Add the amount; one of 0 makes the series."""
+        key, amount = self.key, _amount(by)
+
+        def move(series: Series, fact: Any) -> None:  # noqa: ANN401  whatever fact declares it
+            series[key(fact)] += amount(fact)
+
+        return Update(self, move)
+
+
+class Gauge(Metric):
+    """A number of this moment; until a fact says another it is `start`, or what that has for the labels, or 0."""
+
+    def __init__(
+        self,
+        name: str,
+        help_: str,
+        *labels: Label,
+        start: float | Mapping[Key, float] = 0.0,
+        **values: Iterable[str],
+    ) -> None:
+        super().__init__(name, help_, *labels, **values)
+        self.start = start
+
+    def first(self, key: Key) -> Cell:
+        """Return the start."""
+        return self.start.get(key, 0.0) if isinstance(self.start, Mapping) else self.start
+
+    def set(self, to: Amount) -> Update:
+        """Make it this number."""
+        key, amount = self.key, _amount(to)
+
+        def move(series: Series, fact: Any) -> None:  # noqa: ANN401  whatever fact declares it
+            series[key(fact)] = amount(fact)
+
+        return Update(self, move)
+
+    def raise_to(self, to: Amount) -> Update:
+        """Make it this number where that is higher; `None` changes nothing."""
+        key, amount = self.key, _amount(to)
+
+        def move(series: Series, fact: Any) -> None:  # noqa: ANN401  whatever fact declares it
+            number = amount(fact)
+            if number is not None:
+                series[key(fact)] = max(series[key(fact)], number)
+
+        return Update(self, move)
+
+    def set_each(self, to: str) -> Update:
+        """Take the numbers of a mapping, by the values of the only label."""
+        numbers = attrgetter(to)
+        return Update(self, lambda series, fact: series.update(numbers(fact)))
+
+
+class Age(Gauge):
+    """The time since the moment that it is set to, in Unix seconds; -1 before the first."""
+
+    def shown(self, cell: Cell, now: float) -> float:
+        """Return the age in seconds."""
+        return now - cell if cell else -1.0
+
+
+class Ratio(Metric):
+    """The share of one sum in the whole of two; 1 while both are 0."""
+
+    def first(self, _key: Key) -> Cell:
+        """Return both sums."""
+        return [0, 0]
+
+    def shown(self, cell: Cell, _now: float) -> float:
+        """Return the share."""
+        part, rest = cell
+        return part / (part + rest) if part or rest else 1.0
+
+    def add(self, part: Amount, rest: Amount) -> Update:
+        """Add to the sum whose share it is, and to the rest."""
+        key, parts, rests = self.key, _amount(part), _amount(rest)
+
+        def move(series: Series, fact: Any) -> None:  # noqa: ANN401  whatever fact declares it
+            sums = series[key(fact)]
+            sums[0] += parts(fact)
+            sums[1] += rests(fact)
+
+        return Update(self, move)
+
+
+class Histogram(Metric):
+    """How many seconds something took. A cell counts by bucket, the last without a bound; behind them is the sum."""
+
+    kind = "histogram"
+
+    def first(self, _key: Key) -> Cell:
+        """Return empty buckets."""
+        return [*(0 for _ in BUCKETS_SECONDS), 0, 0.0]
+
+    def observe(self, seconds: str) -> Update:
+        """Take one time."""
+        key, value = self.key, attrgetter(seconds)
+        return Update(self, lambda series, fact: _observe(series[key(fact)], (value(fact),)))
+
+    def observe_each(self, seconds: str) -> Update:
+        """Take several times."""
+        key, values = self.key, attrgetter(seconds)
+        return Update(self, lambda series, fact: _observe(series[key(fact)], values(fact)))
+
+
+def _observe(cell: list[float], seconds: Iterable[float]) -> None:
+    for value in seconds:
+        cell[bisect_left(BUCKETS_SECONDS, value)] += 1
+        cell[-1] += value
+
+
+def _amount(amount: Amount) -> Callable[[Any], Any]:
+    return attrgetter(amount) if isinstance(amount, str) else lambda _fact: amount

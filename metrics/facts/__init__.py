@@ -1,0 +1,68 @@
+"""What the service reports of itself: facts in the past tense. Only this package makes metrics and log lines of them.
+
+A fact is one class, and is named once more in this file. It declares the `LEVEL` of its log line and the `METRICS` that
+it moves, with their help, their labels and all values of these; the exporter, the log and docs/metrics.md follow. A
+metric that several facts move stands before them. Every label is bounded: a home, a code, a child; never an entity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from logging import INFO
+from typing import TypeAlias
+
+from metrics.declarations import Metric, Update
+from metrics.declarations import ServiceEvent as ServiceEvent
+from metrics.facts.gaps import AuditDone as AuditDone
+from metrics.facts.gaps import AuditFailed as AuditFailed
+from metrics.facts.gaps import BackfillEnded as BackfillEnded
+from metrics.facts.gaps import GapSettled as GapSettled
+from metrics.facts.gaps import GapsHeld as GapsHeld
+from metrics.facts.gaps import GapsNoted as GapsNoted
+from metrics.facts.gaps import IntervalsSettled as IntervalsSettled
+from metrics.facts.gaps import LinksChecked as LinksChecked
+from metrics.facts.gaps import RefillFailed as RefillFailed
+from metrics.facts.gaps import RefillReady as RefillReady
+from metrics.facts.home import ConnectFailed as ConnectFailed
+from metrics.facts.home import EventSkipped as EventSkipped
+from metrics.facts.home import EventsReceived as EventsReceived
+from metrics.facts.home import FramesReceived as FramesReceived
+from metrics.facts.home import HomePaused as HomePaused
+from metrics.facts.home import HomeResumed as HomeResumed
+from metrics.facts.home import MessageIgnored as MessageIgnored
+from metrics.facts.home import SessionClosed as SessionClosed
+from metrics.facts.home import SessionOpened as SessionOpened
+from metrics.facts.service import SUPERVISION
+from metrics.facts.service import BreakerChanged as BreakerChanged
+from metrics.facts.service import ServiceStarted as ServiceStarted
+from metrics.facts.service import ServiceStopping as ServiceStopping
+from metrics.facts.service import Warned as Warned
+from metrics.facts.service import WeatherFailed as WeatherFailed
+from metrics.facts.service import WeatherUpdated as WeatherUpdated
+from metrics.facts.storage import BatchCommitted as BatchCommitted
+from metrics.facts.storage import BatchWritten as BatchWritten
+from metrics.facts.storage import CommitFailed as CommitFailed
+from metrics.facts.storage import QuarantineHeld as QuarantineHeld
+from metrics.facts.storage import RecordsDropped as RecordsDropped
+from metrics.facts.storage import RecordsExpired as RecordsExpired
+from metrics.facts.storage import RecordsQuarantined as RecordsQuarantined
+from metrics.facts.storage import RecordsSpooled as RecordsSpooled
+from metrics.facts.storage import SpoolDamaged as SpoolDamaged
+from metrics.facts.storage import StoreFailed as StoreFailed
+from metrics.facts.storage import StoreReady as StoreReady
+from supervisors import SupervisorEvent
+
+Fact: TypeAlias = ServiceEvent | SupervisorEvent
+Report: TypeAlias = Callable[[Fact], None]
+
+UPDATES: dict[type[Fact], tuple[Update, ...]] = {kind: kind.METRICS for kind in ServiceEvent.__subclasses__()}
+"""What each kind of fact moves."""
+UPDATES |= {kind: updates for kind, (_, updates) in SUPERVISION.items()}
+
+CATALOGUE: dict[str, Metric] = {update.metric.name: update.metric for moved in UPDATES.values() for update in moved}
+"""Every metric of the service by its Prometheus name."""
+
+
+def level(fact: Fact) -> int:
+    """Return how loudly the log says a fact."""
+    return fact.level if isinstance(fact, ServiceEvent) else SUPERVISION.get(type(fact), (INFO, ()))[0]

@@ -1,0 +1,148 @@
+"""Facts of what was missed: how it was noticed, and what became of it."""
+
+from __future__ import annotations
+
+from logging import DEBUG, WARNING
+
+from metrics import codes
+from metrics.codes import ErrorCode, GapState, JobEnd
+from metrics.declarations import HOME, Counter, Gauge, Ratio, ServiceEvent
+
+_CAPTURED = Ratio(
+    "ingestor_capture_ratio",
+    "Share of all changes that are captured, live or refilled; what is listed counts as one change each.",
+    HOME,
+)
+_REFILL_UP = Gauge("ingestor_refill_up", "1 while the recorder can be asked; gaps wait while it is 0.", HOME, start=1)
+
+
+class LinksChecked(ServiceEvent, frozen=True, kw_only=True):
+    """Changes were compared with the last captured ones before them; `broken` did not follow: something was missed."""
+
+    LEVEL = DEBUG
+    METRICS = (
+        Counter("ingestor_links", "Changes compared with the last captured one before them.", HOME).inc("links"),
+        Counter("ingestor_links_broken", "Changes that did not follow: something was missed.", HOME).inc("broken"),
+        _CAPTURED.add("links", 0),
+    )
+
+    home: str
+    links: int
+    broken: int
+
+
+class GapsNoted(ServiceEvent, frozen=True, kw_only=True):
+    """The ledger took in gaps with this cause, or more of those it had: `new` were not there before."""
+
+    METRICS = (
+        Counter("ingestor_gaps_found", "Gaps that were found, by their cause.", HOME, cause=codes.GAP_CAUSES).inc(
+            "new"
+        ),
+    )
+
+    home: str
+    cause: str
+    new: int
+    entities: int
+
+
+class IntervalsSettled(ServiceEvent, frozen=True, kw_only=True):
+    """The recorder was asked: `refilled` changes were captured, `listed` times of an entity are incomplete for good."""
+
+    METRICS = (
+        Counter("ingestor_events_refilled", "Missed changes that came out of the recorder.", HOME).inc("refilled"),
+        _CAPTURED.add("refilled", "listed"),
+    )
+
+    home: str
+    refilled: int
+    listed: int
+
+
+class GapSettled(ServiceEvent, frozen=True, kw_only=True):
+    """A gap is no longer open."""
+
+    METRICS = (Counter("ingestor_gaps_settled", "Gaps that are no longer open.", HOME, state=codes.GAP_ENDS).inc(),)
+
+    home: str
+    state: GapState
+    cause: str
+    refilled: int
+    detail: str
+
+
+class GapsHeld(ServiceEvent, frozen=True, kw_only=True):
+    """The ledger holds now so many gaps, by state; `listed` intervals are known to be incomplete for good."""
+
+    LEVEL = DEBUG
+    METRICS = (
+        Gauge("ingestor_gaps", "Gaps in the ledger.", state=GapState).set_each("states"),
+        Gauge("ingestor_gap_intervals_listed", "Times of an entity that are known to be incomplete for good.").set(
+            "listed"
+        ),
+    )
+
+    states: dict[str, int]
+    listed: int
+
+
+class BackfillEnded(ServiceEvent, frozen=True, kw_only=True):
+    """History was imported: changes, and hours of statistics."""
+
+    METRICS = (Counter("ingestor_backfills", "Imports of history that ended.", HOME, state=JobEnd).inc(),)
+
+    home: str
+    state: str
+    imported: int
+    statistics: int
+    detail: str
+
+
+class RefillReady(ServiceEvent, frozen=True, kw_only=True):
+    """The recorder answered, and had committed everything."""
+
+    METRICS = (_REFILL_UP.set(1),)
+
+    home: str
+
+
+class RefillFailed(ServiceEvent, frozen=True, kw_only=True):
+    """The recorder cannot be asked; gaps stay open."""
+
+    LEVEL = WARNING
+    METRICS = (
+        _REFILL_UP.set(0),
+        Counter("ingestor_refill_failures", "Times the recorder could not be asked.", HOME, code=codes.REFILL).inc(),
+    )
+
+    home: str
+    code: ErrorCode
+    detail: str
+    retry_seconds: float
+
+
+class AuditDone(ServiceEvent, frozen=True, kw_only=True):
+    """The store was compared with the recorder: what it lacked was refilled, or is accounted for in the quarantine."""
+
+    METRICS = (
+        Counter("ingestor_audits", "Comparisons of the store with the recorder.", HOME).inc(),
+        Counter("ingestor_audit_compared", "Changes compared by audits.", HOME).inc("compared"),
+        Counter("ingestor_audit_refilled", "Changes that audits found missing, and refilled.", HOME).inc("refilled"),
+    )
+
+    home: str
+    compared: int
+    refilled: int
+    accounted: int
+
+
+class AuditFailed(ServiceEvent, frozen=True, kw_only=True):
+    """An audit could not be done; it is tried again after `retry_seconds`, unless a user asked for it."""
+
+    LEVEL = WARNING
+    METRICS = (Counter("ingestor_audit_failures", "Audits that could not be done.", HOME, code=codes.AUDIT).inc(),)
+
+    home: str
+    code: ErrorCode
+    detail: str
+    retry_seconds: float | None

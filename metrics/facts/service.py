@@ -1,0 +1,100 @@
+"""Facts of the service as a whole: its weather, its start and end, its supervisors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from logging import DEBUG, ERROR, INFO, WARNING
+
+import supervisors
+from metrics import codes
+from metrics.codes import BreakerState, ErrorCode, Loss, WarningCode
+from metrics.declarations import Age, Counter, Gauge, Label, ServiceEvent, Update
+
+
+class WeatherUpdated(ServiceEvent, frozen=True, kw_only=True):
+    """The provider gave an observation; `observed_at` in Unix seconds."""
+
+    METRICS = (
+        Age("ingestor_weather_age_seconds", "Age of the weather in use; -1 while there is none.").set("observed_at"),
+    )
+
+    provider: str
+    observed_at: int
+    summary: str
+
+
+class WeatherFailed(ServiceEvent, frozen=True, kw_only=True):
+    """The provider failed; the cached observation serves on."""
+
+    LEVEL = WARNING
+    METRICS = (
+        Counter("ingestor_weather_failures", "Requests that the weather provider failed.", code=codes.WEATHER).inc(),
+    )
+
+    provider: str
+    code: ErrorCode
+    detail: str
+
+
+class BreakerChanged(ServiceEvent, frozen=True, kw_only=True):
+    """The weather's circuit breaker changed its state."""
+
+    METRICS = (
+        Gauge(
+            "ingestor_weather_breaker_state",
+            "1 for the state that the breaker is in.",
+            start={BreakerState.CLOSED: 1.0},
+            state=BreakerState,
+        ).set_each("states"),
+    )
+
+    state: BreakerState
+
+    @property
+    def states(self) -> dict[str, float]:
+        """1 for the state, 0 for the others."""
+        return {state: float(state is self.state) for state in BreakerState}
+
+
+class ServiceStarted(ServiceEvent, frozen=True, kw_only=True):
+    """The service is up since `at`, Unix seconds: where its API listens, where its data goes."""
+
+    METRICS = (Age("ingestor_uptime_seconds", "Time since the service started.").set("at"),)
+
+    at: float
+    version: str
+    api: str
+    store: str
+
+
+class ServiceStopping(ServiceEvent, frozen=True, kw_only=True):
+    """The drain began; `cause` is the signal's name, or the user's wish."""
+
+    cause: str
+
+
+class Warned(ServiceEvent, frozen=True, kw_only=True):
+    """Something that a user must know and that no other fact says."""
+
+    LEVEL = WARNING
+    METRICS = (Counter("ingestor_warnings", "Warnings that no other metric tells.", code=codes.WARNINGS).inc(),)
+
+    code: WarningCode | Loss
+    detail: str
+
+
+_CHILD = Label("child", read=lambda event: "/".join(event.path))
+_RESTARTS = Counter("ingestor_actor_restarts", "Restarts of an actor or supervisor.", _CHILD)
+_CRASHES = Counter("ingestor_actor_crashes", "Crashes of an actor or supervisor.", _CHILD)
+
+SUPERVISION: Mapping[type[supervisors.SupervisorEvent], tuple[int, tuple[Update, ...]]] = {
+    supervisors.ChildStarting: (DEBUG, (_RESTARTS.inc(0), _CRASHES.inc(0))),
+    supervisors.ChildStarted: (DEBUG, ()),
+    supervisors.ChildFailed: (ERROR, (_CRASHES.inc(),)),
+    supervisors.ChildRestarting: (WARNING, (_RESTARTS.inc(),)),
+    supervisors.ChildStopped: (INFO, ()),
+    supervisors.ChildStuck: (ERROR, ()),
+    supervisors.SupervisorGaveUp: (ERROR, ()),
+    supervisors.SupervisorStateChanged: (DEBUG, ()),
+}
+"""The level and the metrics of each event of the supervisors, which know nothing of either."""

@@ -1,0 +1,183 @@
+"""Facts of what is captured, and of its way into the store."""
+
+from __future__ import annotations
+
+from logging import DEBUG, ERROR, WARNING
+
+from metrics import codes
+from metrics.codes import DropReason, ErrorCode
+from metrics.declarations import STORE, Age, Counter, Gauge, Histogram, ServiceEvent
+
+_STORE_UP = Gauge("ingestor_store_up", "1 while the store takes writes.", STORE)
+_NANOSECONDS = 1e9
+
+
+class BatchCommitted(ServiceEvent, frozen=True, kw_only=True):
+    """The journal has a batch, fsynced. `ages_seconds`: how old each of its live events was then."""
+
+    LEVEL = DEBUG
+    METRICS = (
+        Counter("ingestor_records_committed", "Records captured: fsynced to the spool or the embedded database.").inc(
+            "records"
+        ),
+        Histogram("ingestor_commit_duration_seconds", "Time of one commit, its fsync included.").observe(
+            "duration_seconds"
+        ),
+        Histogram(
+            "ingestor_commit_age_seconds", "From a change in Home Assistant to its commit, of every event."
+        ).observe_each("ages_seconds"),
+    )
+
+    records: int
+    duration_seconds: float
+    ages_seconds: tuple[float, ...]
+
+
+class CommitFailed(ServiceEvent, frozen=True, kw_only=True):
+    """The disk does not take a batch; it is held in memory; the next try comes after `retry_seconds`."""
+
+    LEVEL = WARNING
+    METRICS = (
+        Counter(
+            "ingestor_commit_failures", "Commits that the disk did not take; they are retried.", code=codes.DISK
+        ).inc(),
+    )
+
+    code: ErrorCode
+    detail: str
+    retry_seconds: float
+
+
+class RecordsSpooled(ServiceEvent, frozen=True, kw_only=True):
+    """The spool holds now this much that the store has not confirmed."""
+
+    LEVEL = DEBUG
+    METRICS = (
+        Gauge("ingestor_pending_events", "Events in the spool that the store has not confirmed.").set("pending_events"),
+        Gauge("ingestor_pending_bytes", "Size on the disk of what the store has not confirmed.").set("pending_bytes"),
+        Gauge("ingestor_spool_maximum_bytes", "SPOOL_MAX_BYTES: at this size of what is pending, homes pause.").set(
+            "maximum_bytes"
+        ),
+    )
+
+    pending_events: int
+    pending_bytes: int
+    maximum_bytes: int
+
+
+class SpoolDamaged(ServiceEvent, frozen=True, kw_only=True):
+    """The spool's file was damaged and set aside; `batches` were saved into a new one."""
+
+    LEVEL = ERROR
+
+    detail: str
+    batches: int
+
+
+class RecordsDropped(ServiceEvent, frozen=True, kw_only=True):
+    """Records are gone for good, counted once."""
+
+    LEVEL = ERROR
+    METRICS = (
+        Counter("ingestor_records_dropped", "Records that are gone for good.", reason=DropReason).inc("records"),
+    )
+
+    reason: DropReason
+    records: int
+    detail: str
+
+
+class RecordsQuarantined(ServiceEvent, frozen=True, kw_only=True):
+    """Records were set aside, with the reason, until someone replays or drops them."""
+
+    LEVEL = WARNING
+    METRICS = (
+        Counter(
+            "ingestor_records_quarantined",
+            "Records set aside because they could not be stored.",
+            reason=codes.QUARANTINE,
+        ).inc("records"),
+    )
+
+    reason: ErrorCode
+    records: int
+    detail: str
+
+
+class QuarantineHeld(ServiceEvent, frozen=True, kw_only=True):
+    """The quarantine holds now so many records."""
+
+    LEVEL = DEBUG
+    METRICS = (Gauge("ingestor_quarantine_records", "Records that are in the quarantine.").set("records"),)
+
+    records: int
+
+
+class RecordsExpired(ServiceEvent, frozen=True, kw_only=True):
+    """Points were older than the store keeps, so it did not take them."""
+
+    LEVEL = WARNING
+    METRICS = (Counter("ingestor_records_expired", "Points that were older than the store keeps.").inc("records"),)
+
+    records: int
+
+
+class BatchWritten(ServiceEvent, frozen=True, kw_only=True):
+    """The store confirmed a batch; `newest_event_ns` is absent where it held no event; ages as in `BatchCommitted`."""
+
+    LEVEL = DEBUG
+    METRICS = (
+        Counter("ingestor_events_stored", "Events that the store has confirmed.", STORE).inc("events"),
+        Counter("ingestor_records_stored", "Records of any kind that the store has confirmed.", STORE).inc("records"),
+        Gauge("ingestor_newest_stored_timestamp_seconds", "Time of the newest event stored, Unix seconds.").raise_to(
+            "newest_event_at"
+        ),
+        Age("ingestor_newest_stored_age_seconds", "Age of the newest event stored; -1 before the first.").raise_to(
+            "newest_event_at"
+        ),
+        Histogram("ingestor_write_duration_seconds", "Time of one write to the store.", STORE).observe(
+            "duration_seconds"
+        ),
+        Histogram(
+            "ingestor_write_age_seconds",
+            "From a change in Home Assistant to its confirmed write, of every event.",
+            STORE,
+        ).observe_each("ages_seconds"),
+    )
+
+    store: str
+    records: int
+    events: int
+    newest_event_ns: int | None
+    duration_seconds: float
+    ages_seconds: tuple[float, ...]
+
+    @property
+    def newest_event_at(self) -> float | None:
+        """The time of the newest event in Unix seconds."""
+        return None if self.newest_event_ns is None else self.newest_event_ns / _NANOSECONDS
+
+
+class StoreReady(ServiceEvent, frozen=True, kw_only=True):
+    """The store answered and is prepared for writes."""
+
+    METRICS = (_STORE_UP.set(1),)
+
+    store: str
+
+
+class StoreFailed(ServiceEvent, frozen=True, kw_only=True):
+    """The store is away or refuses; nothing is lost; the next try comes after `retry_seconds`."""
+
+    LEVEL = WARNING
+    METRICS = (
+        _STORE_UP.set(0),
+        Counter(
+            "ingestor_store_failures", "Writes that the store did not take; they are retried.", code=codes.WRITE
+        ).inc(),
+    )
+
+    store: str
+    code: ErrorCode
+    detail: str
+    retry_seconds: float
