@@ -14,12 +14,13 @@ import h11
 import trio
 from trio_websocket import ConnectionRejected, HandshakeError, WebSocketConnection, wrap_client_stream
 
+from ingestor.homeassistant.gathering import GatheringStream
 from ingestor.model.errors import CredentialsRefused, RemoteProtocolError, Unavailable, first
 from metrics.codes import ErrorCode
 
 MAXIMUM_MESSAGE_BYTES = 64 * 1024 * 1024  # a burst of 4,000 changes came as one frame of 4.3 MB
 RECEIVE_BUFFER_BYTES = 256 * 1024  # a third of the cost per event of the library's 4 KiB
-QUEUED_MESSAGES = 8
+QUEUED_MESSAGES = 64  # what one read brings, as a rule
 CLOSE_SECONDS = 1.0
 OPENING_SECONDS = 60.0  # for the connection, and again for the upgrade
 _FORBIDDEN = {401, 403}
@@ -39,13 +40,17 @@ class Endpoint:
         return f"Endpoint(home={self.home!r}, url={self.url!r})"
 
     @asynccontextmanager
-    async def open(self, maximum_bytes: int = MAXIMUM_MESSAGE_BYTES) -> AsyncGenerator[WebSocketConnection]:
+    async def open(
+        self, maximum_bytes: int = MAXIMUM_MESSAGE_BYTES, pause_seconds: Callable[[], float] = lambda: 0.0
+    ) -> AsyncGenerator[WebSocketConnection]:
         """Hold an open socket; it is closed at the end, by force after a second. A larger message ends it (code 1009).
+
+        `pause_seconds` says before each read how long messages may gather.
 
         Raises `Unavailable`, `CredentialsRefused` (the address is banned) or `RemoteProtocolError` while opening.
         """
         with self._in_time():
-            stream = await self._stream()
+            stream = await self._stream(pause_seconds)
         try:
             async with trio.open_nursery() as nursery:
                 socket = await self._upgrade(nursery, stream, maximum_bytes)
@@ -62,21 +67,21 @@ class Endpoint:
         finally:
             await trio.aclose_forcefully(stream)
 
-    async def _stream(self) -> trio.SocketStream | trio.SSLStream[trio.SocketStream]:
+    async def _stream(self, pause_seconds: Callable[[], float]) -> trio.abc.Stream:
         parts = urlsplit(self.url)
         host, port = str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
         try:
-            if parts.scheme == "http":
-                return await trio.open_tcp_stream(host, port)
-            stream = await trio.open_ssl_over_tcp_stream(
-                host, port, ssl_context=self._tls_context(), https_compatible=True
-            )
+            transport = GatheringStream(await trio.open_tcp_stream(host, port), pause_seconds)
         except OSError as error:
             raise Unavailable(f"no connection to {self.url}: {error}", code=ErrorCode.UNREACHABLE) from None
+        if parts.scheme == "http":
+            return transport
         try:
+            context = self._tls_context()
+            stream = trio.SSLStream(transport, context, server_hostname=host, https_compatible=True)
             await stream.do_handshake()
         except BaseException as error:
-            await trio.aclose_forcefully(stream)
+            await trio.aclose_forcefully(transport)
             if isinstance(error, trio.BrokenResourceError):
                 raise Unavailable(self._tls_sentence(error.__cause__), code=ErrorCode.TLS) from None
             raise
@@ -98,14 +103,14 @@ class Endpoint:
     async def _upgrade(
         self,
         nursery: trio.Nursery,
-        stream: trio.SocketStream | trio.SSLStream[trio.SocketStream],
+        stream: trio.abc.Stream,
         maximum_bytes: int,
     ) -> WebSocketConnection:
         parts = urlsplit(self.url)
         with self._in_time() as opening:
             return await wrap_client_stream(
                 cast("trio.Nursery", _Reading(nursery, opening)),
-                stream,
+                cast("trio.SocketStream", stream),  # the library takes any stream
                 parts.netloc,
                 f"{parts.path}/api/websocket",
                 message_queue_size=QUEUED_MESSAGES,

@@ -26,6 +26,8 @@ LOGIN_SECONDS = 30.0
 SILENCE_SECONDS = 9.0  # then a ping is sent; a second such silence means that the peer is dead: 27 s at the longest
 FAREWELL_SECONDS = 2.0  # for what is on its way, and the pong behind it
 TOKEN_POLL_SECONDS = 5.0
+GATHER_SECONDS = 0.09  # between two reads of the socket
+FORWARD_SECONDS = 0.01  # for all that one read brought to be handed on together
 HELD_BYTES = 32 * 1024 * 1024  # of frames that the subscription has not taken; beyond it the socket is not read
 NORMAL = 1000
 TOO_BIG = 1009  # the close code of RFC 6455 for an oversized message
@@ -89,7 +91,7 @@ class Connection:
         self._life = life = _Life(self._endpoint.token())
         try:
             with life.opening:
-                async with self._endpoint.open() as socket:
+                async with self._endpoint.open(pause_seconds=life.pause_seconds) as socket:
                     await self._live(socket, life)
         except* ConnectionClosed as group:
             life.error = _closed(first(group))
@@ -219,6 +221,7 @@ class Connection:
             self._taken = trio.Event()
             await self._arrived.wait()
             self._arrived = trio.Event()
+            await trio.sleep(FORWARD_SECONDS)
             frames, taken_bytes = self._held_frames, self._held_bytes
             self._held_frames = 0
             await self._outbox.flush()
@@ -254,6 +257,11 @@ class _Life:
         self.frames = 0
         self.error: IngestorError | None = None
         self.closed_by_home = False
+
+    def pause_seconds(self) -> float:
+        """Return how long messages may gather before the next read; at the login and the farewell no time."""
+        is_live = self.live_since is not None and self.session.is_at(Phase.LIVE)
+        return GATHER_SECONDS if is_live else 0.0
 
 
 def _is_by_home(error: ConnectionClosed) -> bool:
