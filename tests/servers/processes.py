@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from tests.servers.absence import missing
 
 CACHE = Path(os.environ.get("TEST_CACHE_DIR", Path.home() / ".cache" / "ha-ingestor-tests"))
 
@@ -42,20 +42,13 @@ def program(name: str, package: str) -> str:
             _apt_get("install", "--yes", "--no-install-recommends", package)
     found = shutil.which(name)
     if found is None:
-        missing(f"there is no {name}: install Debian's package {package}")
+        missing(f"{name} (install Debian's package {package})")
     return str(found)
 
 
 def _apt_get(*arguments: str) -> None:
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}  # starts no service
     subprocess.run(["apt-get", *arguments], env=environment, capture_output=True, timeout=300, check=False)
-
-
-def missing(what: str) -> None:
-    """Skip the test for want of something; under CI that is a failure."""
-    if os.environ.get("CI"):
-        pytest.fail(what)
-    pytest.skip(what)
 
 
 def wait_until(true: Callable[[], bool], what: str, seconds: float = 60, every_seconds: float = 0.05) -> None:
