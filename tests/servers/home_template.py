@@ -75,13 +75,15 @@ def why_not() -> str:
 
 
 def _install(python: Path) -> None:
-    """Install it by our own pip, since the Python may have none."""
+    """Install it with a pip that ours installs: the Python may have none, and ours may be too old to run under it."""
     shutil.rmtree(_HOME, ignore_errors=True)
     output([str(python), "-m", "venv", "--without-pip", str(_HOME)])
-    pip = [sys.executable, "-m", "pip", "--python", str(_HOME / "bin" / "python"), "install", "--quiet"]
-    pip.append("--disable-pip-version-check")
+    [packages] = _HOME.glob("lib/python3*/site-packages")
+    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    output([sys.executable, *install, "--target", str(packages), "pip"])
+    pip = [str(_HOME / "bin" / "python"), *install]
     output([*pip, "--no-deps", f"homeassistant=={VERSION}"])
-    [constraints] = _HOME.glob("lib/python3*/site-packages/homeassistant/package_constraints.txt")
+    constraints = packages / "homeassistant" / "package_constraints.txt"
     output([*pip, "--constraint", str(constraints), f"homeassistant=={VERSION}", *NEEDED], seconds=_INSTALL_SECONDS)
     (_HOME / "complete").touch()
 

@@ -3,7 +3,7 @@
 The sources are asked in order, each only after all before it had nothing that works: those that cost nothing first,
 those that download last. A candidate is never taken by its name. It has to run and say its version, since a shim on
 the PATH may refuse to (pyenv's does for a version that is not selected), and it has to import the modules of the
-standard library that a Python may have been built or packaged without. pip is not among them: ours installs for it.
+standard library that a Python may have been built or packaged without. pip is not among them: it can be installed.
 """
 
 from __future__ import annotations
