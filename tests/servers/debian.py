@@ -28,6 +28,7 @@ def python(version: str, directory: Path) -> Path:
     if not started.exists():
         shutil.rmtree(directory, ignore_errors=True)
         _unpack(version, directory)
+        _link_headers(directory, version)
         _make_startable(directory, version, started)
     return started
 
@@ -53,7 +54,7 @@ def _unpack(version: str, directory: Path) -> None:
     }
     apt_get = ["apt-get", "--quiet", "--yes", *(f"--option={name}={value}" for name, value in options.items())]
     output([*apt_get, "update"])
-    output([*apt_get, "install", "--download-only", f"python{version}"])
+    output([*apt_get, "install", "--download-only", f"python{version}", f"libpython{version}-dev"])
     for package in sorted((apt / "cache" / "archives").glob("*.deb")):
         output(["dpkg-deb", "--extract", str(package), str(directory)])
     shutil.rmtree(apt)
@@ -71,6 +72,13 @@ def _mirror() -> str:
 def _signed() -> str:
     keys = sorted(_KEYS.glob("debian-archive-keyring.*"))
     return f"[signed-by={keys[0]}]" if keys else ""
+
+
+def _link_headers(directory: Path, version: str) -> None:
+    """Let a compiler that is given the directory of the headers alone find those of the architecture, too."""
+    for headers in directory.glob(f"usr/include/*/python{version}"):
+        architecture = headers.parent
+        (directory / "usr" / "include" / f"python{version}" / architecture.name).symlink_to(architecture)
 
 
 def _make_startable(directory: Path, version: str, started: Path) -> None:

@@ -20,7 +20,7 @@ from trio_websocket import open_websocket_url
 
 from tests.servers.absence import Unobtainable, missing, output
 from tests.servers.interpreters import interpreter
-from tests.servers.processes import CACHE, Process, alone, free_port, wait_until
+from tests.servers.processes import CACHE, Process, alone, brought, free_port, wait_until
 
 VERSION = "2025.4.4"
 PYTHON = "3.13"
@@ -76,6 +76,8 @@ def why_not() -> str:
 
 def _install(python: Path) -> None:
     """Install it with a pip that ours installs: the Python may have none, and ours may be too old to run under it."""
+    if not brought("c++", "g++"):
+        raise Unobtainable("no C++ compiler, by which some of its packages are built: install Debian's package g++")
     shutil.rmtree(_HOME, ignore_errors=True)
     output([str(python), "-m", "venv", "--without-pip", str(_HOME)])
     [packages] = _HOME.glob("lib/python3*/site-packages")

@@ -35,15 +35,20 @@ def alone(what: str) -> Generator[None]:
 
 
 def program(name: str, package: str) -> str:
-    """Return the path of a program. Root installs the Debian package that brings it; else the test is skipped."""
+    """Return the path of a program, brought if need be; else the test is left out."""
+    found = brought(name, package)
+    if found is None:
+        missing(f"{name} (install Debian's package {package})")
+    return found
+
+
+def brought(name: str, package: str) -> str | None:
+    """Return the path of a program if it can be had: root installs the Debian package that has it."""
     with alone("packages"):
         if shutil.which(name) is None and os.geteuid() == 0 and shutil.which("apt-get"):
             _apt_get("update")
             _apt_get("install", "--yes", "--no-install-recommends", package)
-    found = shutil.which(name)
-    if found is None:
-        missing(f"{name} (install Debian's package {package})")
-    return str(found)
+    return shutil.which(name)
 
 
 def _apt_get(*arguments: str) -> None:
