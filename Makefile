@@ -31,6 +31,9 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 $(VENV)/bin/python:
+	@$(PYTHON) -c "import sys, ensurepip; sys.exit(sys.version_info < (3, 11))" 2>/dev/null || { \
+	  echo "This needs Python 3.11 or newer with venv (Debian: python3-venv), and '$(PYTHON)' is not one" \
+	    "($$($(PYTHON) --version 2>&1 | head -n 1)). Name another: make PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/python

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.servers.processes import missing, program
+from tests.servers.absence import missing
+from tests.servers.processes import program
 
 
 class SteppedClock:
@@ -14,7 +15,7 @@ class SteppedClock:
         program("faketime", "faketime")
         found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
         if not found:
-            missing("faketime is installed, but its library is not in /usr/lib")
+            missing("the library of faketime in /usr/lib")
         self._file = file
         self.environment = {
             "LD_PRELOAD": str(found[0]),

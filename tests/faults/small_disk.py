@@ -10,7 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.servers.processes import missing
+from tests.servers.absence import missing
 
 MEBIBYTE = 1024 * 1024
 _PIECES = (256 * 1024, 4096, 1)
@@ -46,12 +46,12 @@ def _fill(descriptor: int, size: int) -> None:
 def why_not() -> str:
     """Return why no file system can be mounted here; nothing if one can."""
     if os.geteuid() != 0:
-        return "a small file system that fills up is mounted by root only"
+        return "a small file system that fills up (only root mounts one)"
     with tempfile.TemporaryDirectory() as directory:
         said = _mount(Path(directory), 1)
         if not said:
             _unmount(Path(directory))
-    return f"mounting a small file system is not permitted here: {said}" if said else ""
+    return f"a small file system that fills up (mounting one is not permitted: {said})" if said else ""
 
 
 @contextmanager

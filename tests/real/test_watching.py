@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from grafana.dashboard import FILE, rendered
+from tests.servers.absence import missing
 from tests.servers.processes import Process, free_port, program, wait_until
 from tests.servers.prometheus import CONFIGURATION, Prometheus
 
@@ -122,7 +123,7 @@ def test_compose_accepts_the_file() -> None:
             )
             assert (done.returncode, done.stderr) == (0, "")
             return
-    pytest.skip("there is no docker compose of version 2: put one on the path, or name it in TEST_DOCKER_COMPOSE")
+    missing("docker compose of version 2 (put one on the PATH, or name it in TEST_DOCKER_COMPOSE)", required=False)
 
 
 def _is_version_2(command: list[str]) -> bool:

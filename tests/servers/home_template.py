@@ -8,7 +8,8 @@ import hmac
 import json
 import os
 import shutil
-import subprocess
+import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -17,9 +18,12 @@ import httpx
 import trio
 from trio_websocket import open_websocket_url
 
-from tests.servers.processes import CACHE, Process, alone, free_port, missing, wait_until
+from tests.servers.absence import Unobtainable, missing, output
+from tests.servers.interpreters import interpreter
+from tests.servers.processes import CACHE, Process, alone, brought, free_port, wait_until
 
 VERSION = "2025.4.4"
+PYTHON = "3.13"
 NEEDED = ["home-assistant-frontend", "SQLAlchemy", "fnv-hash-fast", "psutil-home-assistant"]
 CONFIGURATION = """
 homeassistant:
@@ -46,38 +50,44 @@ logger:
   default: warning
 """
 MONTH_SECONDS = 30 * 86_400
+_INSTALL_SECONDS = 3600
+_HOME = CACHE / f"home-assistant-{VERSION}"
 _CLIENT = "http://127.0.0.1/"
 
 
 def installed() -> Path:
-    """Return the `hass` of a virtual environment that holds it; it is made once, in the cache."""
-    home = CACHE / f"home-assistant-{VERSION}"
+    """Return the `hass` of a virtual environment that holds it, made once, in the cache; else the test is left out."""
+    if reason := why_not():
+        missing(reason)
+    return _HOME / "bin" / "hass"
+
+
+@cache
+def why_not() -> str:
+    """Return why Home Assistant cannot be had here; nothing once it is installed. A process tries that once."""
     with alone("install"):
-        if not (home / "complete").exists():
-            _install(home)
-    return home / "bin" / "hass"
+        try:
+            if not (_HOME / "complete").exists() or not (_HOME / "bin" / "python").exists():
+                _install(interpreter(PYTHON, CACHE))
+        except Unobtainable as error:
+            return f"Home Assistant {VERSION}, which needs Python {PYTHON} ({error})"
+    return ""
 
 
-def _install(home: Path) -> None:
-    shutil.rmtree(home, ignore_errors=True)
-    subprocess.run([_python(), "-m", "venv", str(home)], check=True)
-    pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-    subprocess.run([*pip, "--no-deps", f"homeassistant=={VERSION}"], check=True)
-    [constraints] = home.glob("lib/python3*/site-packages/homeassistant/package_constraints.txt")
-    subprocess.run([*pip, "--constraint", str(constraints), f"homeassistant=={VERSION}", *NEEDED], check=True)
-    (home / "complete").touch()
-
-
-def _python() -> str:
-    """Return a Python 3.13: one that is named, one on the path, or one of pyenv's."""
-    candidates = [os.environ.get("PYTHON313"), shutil.which("python3.13")]
-    candidates += map(str, sorted((Path.home() / ".pyenv" / "versions").glob("3.13.*/bin/python")))
-    for candidate in filter(None, candidates):
-        asked = subprocess.run([candidate, "--version"], capture_output=True, text=True, check=False)
-        if asked.returncode == 0 and asked.stdout.startswith("Python 3.13"):
-            return candidate
-    missing("there is no Python 3.13, which Home Assistant needs: put python3.13 on the PATH or name it in PYTHON313")
-    raise AssertionError
+def _install(python: Path) -> None:
+    """Install it with a pip that ours installs: the Python may have none, and ours may be too old to run under it."""
+    if not brought("c++", "g++"):
+        raise Unobtainable("no C++ compiler, by which some of its packages are built: install Debian's package g++")
+    shutil.rmtree(_HOME, ignore_errors=True)
+    output([str(python), "-m", "venv", "--without-pip", str(_HOME)])
+    [packages] = _HOME.glob("lib/python3*/site-packages")
+    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    output([sys.executable, *install, "--target", str(packages), "pip"])
+    pip = [str(_HOME / "bin" / "python"), *install]
+    output([*pip, "--no-deps", f"homeassistant=={VERSION}"])
+    constraints = packages / "homeassistant" / "package_constraints.txt"
+    output([*pip, "--constraint", str(constraints), f"homeassistant=={VERSION}", *NEEDED], seconds=_INSTALL_SECONDS)
+    (_HOME / "complete").touch()
 
 
 def template(hass: Path) -> Path:

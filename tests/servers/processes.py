@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from tests.servers.absence import missing
 
 CACHE = Path(os.environ.get("TEST_CACHE_DIR", Path.home() / ".cache" / "ha-ingestor-tests"))
 
@@ -35,27 +35,25 @@ def alone(what: str) -> Generator[None]:
 
 
 def program(name: str, package: str) -> str:
-    """Return the path of a program. Root installs the Debian package that brings it; else the test is skipped."""
+    """Return the path of a program, brought if need be; else the test is left out."""
+    found = brought(name, package)
+    if found is None:
+        missing(f"{name} (install Debian's package {package})")
+    return found
+
+
+def brought(name: str, package: str) -> str | None:
+    """Return the path of a program if it can be had: root installs the Debian package that has it."""
     with alone("packages"):
         if shutil.which(name) is None and os.geteuid() == 0 and shutil.which("apt-get"):
             _apt_get("update")
             _apt_get("install", "--yes", "--no-install-recommends", package)
-    found = shutil.which(name)
-    if found is None:
-        missing(f"there is no {name}: install Debian's package {package}")
-    return str(found)
+    return shutil.which(name)
 
 
 def _apt_get(*arguments: str) -> None:
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}  # starts no service
     subprocess.run(["apt-get", *arguments], env=environment, capture_output=True, timeout=300, check=False)
-
-
-def missing(what: str) -> None:
-    """Skip the test for want of something; under CI that is a failure."""
-    if os.environ.get("CI"):
-        pytest.fail(what)
-    pytest.skip(what)
 
 
 def wait_until(true: Callable[[], bool], what: str, seconds: float = 60, every_seconds: float = 0.05) -> None:
