@@ -21,7 +21,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import Literal, cast
 
 from msgspec import Struct
 
@@ -39,7 +39,7 @@ STEP_SECONDS = 0.01
 
 
 class Load(Struct, frozen=True):
-    """So many changes a second, made every `step_seconds`: those of one step come as one frame."""
+    """So many changes a second, made every `step_seconds`: those of one step are one frame. With 0 each is alone."""
 
     rate: float
     step_seconds: float = STEP_SECONDS
@@ -49,7 +49,7 @@ LOADS: dict[Kind, list[Load]] = {
     "embedded": [Load(rate) for rate in (100, 300, 1000, 2000, 3000)],
     "influxdb": [Load(2000)],
 }
-FRAMES = [Load(1000, step_seconds) for step_seconds in (0.001, 0.003, 0.03, 0.1)]  # beside the one of LOADS
+FRAMES = [Load(1000, step_seconds) for step_seconds in (0, 0.003, 0.03, 0.1)]  # beside the one of LOADS
 
 
 class Spread(Struct, frozen=True):
@@ -105,8 +105,8 @@ class ParseOnly:
 
     def stop(self) -> None:
         """Stop it."""
-        self._process.terminate()
-        self._process.wait(10)
+        with self._process:
+            self._process.terminate()
 
 
 @dataclass(slots=True)
@@ -121,10 +121,10 @@ class Both:
     def window(self, load: Load, seconds: float, seed: int) -> _Window:
         """Take one window; it fails when one of the two has missed a change."""
         before, stored = self.client.received(), _stored(self.service)
-        began = [cpu_seconds(one.pid) for one in (self.service, self.client)]
+        began = self._spent()
         self.home.run(count=round(load.rate * seconds), rate=load.rate, step=load.step_seconds, seed=seed)
         time.sleep(SETTLED_SECONDS)
-        service, client = (cpu_seconds(one.pid) - at for one, at in zip((self.service, self.client), began, strict=True))
+        ended = self._spent()
         made = 0
 
         def has_all() -> bool:
@@ -133,25 +133,38 @@ class Both:
             return made == self.client.received()["events"] - before["events"] == _stored(self.service) - stored
 
         wait_until(has_all, "the service and the client have every change that was made", 30, 0.5)
-        return _Window(made, self.client.received()["frames"] - before["frames"], service, client)
+        frames = self.client.received()["frames"] - before["frames"]
+        return _Window(made, frames, ended[0] - began[0], ended[1] - began[1])
+
+    def _spent(self) -> tuple[float, float]:
+        return cpu_seconds(self.service.pid), cpu_seconds(self.client.pid)
 
 
 @contextmanager
-def both(kind: Kind, service_class: type[Ingestor] = Ingestor, **more: str) -> Generator[Both]:
+def database(kind: Kind, directory: Path) -> Generator[dict[str, str]]:
+    """Hold a database of the kind; return the settings of a service that writes into it."""
+    if kind == "embedded":
+        yield {}
+        return
+    held = influxdb(directory)
+    try:
+        yield held.settings(f"http://127.0.0.1:{held.port}")
+    finally:
+        held.close()
+
+
+@contextmanager
+def both(kind: Kind, service_class: type[Ingestor] = Ingestor) -> Generator[Both]:
     """Hold a real Home Assistant to which both are connected; a second of changes has made every entity known."""
     with tempfile.TemporaryDirectory(prefix="bench-cost-") as name, ExitStack() as stack:
         directory, weather = Path(name), SimWeather()
         home = RealHome(directory / "home")
         weather.start()
         stack.callback(weather.stop)
-        settings = more | weather.settings | {"HA_URL": home.url, "HA_TOKEN": home.token}
-        if kind == "influxdb":
-            database = influxdb(directory / "influxdb")
-            stack.callback(database.close)
-            settings |= database.settings(f"http://127.0.0.1:{database.port}")
         stack.callback(home.stop)
         home.start()
-        service = service_class(directory / "run", **settings)
+        settings = weather.settings | stack.enter_context(database(kind, directory / "influxdb"))
+        service = service_class(directory / "run", HA_URL=home.url, HA_TOKEN=home.token, **settings)
         service.start()
         stack.callback(service.stop)
         service.wait_connected()
@@ -163,10 +176,9 @@ def both(kind: Kind, service_class: type[Ingestor] = Ingestor, **more: str) -> G
         yield Both(home, service, client)
 
 
-def measure(kind: Kind, loads: Sequence[Load], seconds: float, rounds: int) -> list[Cost]:
+def measure(pair: Both, loads: Sequence[Load], seconds: float, rounds: int) -> list[Cost]:
     """Return what each load costs, over a window of so many seconds in each round."""
-    with both(kind) as pair:
-        taken = [[pair.window(load, seconds, seed) for load in loads] for seed in range(rounds)]
+    taken = [[pair.window(load, seconds, seed) for load in loads] for seed in range(rounds)]
     return [_cost(load, windows) for load, windows in zip(loads, zip(*taken, strict=True), strict=True)]
 
 
@@ -202,10 +214,11 @@ def table(found: Sequence[Cost]) -> str:
     return "\n".join(lines)
 
 
-def main(kind: Any = "embedded", seconds: float = 10, rounds: int = 5) -> None:
+def main(kind: Kind = "embedded", seconds: float = 10, rounds: int = 5) -> None:
     """Print the table."""
-    print(table(measure(kind, LOADS[kind], seconds, rounds)))  # noqa: T201  a bench prints
+    with both(kind) as pair:
+        print(table(measure(pair, LOADS[kind], seconds, rounds)))  # noqa: T201  a bench prints
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    main(cast("Kind", (sys.argv[1:2] or ["embedded"])[0]))

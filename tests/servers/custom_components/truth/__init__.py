@@ -1,7 +1,8 @@
 """Changes states of every kind in a real Home Assistant, and keeps the list of truth: what its bus said.
 
 Service `truth.run`: `count` changes in all, at `rate` a second, of which `bursts` times `burst` in one loop tick; the
-others are made every `step` seconds, those of one step in one tick, which Home Assistant sends as one frame.
+others are made every `step` seconds, those of one step in one tick, which Home Assistant sends as one frame; with a
+`step` of 0 each has a tick of its own.
 Service `truth.register`: put an entity into the registry, before its first state.
 Service `truth.move`: give an entity another area.
 Service `truth.put`: give an entity a state with attributes; without a state it is removed.
@@ -180,7 +181,9 @@ class Truth:
                 if bursts and made % every == 0:
                     for _ in range(burst):
                         next(turns)
-            await asyncio.sleep(step)
+                if not step:
+                    await asyncio.sleep(0)
+            await asyncio.sleep(step or STEP_SECONDS / 10)
 
     async def finish(self, options):
         """Make changes, then say so."""
