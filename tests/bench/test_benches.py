@@ -77,8 +77,8 @@ def test_the_service_and_the_client_beside_it_get_the_same_events() -> None:
         [found] = bench_cost.measure(pair, [Load(500)], seconds=1, rounds=1)
         profile = bench_profile.measure(pair, Load(1000), seconds=2)
     assert found.events >= 500
-    assert found.events_per_frame > 1
-    assert "ingestor/homeassistant/wire.py" in profile.modules_us
+    assert found.events_per_frame >= 1
+    assert any(module.startswith("ingestor/") for module in profile.modules_us)
 
 
 def test_the_plots_are_drawn_from_the_figures(tmp_path: Path) -> None:
