@@ -8,8 +8,8 @@ from html import escape
 
 from msgspec import Struct
 
-WIDTH, HEIGHT = 720, 420
-LEFT, RIGHT, TOP, BOTTOM = 70, 24, 48, 56
+WIDTH, HEIGHT = 720, 440
+LEFT, RIGHT, TOP, BOTTOM = 70, 24, 84, 56
 COLOURS = ("#1f6fb4", "#d1622b", "#3b8f4d")
 _TICKS = 6
 
@@ -63,9 +63,9 @@ def chart(title: str, x: Axis, y: Axis, lines: Mapping[str, Sequence[Point]]) ->
             ends = f'y1="{_y(y, one.least):.1f}" y2="{_y(y, one.most):.1f}"'
             parts.append(f'<line x1="{across:.1f}" x2="{across:.1f}" {ends} stroke="{colour}"/>')
             parts.append(f'<circle cx="{across:.1f}" cy="{down:.1f}" r="3.5" fill="{colour}"/>')
-        down = TOP + 12 + 18 * number
-        parts.append(f'<rect x="{LEFT + 12}" y="{down - 5}" width="16" height="4" fill="{colour}"/>')
-        parts.append(_text(LEFT + 34, down, name, "start"))
+        down = 44 + 17 * number
+        parts.append(f'<rect x="{LEFT + 180}" y="{down - 6}" width="16" height="4" fill="{colour}"/>')
+        parts.append(_text(LEFT + 202, down, name, "start"))
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -81,7 +81,7 @@ def _frame(title: str, x: Axis, y: Axis) -> list[str]:
         parts.append(_text(LEFT - 8, _y(y, tick) + 4, f"{tick:,g}", "end"))
     middle = (LEFT + WIDTH - RIGHT) / 2
     parts += [_text(middle, 22, title), _text(middle, HEIGHT - 14, x.title)]
-    return [*parts, _text(LEFT - 52, TOP - 14, y.title, "start")]
+    return [*parts, _text(LEFT - 52, TOP - 10, y.title, "start")]
 
 
 def _text(x: float, y: float, text: str, anchor: str = "middle") -> str:
