@@ -8,8 +8,9 @@ TIMES ?= 20
 SEED ?= $(shell date +%s)
 HA ?= real
 DATABASE ?= both
+BENCH_SECONDS ?= 10
 
-.PHONY: install demo test faults lint dashboard diagram
+.PHONY: install demo test faults lint bench dashboard diagram
 .PHONY: coverage-supervisors soak-supervisors bench-supervisors secrets clean
 
 install: $(VENV)/.installed
@@ -23,6 +24,10 @@ test: lint coverage-supervisors
 # What was missed is refilled or listed, in real homes: make faults FAULTS='link:*' (or 'away:*', 'home:*', 'listed:*')
 faults: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.faults --rows "$(FAULTS)" --times $(TIMES) --seed $(SEED) --home $(HA) --database $(DATABASE)
+
+# The figures of docs/performance.md and their plots, in a quarter of an hour; BENCH_SECONDS=1 for a short look.
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.bench --seconds $(BENCH_SECONDS) --directory docs/performance
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

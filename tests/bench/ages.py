@@ -6,6 +6,7 @@ histogram are too wide to compare two quantiles of about a second.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from functools import partial
@@ -27,10 +28,15 @@ class AgedIngestor(Ingestor):
         self._ages = directory / "ages"
         super().__init__(directory, BENCH_AGES=str(self._ages), **settings)
 
-    def ages(self, from_seconds: float, to_seconds: float) -> list[float]:
+    def ages(self, from_seconds: float = 0, to_seconds: float = math.inf) -> list[float]:
         """Return the ages of the events that were committed between two Unix times, in their order of size."""
         lines = [tuple(map(float, line.split())) for line in self._ages.read_text().splitlines()]
         return sorted(age for at, age in lines if from_seconds <= at < to_seconds)
+
+    def age_quantiles(self, from_seconds: float = 0, to_seconds: float = math.inf) -> tuple[float, float]:
+        """Return their median and 99th percentile, in seconds."""
+        ages = self.ages(from_seconds, to_seconds)
+        return ages[len(ages) // 2], ages[int(len(ages) * 0.99)]
 
 
 if __name__ == "__main__":

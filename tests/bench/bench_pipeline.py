@@ -71,11 +71,16 @@ def _timed(work: Callable[[list[str]], None], texts: list[str]) -> float:
     return time.perf_counter() - began
 
 
+def table(found: dict[int, tuple[float, float, float]]) -> str:
+    """Return the figures as lines."""
+    lines = ["events per frame   service us   least us   ratio"]
+    lines += [f"{size:16}   {ours:10.2f}   {limit:8.2f}   {ratio:5.2f}" for size, (ours, limit, ratio) in found.items()]
+    return "\n".join(lines)
+
+
 def main(events: int = 20_000, rounds: int = 7) -> None:
     """Print the table."""
-    print("events per frame   service us   least us   ratio")  # noqa: T201  a bench prints
-    for size, (ours, limit, ratio) in measure(events, rounds).items():
-        print(f"{size:16}   {ours:10.2f}   {limit:8.2f}   {ratio:5.2f}")  # noqa: T201  a bench prints
+    print(table(measure(events, rounds)))  # noqa: T201  a bench prints
 
 
 if __name__ == "__main__":

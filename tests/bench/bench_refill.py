@@ -1,25 +1,24 @@
 """What refilling a long gap, and an audit of it, cost the live events: the service beside a real Home Assistant.
 
 Live changes come all the time, 100 a second. They are timed before a gap, while it is refilled, after it, and while all
-of it is compared with what is stored. Run it: `python -m tests.bench.bench_refill`; an argument is how
-many changes are missed (360,000: an hour). With TEST_INFLUXDB_URL, TEST_INFLUXDB_TOKEN and TEST_INFLUXDB_ORG set it
-writes to that database, else to the embedded one.
+of it is compared with what is stored. Run it: `python -m tests.bench.bench_refill embedded` or `influxdb` (which one
+that is, bench_cost tells); a second argument is how many changes are missed (360,000: an hour).
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
+from typing import cast
 
 import httpx
 from msgspec import Struct
 
 from tests.bench.ages import AgedIngestor
+from tests.bench.bench_cost import Kind, database
 from tests.faults.ledgers import told
 from tests.servers.home_assistant import RealHome
 from tests.servers.processes import wait_until
@@ -61,13 +60,16 @@ class Refilled(Struct, frozen=True):
         return during.p99 / ((before.p99 + after.p99) / 2)
 
 
-def measure(missed: int, quiet_seconds: float = QUIET_SECONDS) -> Refilled:
+def measure(kind: Kind, missed: int, quiet_seconds: float = QUIET_SECONDS) -> Refilled:
     """Run the service through one gap."""
-    with tempfile.TemporaryDirectory(prefix="bench-refill-") as name:
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-refill-") as name,
+        database(kind, Path(name) / "influxdb") as settings,
+    ):
         directory = Path(name)
         load = {"count": RATE * LOADED_SECONDS, "rate": RATE, "burst": 0, "bursts": 0, "seed": 1}
         home = RealHome(directory / "home", load=load)
-        service = AgedIngestor(directory / "run", HA_URL=home.url, HA_TOKEN=home.token, **_influxdb())
+        service = AgedIngestor(directory / "run", HA_URL=home.url, HA_TOKEN=home.token, **settings)
         try:
             home.start()
             service.start()
@@ -94,13 +96,6 @@ def measure(missed: int, quiet_seconds: float = QUIET_SECONDS) -> Refilled:
             home.stop()
 
 
-def _influxdb() -> dict[str, str]:
-    if "TEST_INFLUXDB_URL" not in os.environ:
-        return {}
-    given = {name: os.environ[f"TEST_INFLUXDB_{name}"] for name in ("URL", "TOKEN", "ORG")}
-    return {f"INFLUXDB_{name}": text for name, text in given.items()} | {"INFLUXDB_BUCKET": f"bench-{uuid4().hex}"}
-
-
 def _audited(service: AgedIngestor, since: datetime) -> str:
     span = {"from": since.isoformat(), "to": datetime.now(UTC).isoformat()}
     httpx.post(f"{service.url}/api/audit", json=span, timeout=10).raise_for_status()
@@ -115,13 +110,13 @@ def _quiet(name: str, service: AgedIngestor, seconds: float) -> Phase:
 
 
 def _phase(name: str, service: AgedIngestor, began: float, ended: float) -> Phase:
-    ages = service.ages(began, ended)
-    return Phase(name, ended - began, len(ages), ages[len(ages) // 2], ages[int(len(ages) * 0.99)])
+    events = len(service.ages(began, ended))
+    return Phase(name, ended - began, events, *service.age_quantiles(began, ended))
 
 
-def main(missed: int = 360_000) -> None:
+def main(kind: str = "embedded", missed: str = "360000") -> None:
     """Print the table."""
-    found = measure(missed)
+    found = measure(cast("Kind", kind), int(missed))
     lines = ["phase       seconds   live events   commit p50 s   p99 s"]
     lines += [
         f"{one.name:10} {one.seconds:8.0f} {one.events:13,} {one.p50:14.2f} {one.p99:7.2f}" for one in found.phases
@@ -132,4 +127,4 @@ def main(missed: int = 360_000) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:2]))
+    main(*sys.argv[1:3])

@@ -1,11 +1,29 @@
-"""The benches still run; what they measure is not judged here."""
+"""The benches still run, each for seconds; what they measure is not judged here."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import msgspec
+import pytest
 
 from ingestor.storage.sqlite import SQLiteStore
-from tests.bench import bench_backlog, bench_chain, bench_pipeline, bench_recent
+from tests.bench import (
+    bench_backlog,
+    bench_chain,
+    bench_cost,
+    bench_disk,
+    bench_entities,
+    bench_live,
+    bench_pipeline,
+    bench_profile,
+    bench_recent,
+    bench_service,
+)
+from tests.bench.__main__ import Figures, write
+from tests.bench.bench_cost import FRAMES, LOADS, Kind, Load, Spread, both
+from tests.bench.sampled import SampledIngestor
 
 
 def test_the_pipeline_s_bench_runs() -> None:
@@ -30,3 +48,47 @@ def test_the_bench_of_the_chain_runs() -> None:
     cost, share = bench_chain.measure(events=200, rounds=1)
     assert cost > 0
     assert share < 100
+
+
+async def test_the_bench_of_many_entities_runs() -> None:
+    found = await bench_entities.measure(rounds=1, many=1000)
+    assert [one.way for one in found] == ["line", "embedded", "spool"]
+
+
+def test_the_bench_of_the_disk_runs() -> None:
+    assert bench_disk.bytes_written(bench_disk.DAYS[0], commits=3) > 0
+
+
+def test_the_bench_of_the_service_runs() -> None:
+    found = bench_service.measure(rate=200, seconds=1)
+    assert found.stored >= found.made == 200
+    assert 0 < found.unshared_mb < found.memory_mb
+
+
+@pytest.mark.parametrize(("kind", "backlog"), [("embedded", 0), ("influxdb", 5000)])
+def test_the_bench_of_live_events_runs(kind: Kind, backlog: int) -> None:
+    found = bench_live.measure(kind, backlog, seconds=1)
+    assert 0 < found.commit[0] <= found.commit[1]
+
+
+@pytest.mark.real
+def test_the_service_and_the_client_beside_it_get_the_same_events() -> None:
+    with both("embedded", SampledIngestor) as pair:
+        [found] = bench_cost.measure(pair, [Load(500)], seconds=1, rounds=1)
+        profile = bench_profile.measure(pair, Load(1000), seconds=2)
+    assert found.events >= 500
+    assert found.events_per_frame >= 1
+    assert any(module.startswith("ingestor/") for module in profile.modules_us)
+
+
+def test_the_plots_are_drawn_from_the_figures(tmp_path: Path) -> None:
+    spread = Spread(2.0, 1.0, 3.0)
+    loads = [*LOADS["embedded"], *FRAMES]
+    cost = [bench_cost.Cost(load, 9, 1.5 + place, spread, spread, spread) for place, load in enumerate(loads)]
+    at_rest = bench_service.Cost(0.1, 1, 1, 0, 0.1, 60, 50)
+    figures = Figures("3.11", 2, 1, "double", cost, cost[:1], {1: (2, 1, 2)}, [], at_rest, [])
+    write(figures, tmp_path)
+    assert msgspec.json.decode((tmp_path / "figures.json").read_bytes(), type=Figures) == figures
+    for name, points in (("cpu", 2 * len(LOADS["embedded"])), ("frames", 2 * (len(FRAMES) + 1))):
+        drawn = ET.fromstring((tmp_path / f"{name}.svg").read_text())  # noqa: S314  our own
+        assert len(drawn.findall("{http://www.w3.org/2000/svg}circle")) == points

@@ -1,6 +1,8 @@
 """Changes states of every kind in a real Home Assistant, and keeps the list of truth: what its bus said.
 
-Service `truth.run`: `count` changes in all, at `rate` a second, of which `bursts` times `burst` in one loop tick.
+Service `truth.run`: `count` changes in all, at `rate` a second, of which `bursts` times `burst` in one loop tick; the
+others are made every `step` seconds, those of one step in one tick, which Home Assistant sends as one frame; with a
+`step` of 0 each has a tick of its own.
 Service `truth.register`: put an entity into the registry, before its first state.
 Service `truth.move`: give an entity another area.
 Service `truth.put`: give an entity a state with attributes; without a state it is removed.
@@ -164,7 +166,7 @@ class Truth:
         """Make changes in the background; `done` is written at the end."""
         self.hass.async_create_background_task(self.finish(call.data), "truth")
 
-    async def change(self, count=100, rate=100, burst=0, bursts=0, seed=1, prefix=""):
+    async def change(self, count=100, rate=100, burst=0, bursts=0, seed=1, prefix="", step=STEP_SECONDS):
         random = Random(seed)
         turns = self.turns(random, prefix)
         loop = asyncio.get_running_loop()
@@ -179,7 +181,9 @@ class Truth:
                 if bursts and made % every == 0:
                     for _ in range(burst):
                         next(turns)
-            await asyncio.sleep(STEP_SECONDS)
+                if not step:
+                    await asyncio.sleep(0)
+            await asyncio.sleep(step or STEP_SECONDS / 10)
 
     async def finish(self, options):
         """Make changes, then say so."""
