@@ -17,7 +17,7 @@ from typing import TypeAlias
 import trio
 from msgspec import Struct
 
-from ingestor.enrichment.step import Enricher
+from ingestor.live.entities import Entities
 from ingestor.live.frames import Frame
 from ingestor.live.stream import Stream
 from ingestor.model.records import Event
@@ -64,7 +64,7 @@ class Way:
 
     def __init__(self, entities: int, sink: Sink) -> None:
         self._home = LargeHome(entities=entities, recorded=1)
-        self._stream = Stream("home", Enricher("home", lambda: WEATHER), lambda _: True)
+        self._stream = Stream("home", Entities(), lambda: WEATHER)
         self._sink = sink
         self._entities = entities
 
