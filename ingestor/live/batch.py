@@ -7,8 +7,8 @@ again. See `chain` for the proof, `Entities` for the memory.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from ingestor.enrichment.event import Around, Change, describe_change, make_event
@@ -25,8 +25,7 @@ from ingestor.model.gaps import ClockRead
 from ingestor.model.records import EntityRecord, Event, RawEvent, Record, WeatherObservation, bare_series
 
 
-@dataclass(slots=True)
-class Knowledge:
+class Knowledge(Struct):
     """What is known of a home beside its entities. The values are replaced, never changed in place.
 
     `session` counts the sessions of this process, `opening` is the gap before the one whose cut has not come yet.
@@ -34,18 +33,18 @@ class Knowledge:
     were written last, `clock` the last note of this session's clock.
     """
 
-    registry: Registry = field(default_factory=Registry)
-    presence: Presence = field(default_factory=Presence)
+    registry: Registry
+    presence: Presence
     session: int = 0
     opening: Opening | None = None
-    asked: Mapping[int, str] = field(default_factory=dict)
-    names: Mapping[str, str] = field(default_factory=dict)
-    written: Mapping[str, EntityRecord] = field(default_factory=dict)
+    asked: Mapping[int, str] = {}
+    names: Mapping[str, str] = {}
+    written: Mapping[str, EntityRecord] = {}
     clock: ClockRead | None = None
 
 
 class Batch:
-    """The changes of a batch, and what they come to: `records` to store, `events` heard live among them, `findings`.
+    """The changes of a batch, and what they come to: `records` to store, the `events` among them, `findings`.
 
     `links` counts the changes that were linked, `filtered` and `repeated` those that are not stored.
     """
@@ -227,6 +226,7 @@ class Batch:
             ),
         )
         self.records.append(restored)
+        self.events.append(restored)
         return restored
 
     def _observe(self, entity_id: str, new: wire.State | None) -> None:

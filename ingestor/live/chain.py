@@ -122,6 +122,8 @@ class Findings:
 
     def notes(self) -> list[Note]:
         """Return what was found, gaps first."""
+        if not (self._gaps or self._left_out or self._wanted_again or self._returned):
+            return []
         found: list[Note] = [replace(gap, intervals=tuple(self._intervals[name])) for name, gap in self._gaps.items()]
         if self._left_out or self._wanted_again:
             found.append(LeftOut(home=self._home, entity_ids=tuple(self._left_out), ended=tuple(self._wanted_again)))

@@ -17,6 +17,7 @@ from msgspec import Raw, Struct
 
 from ingestor.enrichment.presence import Presence
 from ingestor.homeassistant import wire
+from ingestor.homeassistant.registry import Registry
 from ingestor.homeassistant.session import FENCE, REGISTRY_EVENTS
 from ingestor.homeassistant.snapshot import read
 from ingestor.live.batch import Batch, Knowledge
@@ -77,7 +78,7 @@ class Stream:
         self._captured = captured
         self._loss = loss
         self._with_attributes = with_attributes
-        self._known = Knowledge()
+        self._known = Knowledge(Registry(), Presence())
         self._begin()
 
     @property
@@ -211,7 +212,9 @@ class Stream:
         self._draft.written = known
 
     def _read_clock(self, events: Iterable[Event], heard_ns: int) -> None:
-        newest_ns = max(event.time_ns for event in events)
+        newest_ns = max((event.time_ns for event in events if not event.late), default=None)
+        if newest_ns is None:
+            return
         note = read_clock(self._home, self._draft.clock, newest_ns, heard_ns)
         if note is not None:
             self._draft.clock = note
@@ -228,9 +231,8 @@ class Stream:
 
     def _count(self) -> None:
         batch, report, home = self._batch, self._taken.reports.append, self._home
-        events = [record for record in batch.records if isinstance(record, Event)]
-        if events:
-            report(facts.EventsReceived(home=home, events=len(events), newest_ns=events[-1].time_ns))
+        if batch.events:
+            report(facts.EventsReceived(home=home, events=len(batch.events), newest_ns=batch.events[-1].time_ns))
         if batch.links or batch.findings.broken:
             report(facts.LinksChecked(home=home, links=batch.links, broken=batch.findings.broken))
         for code, number in ((SkippedCode.FILTERED, batch.filtered), (SkippedCode.REPEATED, batch.repeated)):
