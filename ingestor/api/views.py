@@ -86,7 +86,7 @@ def health(status: StatusBoard, *, enriching: bool) -> SystemHealth:
         connection_status=ConnectionStatus(
             connected=status.connected,
             last_reconnect=_moment(status.last_reconnect),
-            reconnect_count=max(0, status.sessions - 1),
+            reconnect_count=status.reconnects,
         ),
         problems={part: problem.detail for part, problem in problems.items()},
         restarts=status.restarts,
