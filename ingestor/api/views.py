@@ -29,6 +29,7 @@ class _Weather(Struct):
 
 
 class _Event(Struct):
+    home: str
     entity_id: str
     domain: str
     device_class: str | None
@@ -126,6 +127,7 @@ def masked(secret: SecretStr | None) -> str | None:
 
 def _event(event: Event) -> _Event:
     return _Event(
+        home=event.series.home,
         entity_id=event.series.entity_id,
         domain=event.series.domain,
         device_class=event.series.device_class,

@@ -96,9 +96,23 @@ def apart(id_: str, actor: Actor) -> ChildSpec:
 
 
 def whole_home(name: str, children: Sequence[ChildSpec], *, is_only: bool) -> ChildSpec:
-    """Return the spec of everything of a home; one that is not the only home never ends the process."""
+    """Return the spec of everything of a home; one that is not the only home never ends the process.
+
+    It counts as started at once: those behind it do not wait for a home whose actors crash from the beginning.
+    """
     supervisor = Supervisor(f"home:{name}", children, intensity=MANY if is_only else MOST)
-    return supervisor.as_child(shutdown_timeout_seconds=5.0, fatal=(*FATAL, IntensityExceeded) if is_only else FATAL)
+    fatal = (*FATAL, IntensityExceeded) if is_only else FATAL
+    return replace(supervisor.as_child(shutdown_timeout_seconds=5.0, fatal=fatal), start=at_once(supervisor.run))
+
+
+def at_once(start: Start) -> Start:
+    """Return a start that says at once that it is ready."""
+
+    async def run(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        await start()
+
+    return run
 
 
 def piped(id_: str, actor: Actor, shutdown_timeout_seconds: float, drain: Callable[[], None]) -> ChildSpec:
