@@ -23,7 +23,8 @@ class SeveralHomes(Settings):
 
 def settings_of(homes: Iterable[HomeSettings], **given: Any) -> Settings:
     """Return settings of these homes."""
-    settings = SeveralHomes(_env_file=None, ha_url="http://127.0.0.1:9", ha_token=TOKEN, api_port=0, **given)
+    unused = {"ha_url": "http://127.0.0.1:9", "ha_token": TOKEN}
+    settings = SeveralHomes(**(unused | {"_env_file": None, "api_port": 0} | given))
     settings._homes = tuple(homes)
     return settings
 

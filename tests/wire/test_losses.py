@@ -57,7 +57,8 @@ class Rig:
 
     def __init__(self, directory: Path, *, store_is_journal: bool = False) -> None:
         self.heard = Heard()
-        self.store: Any = Store()
+        store: Any = Store()
+        self.store = store
         self.spool = Spool(directory, 10**9, Valve(), self.heard)
         self.state = Database(directory / "state.sqlite3", ("state.sql",), 1)
         self.ledger = Ledger(self.state, self.heard, lambda: 9)
@@ -65,7 +66,7 @@ class Rig:
         self.intake = Intake(Inbox(trio.open_memory_channel[list[Kept]](0)[1]))
         recovering = Recovering(
             homes=HOMES,
-            store=self.store,
+            store=store,
             store_is_journal=store_is_journal,
             spool=self.spool,
             intake=self.intake,
@@ -76,8 +77,12 @@ class Rig:
 
     async def start_first(self, *homes: str) -> None:
         """Let the ledger have the first start of homes."""
-        times = {"cause": "first_start", "detail": "", "from_us": 0, "found_ns": START_NS}
-        await self.ledger.record([GapFound(gap=f"{home}:1", home=home, **times) for home in homes])
+        await self.ledger.record(
+            [
+                GapFound(gap=f"{home}:1", home=home, cause="first_start", detail="", from_us=0, found_ns=START_NS)
+                for home in homes
+            ]
+        )
 
     async def compared(self) -> list[tuple[str, str]]:
         """Return which homes are compared with their recorders, and why."""
@@ -141,7 +146,8 @@ async def test_an_embedded_database_of_before_is_compared_once_for_every_home(tm
 
 async def test_a_spool_or_store_is_lost_only_when_no_home_has_the_mark_that_it_should(tmp_path: Path) -> None:
     async with rig(tmp_path) as one:
-        marks = Marks(HOMES, one.store, one.spool, one.recovery.begin, lambda: START_NS + 1)
+        store: Any = one.store
+        marks = Marks(HOMES, store, one.spool, one.recovery.begin, lambda: START_NS + 1)
         hour_ns = START_NS - START_NS % HOUR_NS
         assert marks.of(3) == [StoreMark(time_ns=hour_ns, home=home, batch=3) for home in HOMES]
         await one.spool.commit([event()])
