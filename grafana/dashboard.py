@@ -239,11 +239,15 @@ def _remotes() -> list[Any]:
         ),
         graph(
             "Age of the weather",
-            {"age": "ingestor_weather_age_seconds"},
+            {"{{home}}": "ingestor_weather_age_seconds"},
             unit="s",
             help_="Of the observation in use; below 0 while there is none.",
         ),
-        states("Weather circuit breaker", {"{{state}}": "ingestor_weather_breaker_state"}, help_="Its present state."),
+        states(
+            "Weather circuit breaker",
+            {"{{home}} {{state}}": "ingestor_weather_breaker_state"},
+            help_="Its present state.",
+        ),
         graph(
             "Weather requests that failed",
             {"{{code}}": f"sum by (code) (increase(ingestor_weather_failures_total{RATE}))"},

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -88,6 +88,18 @@ Location = Annotated[str, AfterValidator(location)]
 Globs = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_globs)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeSettings:
+    """What is configured of one home. `token` is asked anew for each login; `name` is a tag of every event."""
+
+    name: str
+    url: str
+    token: Callable[[], str] = field(repr=False)
+    ca_file: Path | None = None
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
 class Settings(BaseSettings):
     """Every setting, checked. Secrets are `SecretStr`: they show as stars in a repr, a log or an error."""
 
@@ -136,6 +148,19 @@ class Settings(BaseSettings):
     def secrets(self) -> Collection[str]:
         """Every secret, each token that was ever read among them: the same set grows as they are read."""
         return self._secrets
+
+    @property
+    def homes(self) -> tuple[HomeSettings, ...]:
+        """Every home that is ingested, each with a name of its own."""
+        home = HomeSettings(
+            name=self.home_name,
+            url=self.ha_url,
+            token=self.current_token,
+            ca_file=self.ha_ca_file,
+            include=self.include,
+            exclude=self.exclude,
+        )
+        return (home,)
 
     def current_token(self) -> str:
         """Return Home Assistant's token as it is now: a file that `HA_TOKEN_FILE` names may have changed since."""

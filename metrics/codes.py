@@ -121,10 +121,11 @@ AUDIT = (*REFILL, ErrorCode.PENDING, *STORE)
 
 
 class Leaving(StrEnum):
-    """Why we closed a connection ourselves."""
+    """Why a connection ended on our side."""
 
     PAUSED = "paused"
     SHUTDOWN = "shutdown"
+    CRASH = "crash"
 
 
 SESSION_ENDS = (*Leaving, *CONNECTION)

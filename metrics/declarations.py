@@ -118,14 +118,14 @@ class Counter(Metric):
 
 
 class Gauge(Metric):
-    """A number of this moment; until a fact says another it is `start`, or what that has for the labels, or 0."""
+    """A number of this moment; until a fact says another it is `start`, or what that has for the last label, or 0."""
 
     def __init__(
         self,
         name: str,
         help_: str,
         *labels: Label,
-        start: float | Mapping[Key, float] = 0.0,
+        start: float | Mapping[str, float] = 0.0,
         **values: Iterable[str],
     ) -> None:
         super().__init__(name, help_, *labels, **values)
@@ -133,7 +133,8 @@ class Gauge(Metric):
 
     def first(self, key: Key) -> Cell:
         """Return the start."""
-        return self.start.get(key, 0.0) if isinstance(self.start, Mapping) else self.start
+        last = key if isinstance(key, str) else key[-1] if key else ""
+        return self.start.get(last, 0.0) if isinstance(self.start, Mapping) else self.start
 
     def set(self, to: Amount) -> Update:
         """Make it this number."""
@@ -156,9 +157,15 @@ class Gauge(Metric):
         return Update(self, move)
 
     def set_each(self, to: str) -> Update:
-        """Take the numbers of a mapping, by the values of the only label."""
-        numbers = attrgetter(to)
-        return Update(self, lambda series, fact: series.update(numbers(fact)))
+        """Take the numbers of a mapping, by the values of the last label; the fact has those before it."""
+        numbers, others = attrgetter(to), [label.name for label in self.labels[:-1]]
+
+        def move(series: Series, fact: Any) -> None:  # noqa: ANN401  whatever fact declares it
+            key = tuple(getattr(fact, name) for name in others)
+            for value, number in numbers(fact).items():
+                series[(*key, value) if key else value] = number
+
+        return Update(self, move)
 
 
 class Age(Gauge):

@@ -17,7 +17,7 @@ from ingestor.api.quarantine import QuarantineDesk
 from ingestor.api.status import StatusBoard
 from ingestor.config import Settings
 from ingestor.history.asked import AskedAudits
-from ingestor.history.backfiller import Backfiller
+from ingestor.history.jobs import Jobs
 from ingestor.history.ledger import Ledger
 from ingestor.model.errors import IngestorError
 from ingestor.model.records import Event
@@ -43,7 +43,7 @@ class Ports:
     quarantine: QuarantineDesk
     ledger: Ledger
     audits: AskedAudits
-    backfiller: Backfiller
+    backfills: Jobs
 
 
 def application(ports: Ports) -> FastAPI:
@@ -55,8 +55,9 @@ def application(ports: Ports) -> FastAPI:
     _add_changes(app, ports)
     guarded = [Depends(_guard(ports.settings))]
     app.include_router(quarantine.routes(ports.quarantine), prefix="/api/quarantine", dependencies=guarded)
-    app.include_router(audit.routes(ports.audits), prefix="/api/audit", dependencies=guarded)
-    app.include_router(backfill.routes(ports.backfiller), prefix="/api/backfill", dependencies=guarded)
+    homes = [home.name for home in ports.settings.homes]
+    app.include_router(audit.routes(ports.audits, homes), prefix="/api/audit", dependencies=guarded)
+    app.include_router(backfill.routes(ports.backfills, homes), prefix="/api/backfill", dependencies=guarded)
     return app
 
 
@@ -94,8 +95,10 @@ def _add_reads(app: FastAPI, ports: Ports) -> None:
         return Response(views.events(found), media_type="application/json")
 
     @app.get("/api/gaps", dependencies=guarded, response_model=list[Gap])
-    async def gaps(limit: Annotated[int, Query(ge=1, le=MAXIMUM_GAPS)] = 100, before: int | None = None) -> Response:
-        found = await ports.ledger.read(limit=limit, before=before)
+    async def gaps(
+        limit: Annotated[int, Query(ge=1, le=MAXIMUM_GAPS)] = 100, before: int | None = None, home: str | None = None
+    ) -> Response:
+        found = await ports.ledger.read(limit=limit, before=before, home=home)
         return Response(views.gaps(found), media_type="application/json")
 
     @app.get("/api/config", dependencies=guarded)

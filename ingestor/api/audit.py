@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
 
-from ingestor.api.spans import Span, bounds
+from ingestor.api.spans import Span, bounds, home_of
 from ingestor.history.asked import AskedAudit, AskedAudits
 from ingestor.model import instants
 
@@ -31,8 +32,8 @@ class AuditJob(BaseModel):
     accounted: int
 
 
-def routes(audits: AskedAudits) -> APIRouter:
-    """Return the routes, to be put under `/api/audit`."""
+def routes(audits: AskedAudits, homes: Sequence[str]) -> APIRouter:
+    """Return the routes, to be put under `/api/audit`, of these homes."""
     router = APIRouter()
 
     @router.get("")
@@ -42,9 +43,9 @@ def routes(audits: AskedAudits) -> APIRouter:
     @router.post("")
     async def begin(wanted: Span) -> AuditJob:
         from_us, to_us = bounds(wanted)
-        asked = audits.ask(from_us, to_us, instants.microseconds(datetime.now(UTC)))
+        asked = audits.ask(home_of(wanted, homes), from_us, to_us, instants.microseconds(datetime.now(UTC)))
         if asked is None:
-            raise HTTPException(409, "another audit is under way")
+            raise HTTPException(409, "another audit of this home is under way")
         return shown(asked)
 
     return router

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
 
-from ingestor.api.spans import Span, bounds
-from ingestor.history.backfiller import Backfiller
-from ingestor.history.jobs import Job
+from ingestor.api.spans import Span, bounds, home_of
+from ingestor.history.jobs import Job, Jobs
 from ingestor.model import instants
 from ingestor.model.errors import IngestorError
 
@@ -33,23 +33,24 @@ class BackfillJob(BaseModel):
     statistics: int
 
 
-def routes(backfiller: Backfiller) -> APIRouter:
-    """Return the routes, to be put under `/api/backfill`."""
+def routes(jobs: Jobs, homes: Sequence[str]) -> APIRouter:
+    """Return the routes, to be put under `/api/backfill`, of these homes."""
     router = APIRouter()
 
     @router.get("")
     async def read() -> list[BackfillJob]:
-        return [shown(job) for job in await backfiller.jobs()]
+        return [shown(job) for job in await jobs.read()]
 
     @router.post("")
     async def begin(wanted: Span) -> BackfillJob:
         from_us, to_us = bounds(wanted)
+        home, now_us = home_of(wanted, homes), instants.microseconds(datetime.now(UTC))
         try:
-            job = await backfiller.ask(from_us, to_us)
+            job = await jobs.ask(home, from_us, to_us, now_us)
         except IngestorError as error:
             raise HTTPException(503, str(error)) from None
         if job is None:
-            raise HTTPException(409, "another backfill is under way")
+            raise HTTPException(409, "another backfill of this home is under way")
         return shown(job)
 
     return router

@@ -61,8 +61,9 @@ class WeatherContext(BaseModel):
 
 
 class HomeAssistantEvent(BaseModel):
-    """A state change. `state_value` is absent on a removal."""
+    """A state change in a home. `state_value` is absent on a removal."""
 
+    home: str
     entity_id: str
     domain: str
     device_class: str | None = None

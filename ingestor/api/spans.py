@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -12,12 +13,13 @@ from ingestor.model import instants
 
 
 class Span(BaseModel):
-    """From when to when; without an end until now."""
+    """From when to when, without an end until now; of which home, when there are several."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
     from_: Annotated[AwareDatetime, Field(alias="from")]
     to: AwareDatetime | None = None
+    home: str | None = None
 
 
 def bounds(wanted: Span) -> tuple[int, int | None]:
@@ -27,3 +29,11 @@ def bounds(wanted: Span) -> tuple[int, int | None]:
     if from_us >= (instants.microseconds(datetime.now(UTC)) if to_us is None else to_us):
         raise HTTPException(400, "the span of time is empty: it begins after its end")
     return from_us, to_us
+
+
+def home_of(wanted: Span, homes: Sequence[str]) -> str:
+    """Return the home that is meant. Raises what answers 400 for one that is unknown, or that has to be named."""
+    home = homes[0] if wanted.home is None and len(homes) == 1 else wanted.home
+    if home is None or home not in homes:
+        raise HTTPException(400, f"home: must be one of {', '.join(homes)}")
+    return home

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -23,23 +23,70 @@ class Problem(Struct, frozen=True, kw_only=True):
     detail: str
 
 
-class StatusBoard:
-    """A `Report` that remembers the present state of every part. Times are Unix seconds."""
+class HomeStatus:
+    """The present state of one home. Times are Unix seconds."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self.clock = clock
-        self.started_at = clock()
+    def __init__(self, *, weather_is_on: bool) -> None:
         self.connected = False
-        self.home_problem: Problem | None = Problem(code="starting", detail="not connected yet")
-        self.disk_problem: Problem | None = None
-        self.paused_problem: Problem | None = None
-        self.store_problem: Problem | None = Problem(code="starting", detail="no write yet")
-        self.weather_problem: Problem | None = Problem(code="starting", detail="no observation yet")
-        self.recorder_problem: Problem | None = None
-        self.gaps: dict[str, int] = {}
+        self.version = ""
         self.sessions = 0
         self.last_reconnect: float | None = None
-        self.home_version = ""
+        self.weather_summary = ""
+        self.connection_problem: Problem | None = Problem(code="starting", detail="not connected yet")
+        self.paused_problem: Problem | None = None
+        self.recorder_problem: Problem | None = None
+        self.weather_problem: Problem | None = None
+        if weather_is_on:  # what is off is not ill
+            self.weather_problem = Problem(code="starting", detail="no observation yet")
+
+    @property
+    def reconnects(self) -> int:
+        """How many sessions there were after the first."""
+        return max(0, self.sessions - 1)
+
+    def fold(self, fact: facts.Fact, now: float) -> None:
+        """Take in a fact about this home."""
+        match fact:
+            case facts.SessionOpened():
+                self._opened(fact, now)
+            case facts.SessionClosed() | facts.ConnectFailed():
+                self.connected = False
+                self.connection_problem = Problem(code=fact.code, detail=fact.detail)
+            case facts.HomePaused():
+                self.paused_problem = Problem(code=fact.code, detail=f"paused: {fact.detail}")
+            case facts.HomeResumed():
+                self.paused_problem = None
+            case facts.RefillReady():
+                self.recorder_problem = None
+            case facts.RefillFailed() if fact.code in REFUSALS:  # what is only away comes back by itself
+                self.recorder_problem = Problem(code=fact.code, detail=f"gaps cannot be refilled: {fact.detail}")
+            case facts.WeatherUpdated():
+                self.weather_problem = None
+                self.weather_summary = fact.summary
+            case facts.WeatherFailed():
+                self.weather_problem = Problem(code=fact.code, detail=fact.detail)
+
+    def _opened(self, fact: facts.SessionOpened, now: float) -> None:
+        self.connected = True
+        self.connection_problem = None
+        self.version = fact.version
+        self.sessions += 1
+        if self.sessions > 1:
+            self.last_reconnect = now
+
+
+class StatusBoard:
+    """A `Report` that remembers the present state of every part and every home. Times are Unix seconds."""
+
+    def __init__(
+        self, homes: Sequence[str], clock: Callable[[], float] = time.time, *, weather_is_on: bool = True
+    ) -> None:
+        self.homes = {home: HomeStatus(weather_is_on=weather_is_on) for home in homes}
+        self.clock = clock
+        self.started_at = clock()
+        self.disk_problem: Problem | None = None
+        self.store_problem: Problem | None = Problem(code="starting", detail="no write yet")
+        self.gaps: dict[str, int] = {}
         self.received = 0
         self.stored = 0
         self.dropped = 0
@@ -47,10 +94,24 @@ class StatusBoard:
         self.pending = 0
         self.last_event_at: float | None = None
         self.newest_stored_at: float | None = None
-        self.weather_summary = ""
         self.restarts: dict[str, int] = {}
         self._minutes: deque[tuple[int, int]] = deque()
         self._today: tuple[int, int] = (0, 0)
+
+    @property
+    def connected(self) -> bool:
+        """Whether every home is connected."""
+        return all(home.connected for home in self.homes.values())
+
+    @property
+    def reconnects(self) -> int:
+        """How often a home was connected again."""
+        return sum(home.reconnects for home in self.homes.values())
+
+    @property
+    def last_reconnect(self) -> float | None:
+        """When a home was connected again last."""
+        return max((home.last_reconnect for home in self.homes.values() if home.last_reconnect), default=None)
 
     @property
     def events_last_hour(self) -> int:
@@ -78,23 +139,29 @@ class StatusBoard:
     def problems(self) -> dict[str, Problem]:
         """What makes the service unhealthy, by part; the weather does not."""
         found = {
-            "websocket_client": self.paused_problem or self.home_problem,
+            "websocket_client": self._of_homes(lambda home: home.paused_problem or home.connection_problem),
             "spool": self.disk_problem,
             "database": self.store_problem,
-            "recorder": self.recorder_problem,
+            "recorder": self._of_homes(lambda home: home.recorder_problem),
         }
         return {part: problem for part, problem in found.items() if problem is not None}
 
-    def __call__(self, fact: facts.Fact) -> None:  # noqa: C901, PLR0912  one case per fact, in one table
+    @property
+    def weather_problem(self) -> Problem | None:
+        """Why events do not get the present weather."""
+        return self._of_homes(lambda home: home.weather_problem)
+
+    def __call__(self, fact: facts.Fact) -> None:
         """Fold a fact in."""
+        home = self.homes.get(getattr(fact, "home", ""))
+        if home is not None:
+            home.fold(fact, self.clock())
+        self._fold(fact)
+
+    def _fold(self, fact: facts.Fact) -> None:  # noqa: C901  one case per fact, in one table
         match fact:
             case facts.EventsReceived():
                 self._received(fact.events, fact.newest_ns / 1e9)
-            case facts.SessionOpened():
-                self._opened(fact)
-            case facts.SessionClosed() | facts.ConnectFailed():
-                self.connected = False
-                self.home_problem = Problem(code=fact.code, detail=fact.detail)
             case facts.RecordsSpooled():
                 self.pending = fact.pending_events
             case facts.RecordsDropped():
@@ -103,10 +170,6 @@ class StatusBoard:
                 self.disk_problem = None
             case facts.CommitFailed():
                 self.disk_problem = Problem(code=fact.code, detail=fact.detail)
-            case facts.HomePaused():
-                self.paused_problem = Problem(code=fact.code, detail=f"paused: {fact.detail}")
-            case facts.HomeResumed():
-                self.paused_problem = None
             case facts.QuarantineHeld():
                 self.quarantined = fact.records
             case facts.BatchWritten():
@@ -117,28 +180,19 @@ class StatusBoard:
                 self.store_problem = None
             case facts.StoreFailed():
                 self.store_problem = Problem(code=fact.code, detail=fact.detail)
-            case facts.RefillReady():
-                self.recorder_problem = None
-            case facts.RefillFailed() if fact.code in REFUSALS:  # what is only away comes back by itself
-                self.recorder_problem = Problem(code=fact.code, detail=f"gaps cannot be refilled: {fact.detail}")
             case facts.GapsHeld():
                 self.gaps = fact.states
-            case facts.WeatherUpdated():
-                self.weather_problem = None
-                self.weather_summary = fact.summary
-            case facts.WeatherFailed():
-                self.weather_problem = Problem(code=fact.code, detail=fact.detail)
             case supervisors.ChildRestarting():
                 actor = "/".join(fact.path)
                 self.restarts[actor] = self.restarts.get(actor, 0) + 1
 
-    def _opened(self, fact: facts.SessionOpened) -> None:
-        self.connected = True
-        self.home_problem = None
-        self.home_version = fact.version
-        self.sessions += 1
-        if self.sessions > 1:
-            self.last_reconnect = self.clock()
+    def _of_homes(self, problem_of: Callable[[HomeStatus], Problem | None]) -> Problem | None:
+        """Return the problems of all homes as one, which names the homes where there are several."""
+        found = [(name, problem) for name, home in self.homes.items() if (problem := problem_of(home)) is not None]
+        if not found or len(self.homes) == 1:
+            return found[0][1] if found else None
+        detail = "; ".join(f"{name}: {problem.detail}" for name, problem in found)
+        return Problem(code=found[0][1].code, detail=detail)
 
     def _received(self, events: int, newest_at: float) -> None:
         now = self.clock()

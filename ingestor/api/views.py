@@ -29,6 +29,7 @@ class _Weather(Struct):
 
 
 class _Event(Struct):
+    home: str
     entity_id: str
     domain: str
     device_class: str | None
@@ -86,7 +87,7 @@ def health(status: StatusBoard, *, enriching: bool) -> SystemHealth:
         connection_status=ConnectionStatus(
             connected=status.connected,
             last_reconnect=_moment(status.last_reconnect),
-            reconnect_count=max(0, status.sessions - 1),
+            reconnect_count=status.reconnects,
         ),
         problems={part: problem.detail for part, problem in problems.items()},
         restarts=status.restarts,
@@ -126,6 +127,7 @@ def masked(secret: SecretStr | None) -> str | None:
 
 def _event(event: Event) -> _Event:
     return _Event(
+        home=event.series.home,
         entity_id=event.series.entity_id,
         domain=event.series.domain,
         device_class=event.series.device_class,

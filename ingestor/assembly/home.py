@@ -1,93 +1,39 @@
-"""The subtree that hears a home: connection and subscription, with the channels between them."""
+"""Everything that belongs to one home, put together by one class that is called once for each home."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
-
-import trio
-
-from ingestor.assembly.stages import LISTS_IN_A_CHANNEL, LIVE, Ground, left, piped, stage
+from ingestor.assembly.live import Live
+from ingestor.assembly.recorder import recorder_askers
+from ingestor.assembly.stages import FATAL, Ground, stage, whole_home
 from ingestor.assembly.storage import Storage
-from ingestor.history.reading import Reader
-from ingestor.homeassistant.endpoint import Endpoint
-from ingestor.live.connection import Connection
-from ingestor.live.entities import Entities
-from ingestor.live.fence import Fence
-from ingestor.live.frames import Frame, HomeMessage
-from ingestor.live.reconnect import Reconnect
-from ingestor.live.selection import selection
-from ingestor.live.stream import Location, Stream
-from ingestor.live.subscription import Subscription
-from ingestor.model.channels import Inbox, Outbox
-from ingestor.model.records import Event, Series
-from ingestor.weather.poller import Weather, coordinates
-from supervisors import ChildSnapshot, StopOrder, Strategy, Supervisor, SupervisorSnapshot
-
-COMMANDS_IN_A_CHANNEL = 16
+from ingestor.config import HomeSettings, Settings
+from ingestor.weather.breaker import Breaker
+from ingestor.weather.poller import Weather, WeatherPoller
+from ingestor.weather.providers import OpenWeatherMap, Provider
 
 
 class Home:
-    """Connection and subscription of one home, with the channels between them."""
+    """One home, from its socket to what asks its recorder. Only the storage, which it leads to, is shared by all."""
 
-    def __init__(self, ground: Ground, weather: Weather, storage: Storage) -> None:
-        settings, report, name = ground.settings, ground.report, ground.settings.home_name
-        frames, self._received = trio.open_memory_channel[list[HomeMessage]](LISTS_IN_A_CHANNEL)
-        self._frames, self._inbox, self._leaving = Outbox(frames), Inbox(self._received), ground.leaving
-        commands, asked = trio.open_memory_channel[list[str]](COMMANDS_IN_A_CHANNEL)
-        endpoint = Endpoint(home=name, url=settings.ha_url, token=settings.current_token, ca_file=settings.ha_ca_file)
-        intake = storage.intake
-        connection = Connection(endpoint, self._frames, asked, Reconnect(ground.random), intake.valve, report)
-        observation = (lambda: weather.current) if settings.weather_on_events else (lambda: None)
-        self._storage = storage
-        self._captured = captured = partial(intake.marks, name)
-        self.entities = entities = Entities(selection(settings.include, settings.exclude))
-        with_attributes = settings.attributes == "json"
-        stream = Stream(name, entities, observation, captured, lambda: intake.loss, with_attributes=with_attributes)
-        on_location = partial(_place_weather, weather)
-        self.fence = Fence(commands.clone())
-        subscription = Subscription(stream, self._inbox, storage.outbox(), commands, report, on_location, self.fence)
-        self.endpoint = endpoint
-        self.reader = Reader(
-            persons=lambda: stream.persons,
-            weather=weather.at if settings.weather_on_events else (lambda _at_ns: None),
-            with_attributes=with_attributes,
-        )
-        self.supervisor = Supervisor(
-            f"home:{name}",
+    def __init__(self, ground: Ground, home: HomeSettings, storage: Storage) -> None:
+        now = ground.changeable.current
+        self.weather = weather = Weather(home.name, now.weather_location, now.weather_cache_minutes)
+        ground.changeable.listen(lambda now: weather.configure(now.weather_location, now.weather_cache_minutes))
+        self.live = live = Live(ground, home, weather, storage)
+        poller = WeatherPoller(weather, make_provider(ground.settings), storage.outbox(), Breaker(), ground.report)
+        self.spec = whole_home(
+            home.name,
             [
-                stage("connection", connection, 3.0, connection.drain),
-                piped("subscription", subscription, 3.0, self._end_the_stream),
+                stage("weather", poller, 1.0, ground.at_the_end(poller.drain)),
+                live.supervisor.as_child(shutdown_timeout_seconds=4.0, fatal=FATAL),
+                *recorder_askers(ground, live, storage),
             ],
-            strategy=Strategy.REST_FOR_ONE,
-            intensity=LIVE,
-            stop_order=StopOrder.START_ORDER,
+            is_only=len(ground.settings.homes) == 1,
         )
 
-    def series(self) -> dict[str, Series]:
-        """Return the tags of every wanted entity that was ever captured."""
-        self.entities.load(self._captured())
-        return self.entities.series()
 
-    async def commit_refilled(self, events: Sequence[Event]) -> None:
-        """Capture events that were missed, as soon as there is room."""
-        await self._storage.commit_refilled(events)
-        self.entities.removed(events)
-
-    def children(self) -> tuple[ChildSnapshot | SupervisorSnapshot, ...]:
-        """Picture the actors of this home."""
-        return self.supervisor.snapshot().children
-
-    def undecoded(self) -> int:
-        """Return how many state changes were received and not decoded; to be asked when nothing runs any more."""
-        waiting = [message for messages in (*self._inbox.held, *left(self._received)) for message in messages]
-        texts = [message.text for message in (*waiting, *self._frames.items) if isinstance(message, Frame)]
-        return sum(text.count('"state_changed"') for text in texts)
-
-    def _end_the_stream(self) -> None:
-        if self._leaving.is_set():
-            self._frames.close()
-
-
-def _place_weather(weather: Weather, found: Location) -> None:
-    weather.set_home(coordinates(found.latitude, found.longitude))
+def make_provider(settings: Settings) -> Provider | None:
+    """Return the weather's provider; None where it is off, or has no key."""
+    if settings.weather_provider == "none" or settings.weather_api_key is None:
+        return None
+    return OpenWeatherMap(settings.weather_base_url, settings.weather_api_key)

@@ -10,14 +10,14 @@ from random import Random
 import trio
 
 from ingestor.assembly.files import Files, make_store, state_database
-from ingestor.config import Settings
+from ingestor.assembly.live import endpoint_of
+from ingestor.config import HomeSettings, Settings
 from ingestor.history.auditor import Auditing, Auditor
 from ingestor.history.backfill import Backfill, Backfilling
 from ingestor.history.jobs import Jobs
 from ingestor.history.ledger import Ledger
 from ingestor.history.reading import Reader
 from ingestor.history.recovery import Recovering, Recovery
-from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.live.entities import Entities
 from ingestor.live.selection import selection
 from ingestor.model.channels import Inbox
@@ -47,41 +47,39 @@ async def offline(settings: Settings) -> AsyncGenerator[Files]:
 
 
 @asynccontextmanager
-async def offline_auditor(settings: Settings) -> AsyncGenerator[Auditor]:
-    """Hold an auditor over the files of a service that does not run, and what brings them into the store.
+async def offline_auditor(settings: Settings, home: HomeSettings) -> AsyncGenerator[Auditor]:
+    """Hold an auditor of a home over the files of a service that does not run, and what brings them into the store.
 
     To be used with the service's lock. Raises `Unavailable` when the store is away, in a group of exceptions.
     """
-    async with _auditing(settings) as (_, auditing):
+    async with _auditing(settings, home) as (_, auditing):
         yield Auditor(auditing)
 
 
 @asynccontextmanager
-async def offline_backfill(settings: Settings) -> AsyncGenerator[tuple[Backfill, Jobs]]:
-    """Hold a backfill, as `offline_auditor` does an auditor."""
-    async with _auditing(settings) as (files, auditing):
+async def offline_backfill(settings: Settings, home: HomeSettings) -> AsyncGenerator[tuple[Backfill, Jobs]]:
+    """Hold a backfill of a home, as `offline_auditor` does an auditor."""
+    async with _auditing(settings, home) as (files, auditing):
         backfilling = Backfilling(
             auditing=auditing,
             jobs=Jobs(files.state),
-            wanted=selection(settings.include, settings.exclude),
+            wanted=selection(home.include, home.exclude),
             commit=partial(files.journal.commit, live=False),
         )
         yield Backfill(backfilling), backfilling.jobs
 
 
 @asynccontextmanager
-async def _auditing(settings: Settings) -> AsyncGenerator[tuple[Files, Auditing]]:
+async def _auditing(settings: Settings, home: HomeSettings) -> AsyncGenerator[tuple[Files, Auditing]]:
     async with offline(settings) as files:
         live = SettingsStore(settings, files.state, lambda _detail: None).current
         store = make_store(settings, live)
-        entities = Entities(selection(settings.include, settings.exclude))
-        marks = await files.journal.open()
-        entities.load(mark for mark in marks if mark.series.home == settings.home_name)
+        entities = Entities(selection(home.include, home.exclude))
+        marks = [mark for mark in await files.journal.open() if mark.series.home == home.name]
+        entities.load(marks)
         await files.spool.open()
         auditing = Auditing(
-            endpoint=Endpoint(
-                home=settings.home_name, url=settings.ha_url, token=settings.current_token, ca_file=settings.ha_ca_file
-            ),
+            endpoint=endpoint_of(home),
             store=store,
             ledger=Ledger(files.state, LogReporter()),
             quarantine=files.quarantine,
@@ -113,8 +111,9 @@ def _writer(settings: Settings, files: Files, auditing: Auditing) -> tuple[Write
     """Return a writer, and the event after which it ends with an empty spool."""
     _, nothing = trio.open_memory_channel[list[Kept]](0)
     intake, store, report = Intake(Inbox(nothing)), auditing.store, LogReporter()
+    homes = tuple(home.name for home in settings.homes)
     recovering = Recovering(
-        home=settings.home_name,
+        homes=homes,
         store=store,
         store_is_journal=files.journal is not files.spool,
         spool=files.spool,
@@ -122,7 +121,7 @@ def _writer(settings: Settings, files: Files, auditing: Auditing) -> tuple[Write
         ledger=auditing.ledger,
         jobs=Jobs(files.state),
     )
-    marks = Marks(settings.home_name, store, files.spool, Recovery(recovering, report).begin)
+    marks = Marks(homes, store, files.spool, Recovery(recovering, report).begin)
     limits = BatchLimits(maximum_events=settings.batch_max_events, maximum_seconds=settings.batch_max_seconds)
     retry = Retry(Random())  # noqa: S311  jitter
     writer = Writer(

@@ -16,16 +16,12 @@ from ingestor.api.quarantine import QuarantineDesk
 from ingestor.api.server import ApiServer
 from ingestor.api.status import StatusBoard
 from ingestor.assembly.files import make_store, state_database
-from ingestor.assembly.home import Home
-from ingestor.assembly.recorder import RecorderAskers
-from ingestor.assembly.stages import FATAL, ROOT, Ground, stage
+from ingestor.assembly.home import Home, make_provider
+from ingestor.assembly.stages import FATAL, MANY, Ground, stage
 from ingestor.assembly.storage import Storage
 from ingestor.config import Settings
 from ingestor.storage.settings import SettingsStore
 from ingestor.storage.store import Store
-from ingestor.weather.breaker import Breaker
-from ingestor.weather.poller import Weather, WeatherPoller
-from ingestor.weather.providers import OpenWeatherMap, Provider
 from metrics import facts
 from metrics.codes import WarningCode
 from metrics.exporter import PrometheusReporter
@@ -46,15 +42,17 @@ class Service:
     api: ApiServer
     store: Store
     status: StatusBoard
-    weather: Weather
+    homes: tuple[Home, ...]
     report: facts.Report
     unwritten: Callable[[], int]
     files: tuple[_Closable, ...]
     leaving: trio.Event
 
     def stop(self) -> None:
-        """Begin the drain."""
+        """Begin the drain: of all homes at once, so that one that does not answer holds up no other."""
         self.leaving.set()
+        for home in self.homes:
+            home.live.drain()
         self.root.stop()
 
     async def aclose(self) -> None:
@@ -65,19 +63,19 @@ class Service:
 
 def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), random: Random | None = None) -> Service:
     """Put the service together. Raises `ConfigError`; nothing runs yet but the API's socket, which is bound."""
-    status = StatusBoard()
+    names = tuple(home.name for home in settings.homes)
+    status = StatusBoard(names, weather_is_on=make_provider(settings) is not None)
     store_name = "influxdb" if settings.influxdb_url else "sqlite"
-    prometheus = PrometheusReporter(homes=(settings.home_name,), store=store_name)
+    prometheus = PrometheusReporter(homes=names, store=store_name)
     report = metrics.fan_out(status, prometheus, LogReporter(), *more_reports)
     state = state_database(settings)
     live = SettingsStore(
         settings, state, lambda detail: report(facts.Warned(code=WarningCode.STATE_DAMAGED, detail=detail))
     )
     store = make_store(settings, live.current)
-    weather = Weather(live.current.weather_location, live.current.weather_cache_minutes)
-    live.listen(lambda now: weather.configure(now.weather_location, now.weather_cache_minutes))
     ground = Ground(
         settings=settings,
+        changeable=live,
         store=store,
         state=state,
         report=report,
@@ -85,14 +83,8 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         leaving=trio.Event(),
     )
     storage = Storage(ground)
-    observations = storage.outbox()
-    provider = make_provider(settings)
-    if provider is None:
-        status.weather_problem = None  # what is off is not ill
-    poller = WeatherPoller(weather, provider, observations, Breaker(), report)
-    home = Home(ground, weather, storage)
+    homes = tuple(Home(ground, home, storage) for home in settings.homes)
     storage.entrance.close()
-    askers = RecorderAskers(ground, storage, home, lambda: live.current.retention_days)
     ports = Ports(
         settings=settings,
         live=live,
@@ -102,9 +94,9 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         metrics=prometheus.render,
         quarantine=QuarantineDesk(quarantine=storage.files.quarantine, replay=storage.files.replay),
         ledger=storage.ledger,
-        audits=askers.audits,
-        backfiller=askers.backfiller,
-        enriching=lambda: any(child.id == "subscription" and child.state == "up" for child in home.children()),
+        audits=storage.audits,
+        backfills=storage.jobs,
+        enriching=lambda: all(home.live.is_enriching for home in homes),
     )
     api = ApiServer(partial(application, ports), settings.api_host, settings.api_port)
     root = Supervisor(
@@ -113,11 +105,9 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
             stage("api", api, 3.0, api.drain),
             stage("ledger", storage.keeper, 1.0, storage.keeper.drain),
             storage.supervisor.as_child(shutdown_timeout_seconds=6.0, fatal=FATAL),
-            stage("weather", poller, 1.0, poller.drain),
-            home.supervisor.as_child(shutdown_timeout_seconds=4.0, fatal=FATAL),
-            *askers.children,
+            *(home.spec for home in homes),
         ],
-        intensity=ROOT,
+        intensity=MANY,
         observer=report,
     )
     return Service(
@@ -125,16 +115,9 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         api=api,
         store=store,
         status=status,
-        weather=weather,
+        homes=homes,
         report=report,
-        unwritten=lambda: storage.unwritten() + home.undecoded(),
+        unwritten=lambda: storage.unwritten() + sum(home.live.undecoded() for home in homes),
         leaving=ground.leaving,
         files=(store, storage.files.spool, storage.files.state),
     )
-
-
-def make_provider(settings: Settings) -> Provider | None:
-    """Return the weather's provider; none where it is off, or has no key."""
-    if settings.weather_provider == "none" or settings.weather_api_key is None:
-        return None
-    return OpenWeatherMap(settings.weather_base_url, settings.weather_api_key)

@@ -1,8 +1,25 @@
-"""What the subtrees share: what they stand on, and the specs of their actors."""
+"""What the subtrees share: what they stand on, the specs of their actors, and how much crashing ends what.
+
+A supervisor whose children crash too often gives up, which is a crash to its own parent. Twenty crashes within minutes
+are no reason to end the process. An actor that crashes within three seconds of each start, and goes on with that, is:
+then a new process is worth a try. But no home ends what the others need.
+
+    root                       MANY
+    ├─ api, ledger             85 crashes in ten minutes or more, so the root gives up
+    ├─ storage                 FEW: gives up 21 times in ten minutes or more, so the root does, too
+    └─ home:<name>             MANY for the only home, and its end is the root's; MOST for one of several
+       ├─ live                 FEW: gives up 21 to 80 times in ten minutes
+       ├─ weather              like the api
+       └─ refill, auditor ...  MOST: each gives up every six minutes or later, whatever it does
+
+So the only home ends the process as the storage does. One of several is restarted for as long as it crashes: its live
+part alone never reaches MOST, and when every actor of it crashes, its supervisor gives up about every five minutes,
+which the root bears from nine homes at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from random import Random
@@ -13,14 +30,15 @@ import trio
 from ingestor.config import Settings
 from ingestor.model.errors import ConfigError
 from ingestor.storage.database import Database
+from ingestor.storage.settings import SettingsStore
 from ingestor.storage.store import Store
 from metrics import facts
-from supervisors import ChildSpec, Intensity, Progress, Restart, Start, Supervisor
+from supervisors import ChildSpec, Intensity, IntensityExceeded, Progress, Restart, Start, Supervisor
 
 FATAL = (ConfigError,)
-ROOT = Intensity(restarts=20, period_seconds=600.0)  # twenty crashes in a row, of whomever, are no reason to end
-LIVE = Intensity(restarts=5, period_seconds=60.0)  # with lives of 2 s it gives up every 23 s, which the root ends
-APART = Intensity(restarts=100, period_seconds=600.0)  # gives up every 6 minutes or later: all three are 6 of the 20
+FEW = Intensity(restarts=5, period_seconds=60.0)
+MANY = Intensity(restarts=20, period_seconds=600.0)
+MOST = Intensity(restarts=100, period_seconds=600.0)
 LISTS_IN_A_CHANNEL = 2  # what waits behind them waits as one larger list
 
 T = TypeVar("T")
@@ -28,14 +46,24 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """What every subtree stands on. `leaving` is set when the service drains."""
+    """What every subtree stands on. `leaving` is set when the service drains; `changeable` are the live settings."""
 
     settings: Settings
+    changeable: SettingsStore
     store: Store
     state: Database
     report: facts.Report
     random: Random
     leaving: trio.Event
+
+    def at_the_end(self, drain: Callable[[], None]) -> Callable[[], None]:
+        """Return what drains only when the service does: an actor whose supervisor gives up has to go on later."""
+
+        def drain_at_the_end() -> None:
+            if self.leaving.is_set():
+                drain()
+
+        return drain_at_the_end
 
 
 class Actor(Protocol):
@@ -60,11 +88,31 @@ def stage(id_: str, actor: Actor, shutdown_timeout_seconds: float, drain: Callab
     )
 
 
-def apart(id_: str, home: str, actor: Actor) -> ChildSpec:
+def apart(id_: str, actor: Actor) -> ChildSpec:
     """Return the spec of what asks a recorder, under a supervisor of its own: it never counts against live capture."""
-    return Supervisor(f"{id_}:{home}", [stage(id_, actor, 1.0, None)], intensity=APART).as_child(
+    return Supervisor(id_, [stage(id_, actor, 1.0, None)], intensity=MOST).as_child(
         shutdown_timeout_seconds=1.0, fatal=FATAL
     )
+
+
+def whole_home(name: str, children: Sequence[ChildSpec], *, is_only: bool) -> ChildSpec:
+    """Return the spec of everything of a home; one that is not the only home never ends the process.
+
+    It counts as started at once: those behind it do not wait for a home whose actors crash from the beginning.
+    """
+    supervisor = Supervisor(f"home:{name}", children, intensity=MANY if is_only else MOST)
+    fatal = (*FATAL, IntensityExceeded) if is_only else FATAL
+    return replace(supervisor.as_child(shutdown_timeout_seconds=5.0, fatal=fatal), start=at_once(supervisor.run))
+
+
+def at_once(start: Start) -> Start:
+    """Return a start that says at once that it is ready."""
+
+    async def run(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        await start()
+
+    return run
 
 
 def piped(id_: str, actor: Actor, shutdown_timeout_seconds: float, drain: Callable[[], None]) -> ChildSpec:

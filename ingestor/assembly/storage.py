@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import trio
 
 from ingestor.assembly.files import Files
-from ingestor.assembly.stages import LISTS_IN_A_CHANNEL, LIVE, Ground, left, piped
+from ingestor.assembly.stages import FEW, LISTS_IN_A_CHANNEL, Ground, left, piped
+from ingestor.history.asked import AskedAudits
 from ingestor.history.jobs import Jobs
 from ingestor.history.keeper import LedgerKeeper
 from ingestor.history.ledger import Ledger
@@ -34,16 +35,17 @@ class Storage:
 
     def __init__(self, ground: Ground) -> None:
         settings, store, report = ground.settings, ground.store, ground.report
+        homes = tuple(home.name for home in settings.homes)
         self.entrance, self._exit = trio.open_memory_channel[list[Kept]](LISTS_IN_A_CHANNEL)
         self._ways_in: list[Outbox[Kept]] = []
-        self._leaving = ground.leaving
         self.intake = Intake(Inbox(self._exit))
         embedded = store if isinstance(store, SQLiteStore) else None
         self.files = files = Files.of(settings, ground.state, embedded, self.intake.valve, report)
         self.ledger = Ledger(ground.state, report, (lambda: embedded.marked) if embedded else lambda: 0)
         self.jobs = Jobs(ground.state)
+        self.audits = AskedAudits()
         recovering = Recovering(
-            home=settings.home_name,
+            homes=homes,
             store=store,
             store_is_journal=embedded is not None,
             spool=files.spool,
@@ -55,16 +57,16 @@ class Storage:
         self.keeper = LedgerKeeper(files.notebook, recovery.learn, self.intake, files.quarantine, report)
         limits = CommitLimits(seconds=settings.commit_seconds)
         committer = Committer(self.intake, files.journal, limits, report, recovery.recollect)
-        stages = [piped("spool", committer, 3.0, self._end_the_stream)]
+        stages = [piped("spool", committer, 3.0, ground.at_the_end(self._close_ways_in))]
         if embedded is None or files.spool.exists:
             due = BatchLimits(maximum_events=settings.batch_max_events, maximum_seconds=settings.batch_max_seconds)
-            marks = None if embedded else Marks(settings.home_name, store, files.spool, recovery.begin)
+            marks = None if embedded else Marks(homes, store, files.spool, recovery.begin)
             writer = Writer(
                 files.spool, store, files.delivery, self.intake, due, Retry(ground.random), report, marks=marks
             )
-            stages.append(piped("writer", writer, 5.0, self._end_the_intake))
+            stages.append(piped("writer", writer, 5.0, ground.at_the_end(self.intake.ended.set)))
         self.supervisor = Supervisor(
-            "storage", stages, strategy=Strategy.REST_FOR_ONE, intensity=LIVE, stop_order=StopOrder.START_ORDER
+            "storage", stages, strategy=Strategy.REST_FOR_ONE, intensity=FEW, stop_order=StopOrder.START_ORDER
         )
 
     async def commit_refilled(self, events: Sequence[Event]) -> None:
@@ -77,11 +79,11 @@ class Storage:
         await self._room()
         await self.files.journal.commit(records, live=False)
 
-    async def look_for_losses(self) -> None:
-        """Notice what was lost, once the ledger has all that the journal notes."""
+    async def look_for_losses(self, home: str) -> None:
+        """Notice what was lost of a home, once the ledger has all that the journal noted."""
         await self.intake.known.wait()
         await self.keeper.take()
-        await self.recovery.look()
+        await self.recovery.look(home)
 
     async def confirmed(self) -> None:
         """Wait until the store has what was captured before this call."""
@@ -104,12 +106,7 @@ class Storage:
         while self.intake.valve.closed or spool.pending_bytes >= spool.maximum_bytes / 2:  # noqa: ASYNC110  no event for it
             await trio.sleep(ROOM_SECONDS)
 
-    def _end_the_stream(self) -> None:
+    def _close_ways_in(self) -> None:
         """Close what a stage that was down at the end could not close; all who send have ended by now."""
-        if self._leaving.is_set():
-            for way in self._ways_in:
-                way.close()
-
-    def _end_the_intake(self) -> None:
-        if self._leaving.is_set():
-            self.intake.ended.set()
+        for way in self._ways_in:
+            way.close()

@@ -21,7 +21,7 @@ from ingestor.assembly.run import Exit
 from ingestor.commands.moments import add_span, refuse_empty
 from ingestor.commands.progress import Told, progress
 from ingestor.commands.running import RunningService, running_service
-from ingestor.config import Settings
+from ingestor.config import HomeSettings, Settings
 from ingestor.history.comparison import Audited
 from ingestor.history.ledger import Gap, Ledger, Listed
 from ingestor.model import instants
@@ -43,29 +43,31 @@ async def audit(settings: Settings, arguments: argparse.Namespace) -> Exit:
     refuse_empty(arguments)
     console = Console(highlight=False, markup=False, soft_wrap=True)
     async with running_service(settings) as running:
-        with progress(console, "comparing") as told:
-            if running is None:
-                found = await _alone(settings, arguments, told)
-            else:
-                found = await _beside(running, arguments, told)
-    console.print(_figures(found))
+        for home in settings.homes:
+            with progress(console, "comparing") as told:
+                if running is None:
+                    found = await _alone(settings, home, arguments, told)
+                else:
+                    found = await _beside(running, home, arguments, told)
+            whose = f"{home.name}  " if len(settings.homes) > 1 else ""
+            console.print(f"{whose}{_figures(found)}")
     return Exit.DONE
 
 
-async def _alone(settings: Settings, arguments: argparse.Namespace, told: Told) -> Audited:
+async def _alone(settings: Settings, home: HomeSettings, arguments: argparse.Namespace, told: Told) -> Audited:
     from_us, to_us = (instants.microseconds(at) for at in (arguments.from_, arguments.to_ or datetime.now(UTC)))
     failure: IngestorError | None = None
     with service.locked(settings.data_dir):
         try:
-            async with offline_auditor(settings) as auditor:
+            async with offline_auditor(settings, home) as auditor:
                 return await auditor.audit(from_us, to_us, lambda share, found: told(share, _figures(found)))
         except* IngestorError as group:
             failure = first(group)
     raise ConfigError([f"{UNFINISHED}: {failure}"]) from None
 
 
-async def _beside(running: RunningService, arguments: argparse.Namespace, told: Told) -> Audited:
-    wanted = Span(from_=arguments.from_, to=arguments.to_).model_dump_json(by_alias=True)
+async def _beside(running: RunningService, home: HomeSettings, arguments: argparse.Namespace, told: Told) -> Audited:
+    wanted = Span(from_=arguments.from_, to=arguments.to_, home=home.name).model_dump_json(by_alias=True)
     job = await running.work_off("/api/audit", wanted, _jobs, lambda now: told(now.share, _figures(_found(now))))
     if job.state == "failed":
         raise ConfigError([f"{UNFINISHED}: {job.detail}"])

@@ -17,7 +17,7 @@ from ingestor.assembly.run import Exit
 from ingestor.commands.moments import add_span, refuse_empty
 from ingestor.commands.progress import progress
 from ingestor.commands.running import RunningService, running_service
-from ingestor.config import Settings
+from ingestor.config import HomeSettings, Settings
 from ingestor.model import instants
 from ingestor.model.errors import ConfigError, IngestorError, first
 
@@ -34,15 +34,21 @@ async def backfill(settings: Settings, arguments: argparse.Namespace) -> Exit:
     refuse_empty(arguments)
     console = Console(highlight=False, markup=False, soft_wrap=True)
     async with running_service(settings) as running:
-        job = await _job(settings, arguments, running, console)
-    console.print(_figures(job))
-    if job.detail:
-        console.print(job.detail)
-    return Exit.DONE if job.state == "done" and job.compared else Exit.FAILED
+        jobs = [await _job(settings, home, arguments, running, console) for home in settings.homes]
+    for job in jobs:
+        whose = f"{job.home}  " if len(jobs) > 1 else ""
+        console.print(f"{whose}{_figures(job)}")
+        if job.detail:
+            console.print(job.detail)
+    return Exit.DONE if all(job.state == "done" and job.compared for job in jobs) else Exit.FAILED
 
 
 async def _job(
-    settings: Settings, arguments: argparse.Namespace, running: RunningService | None, console: Console
+    settings: Settings,
+    home: HomeSettings,
+    arguments: argparse.Namespace,
+    running: RunningService | None,
+    console: Console,
 ) -> BackfillJob:
     with progress(console, "importing") as bar:
 
@@ -50,20 +56,22 @@ async def _job(
             bar(job.share, _figures(job))
 
         if running is None:
-            return await _alone(settings, arguments, told)
-        wanted = Span(from_=arguments.from_, to=arguments.to_).model_dump_json(by_alias=True)
+            return await _alone(settings, home, arguments, told)
+        wanted = Span(from_=arguments.from_, to=arguments.to_, home=home.name).model_dump_json(by_alias=True)
         return await running.work_off("/api/backfill", wanted, _jobs, told)
 
 
-async def _alone(settings: Settings, arguments: argparse.Namespace, told: Callable[[BackfillJob], None]) -> BackfillJob:
+async def _alone(
+    settings: Settings, home: HomeSettings, arguments: argparse.Namespace, told: Callable[[BackfillJob], None]
+) -> BackfillJob:
     from_us = instants.microseconds(arguments.from_)
     to_us = instants.microseconds(arguments.to_) if arguments.to_ else None
     failure: IngestorError | None = None
     with service.locked(settings.data_dir):
         try:
-            async with offline_backfill(settings) as (work, jobs):
+            async with offline_backfill(settings, home) as (work, jobs):
                 now_us = instants.microseconds(datetime.now(UTC))
-                job = await jobs.begin(settings.home_name, from_us, to_us, now_us)
+                job = await jobs.begin(home.name, from_us, to_us, now_us)
                 return shown(await work.run(job, lambda now: told(shown(now))))
         except* IngestorError as group:
             failure = first(group)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import trio
+from msgspec.structs import replace
 from trio_websocket import ConnectionClosed
 
 from ingestor.assembly.files import make_store
-from ingestor.assembly.service import make_provider
-from ingestor.config import Settings
+from ingestor.assembly.home import make_provider
+from ingestor.assembly.live import endpoint_of
+from ingestor.config import HomeSettings, Settings
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.session import Phase, Session
 from ingestor.model.errors import CredentialsRefused, IngestorError, first
@@ -20,7 +22,11 @@ TIMEOUT_SECONDS = 15.0
 
 async def check(settings: Settings) -> list[Finding]:
     """Return what was found, in the order of the flow. Changes nothing."""
-    found = await _home(settings)
+    found: list[Finding] = []
+    for home in settings.homes:
+        findings = await _home(home)
+        whose = f" of {home.name}" if len(settings.homes) > 1 else ""
+        found += [replace(one, subject=f"{one.subject}{whose}") for one in findings]
     live = LiveSettings(
         weather_location=settings.weather_location,
         retention_days=settings.retention_days,
@@ -34,10 +40,8 @@ async def check(settings: Settings) -> list[Finding]:
     return [*found, await _weather(settings)]
 
 
-async def _home(settings: Settings) -> list[Finding]:
-    endpoint = Endpoint(
-        home=settings.home_name, url=settings.ha_url, token=settings.current_token, ca_file=settings.ha_ca_file
-    )
+async def _home(home: HomeSettings) -> list[Finding]:
+    endpoint = endpoint_of(home)
     session = Session(endpoint.token())
     failure: BaseException | None = None
     try:
@@ -48,15 +52,15 @@ async def _home(settings: Settings) -> list[Finding]:
     match failure:
         case None:
             return [
-                Finding(subject="Home Assistant", works=True, detail=f"{session.version} at {settings.ha_url}"),
+                Finding(subject="Home Assistant", works=True, detail=f"{session.version} at {home.url}"),
                 Finding(subject="token", works=True, detail="accepted"),
             ]
         case CredentialsRefused():
-            return _refused(settings, str(failure))
+            return _refused(home, str(failure))
         case IngestorError():
             return _unreachable(str(failure))
         case _:
-            return _unreachable(f"{settings.ha_url} did not answer the login within {TIMEOUT_SECONDS:g} s")
+            return _unreachable(f"{home.url} did not answer the login within {TIMEOUT_SECONDS:g} s")
 
 
 async def _log_in(endpoint: Endpoint, session: Session) -> None:
@@ -67,10 +71,10 @@ async def _log_in(endpoint: Endpoint, session: Session) -> None:
                 await socket.send_message(answer)
 
 
-def _refused(settings: Settings, said: str) -> list[Finding]:
+def _refused(home: HomeSettings, said: str) -> list[Finding]:
     hint = "make a long-lived access token on your profile page in Home Assistant, and set HA_TOKEN to it"
     return [
-        Finding(subject="Home Assistant", works=True, detail=f"answers at {settings.ha_url}"),
+        Finding(subject="Home Assistant", works=True, detail=f"answers at {home.url}"),
         Finding(subject="token", works=False, detail=said, hint=hint),
     ]
 

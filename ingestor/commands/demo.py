@@ -11,6 +11,7 @@ from typing import Literal
 import trio
 
 from ingestor import config
+from ingestor.api.status import HomeStatus
 from ingestor.assembly import run as service
 from ingestor.assembly.run import Exit
 from ingestor.assembly.service import Service
@@ -64,20 +65,23 @@ async def _stop_after(seconds: float, running: Service) -> None:
 def picture(running: Service) -> live.Picture:
     """Return what the live view shows of a service."""
     status = running.status
-    home = f"connected, {status.home_version}" if status.connected else "away"
-    if status.home_problem is not None:
-        home = status.home_problem.detail
-    elif status.sessions > 1:
-        home += f", reconnected {status.sessions - 1} times"
+    [home] = status.homes.values()  # a demo simulates one
     return live.Picture(
-        home=home,
+        home=_said(home),
         received=status.received,
         stored=status.stored,
         pending=status.pending,
         dropped=status.dropped,
         lag_seconds=status.lag_seconds,
-        weather=status.weather_summary or (status.weather_problem.detail if status.weather_problem else "-"),
+        weather=home.weather_summary or (home.weather_problem.detail if home.weather_problem else "-"),
         store=running.store.name,
         metrics_url=f"{running.api.url}/metrics",
         tree=render(running.root.snapshot()),
     )
+
+
+def _said(home: HomeStatus) -> str:
+    if home.connection_problem is not None:
+        return home.connection_problem.detail
+    again = f", reconnected {home.reconnects} times" if home.reconnects else ""
+    return f"connected, {home.version}{again}"

@@ -26,33 +26,32 @@ class AskedAudit(Struct, frozen=True, kw_only=True):
 
 
 class AskedAudits:
-    """Those of one home. `begun` is set, and replaced, when there is a new one."""
+    """Those of every home. `begun` is set, and replaced, when there is a new one."""
 
-    def __init__(self, home: str) -> None:
+    def __init__(self) -> None:
         self.begun = trio.Event()
-        self._home = home
         self._audits: dict[int, AskedAudit] = {}
         self._last_id = 0
 
-    def ask(self, from_us: int, to_us: int | None, now_us: int) -> AskedAudit | None:
-        """Begin an audit, or join the one of this span; none while another is under way."""
-        running = self.running
+    def ask(self, home: str, from_us: int, to_us: int | None, now_us: int) -> AskedAudit | None:
+        """Begin an audit of a home, or join the one of this span; none while another of that home is under way."""
+        running = self.running(home)
         if running is not None:
             return running if running.from_us == from_us and to_us in {None, running.to_us} else None
         self._last_id += 1
         until_us = now_us if to_us is None else to_us
-        asked = AskedAudit(id=self._last_id, home=self._home, from_us=from_us, to_us=until_us)
+        asked = AskedAudit(id=self._last_id, home=home, from_us=from_us, to_us=until_us)
         self.tell(asked)
-        if len(self._audits) > KEPT:
-            del self._audits[min(self._audits)]
+        ended = [id_ for id_, one in self._audits.items() if one.state != "running"]
+        if len(self._audits) > KEPT and ended:
+            del self._audits[min(ended)]
         self.begun.set()
         self.begun = trio.Event()
         return asked
 
-    @property
-    def running(self) -> AskedAudit | None:
-        """The one that is under way."""
-        return next((one for one in self._audits.values() if one.state == "running"), None)
+    def running(self, home: str) -> AskedAudit | None:
+        """Return the one of a home that is under way."""
+        return next((one for one in self._audits.values() if one.home == home and one.state == "running"), None)
 
     def read(self) -> list[AskedAudit]:
         """Return the newest first."""

@@ -5,7 +5,6 @@ It begins with a look at whether something was lost that a backfill has to bring
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 
 import trio
@@ -33,7 +32,6 @@ class Backfiller:
         backfilling: Backfilling,
         report: facts.Report,
         look: Callable[[], Awaitable[None]],
-        clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.progress = Progress()
         self._home = home
@@ -42,21 +40,6 @@ class Backfiller:
         self._backfill = Backfill(backfilling)
         self._report = report
         self._look = look
-        self._clock_ns = clock_ns
-
-    async def ask(self, from_us: int, to_us: int | None) -> Job | None:
-        """Begin a backfill, or go on with the one of this span; none while another is under way.
-
-        Raises `Unavailable`.
-        """
-        job = await self._jobs.running(self._home)
-        if job is None:
-            job = await self._jobs.begin(self._home, from_us, to_us, self._clock_ns() // 1000)
-        return job if job.from_us == from_us and to_us in {None, job.to_us} else None
-
-    async def jobs(self) -> list[Job]:
-        """Return the newest first. Raises `Unavailable`."""
-        return await self._jobs.read()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Work off what is asked for, until cancelled."""

@@ -56,6 +56,13 @@ class Jobs:
         self.begun = trio.Event()
         self._database = database
 
+    async def ask(self, home: str, from_us: int, to_us: int | None, now_us: int) -> Job | None:
+        """Begin a backfill of a home, or go on with the one of this span; none while another is under way there."""
+        job = await self.running(home)
+        if job is None:
+            job = await self.begin(home, from_us, to_us, now_us)
+        return job if job.from_us == from_us and to_us in {None, job.to_us} else None
+
     async def begin(self, home: str, from_us: int, to_us: int | None, now_us: int) -> Job:
         """Return the user's unfinished backfill from this time (and to that one, if given), or a new one.
 

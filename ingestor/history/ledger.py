@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -94,15 +95,22 @@ class Ledger:
     """
 
     def __init__(self, database: Database, report: facts.Report, mark: Callable[[], int] = lambda: 0) -> None:
-        self.changed = trio.Event()
+        self._changed: defaultdict[str, trio.Event] = defaultdict(trio.Event)
         self._database = database
         self._report = report
         self._mark = mark
 
     async def record(self, notes: Sequence[Note]) -> None:
         """Take notes in; the same note again changes nothing."""
-        for fact in await self._change(lambda connection: _record(connection, notes)):
+        noted, homes = await self._run(lambda connection: _record(connection, notes))
+        for fact in noted:
             self._report(fact)
+        for home in homes:
+            self._changed.pop(home, trio.Event()).set()
+
+    def changed(self, home: str) -> trio.Event:
+        """Return what is set when the next notes of a home were taken in."""
+        return self._changed[home]
 
     async def open_gaps(self, home: str) -> list[OpenGap]:
         """Return the gaps that can be filled, the oldest first: those whose end is known."""
@@ -143,7 +151,7 @@ class Ledger:
             connection.execute("UPDATE gaps SET refilled = refilled + ? WHERE gap = ?", (refilled, gap))
             connection.execute(_REMEMBER, (self._mark(),))
 
-        await self._change(work)
+        await self._run(work)
 
     async def settle(self, gap: str, state: GapState, reason: str, silences: Sequence[Silence] = ()) -> Gap:
         """End a gap whose intervals are all closed or listed: the latter make it `partly`.
@@ -162,12 +170,12 @@ class Ledger:
             connection.execute("UPDATE gaps SET state = ?, reason = ? WHERE gap = ?", values)
             return _read(connection, "WHERE gap = ?", (gap,))[0]
 
-        return await self._change(work)
+        return await self._run(work)
 
-    async def read(self, *, limit: int = 100, before: int | None = None) -> list[Gap]:
-        """Return the newest gaps first, those with ids below `before`; a limit of -1 is none."""
-        most = 2**62 if before is None else before
-        where, values = "WHERE id < ? AND state != ? ORDER BY id DESC LIMIT ?", (most, _LEFT_OUT, limit)
+    async def read(self, *, limit: int = 100, before: int | None = None, home: str | None = None) -> list[Gap]:
+        """Return the newest gaps first, those with ids below `before`, of one home or of all; a limit of -1 is none."""
+        where = "WHERE id < ? AND home = ifnull(?, home) AND state != ? ORDER BY id DESC LIMIT ?"
+        values = (2**62 if before is None else before, home, _LEFT_OUT, limit)
         return await self._run(lambda one: _read(one, where, values))
 
     async def left_out(self, home: str) -> dict[str, list[tuple[int, int]]]:
@@ -181,12 +189,6 @@ class Ledger:
         for entity_id, *span in await self._run(lambda one: one.execute(query, values).fetchall()):
             found.setdefault(entity_id, []).append((span[0], span[1]))
         return found
-
-    async def _change(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        result = await self._run(work)
-        self.changed.set()
-        self.changed = trio.Event()
-        return result
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do the work in a transaction; over a damaged file, set it aside and do it again."""
@@ -211,21 +213,25 @@ class Ledger:
         return result
 
 
-def _record(connection: sqlite3.Connection, notes: Sequence[Note]) -> list[facts.GapsNoted]:
+def _record(connection: sqlite3.Connection, notes: Sequence[Note]) -> tuple[list[facts.GapsNoted], set[str]]:
+    """Return what was noted, and of which homes something was."""
     noted: list[facts.GapsNoted] = []
+    homes: set[str] = set()
     for note in notes:
         match note:
             case GapFound():
                 noted.append(_record_gap(connection, note))
+                homes.add(note.home)
             case LeftOut() if note.ended:
                 _record_left_out(connection, note)
             case EntityReturned():
-                connection.execute(
+                found = connection.execute(
                     """UPDATE intervals SET returned_us = ?
-                        WHERE gap = ? AND entity_id = ? AND until_us IS NULL AND returned_us IS NULL""",
+                        WHERE gap = ? AND entity_id = ? AND until_us IS NULL AND returned_us IS NULL RETURNING home""",
                     (note.at_us, note.gap, note.entity_id),
                 )
-    return noted
+                homes.update(home for (home,) in found)
+    return noted, homes
 
 
 def _record_gap(connection: sqlite3.Connection, note: GapFound) -> facts.GapsNoted:

@@ -48,7 +48,7 @@ class AuditPatrol:
         due = trio.current_time() + FIRST_SECONDS
         while True:
             begun = self._asked.begun
-            if (asked := self._asked.running) is not None:
+            if (asked := self._asked.running(self._home)) is not None:
                 await self._work_off(asked)
             elif trio.current_time() >= due:
                 due = trio.current_time() + await self._audit_last_day()

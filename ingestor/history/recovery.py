@@ -33,7 +33,7 @@ ASKING_SECONDS = 10.0  # a store that is away does not hold up the start for lon
 class Recovering:
     """What a recovery works with. Where the store is the journal, it remembers by itself what was captured."""
 
-    home: str
+    homes: tuple[str, ...]
     store: Store
     store_is_journal: bool
     spool: Spool
@@ -43,7 +43,7 @@ class Recovering:
 
 
 class Recovery:
-    """Notices for one home what was lost behind our back, and lets a backfill bring it back."""
+    """Notices what was lost behind our back, and lets a backfill of each home that it concerns bring it back."""
 
     def __init__(
         self, recovering: Recovering, report: facts.Report, clock_ns: Callable[[], int] = time.time_ns
@@ -52,39 +52,54 @@ class Recovery:
         self._report = report
         self._clock_ns = clock_ns
         self._started_us = clock_ns() // 1000
+        self._looking = trio.Lock()
 
     async def recollect(self, marks: list[Watermark]) -> list[Watermark]:
         """Return how far each entity was captured: as the journal knows it, or else the ledger, or else the store.
 
-        Without any that is a first start, or the store is away: then its marks tell later what is missing.
+        A home of which none of them knows anything starts for the first time, or the store is away: then its marks
+        tell later what is missing.
         """
-        home = self._with.home
-        known = {mark.series.entity_id for mark in marks if mark.series.home == home}
-        marks = [*marks, *(_absent(gap, missed) for gap in await self._with.ledger.open_gaps(home)
-                           for missed in gap.missed if missed.interval.entity_id not in known)]  # fmt: skip
-        if known or self._with.store_is_journal:
-            return marks
-        found: list[Watermark] | None = None
+        known = {(mark.series.home, mark.series.entity_id) for mark in marks}
+        absent = [
+            _absent(gap, missed)
+            for home in self._with.homes
+            for gap in await self._with.ledger.open_gaps(home)
+            for missed in gap.missed
+            if (home, missed.interval.entity_id) not in known
+        ]
+        unknown = [home for home in self._with.homes if home not in {of for of, _ in known}]
+        asked = unknown and not self._with.store_is_journal
+        return [*marks, *absent, *(await self._ask_store(unknown) if asked else ())]
+
+    async def _ask_store(self, homes: Sequence[str]) -> list[Watermark]:
+        """Return what the store has of homes of which the journal knows nothing: it was lost where there is any."""
+        newest: dict[str, list[Watermark]] = {}
         with trio.move_on_after(ASKING_SECONDS), suppress(Unavailable, CredentialsRefused):
             await self._with.store.prepare()
-            found = await self._with.store.newest(home)
-        if found or (found is None and await self._with.ledger.read(limit=1)):
-            self._with.intake.loss = Loss.SPOOL_LOST
-            await self._with.spool.adopt(found or [])
-        return [*marks, *(found or [])]
+            for home in homes:
+                newest[home] = await self._with.store.newest(home)
+        for home in homes:
+            if newest.get(home) or (home not in newest and await self._with.ledger.read(limit=1, home=home)):
+                self._with.intake.losses[home] = Loss.SPOOL_LOST
+        found = [mark for marks in newest.values() for mark in marks]
+        if found:
+            await self._with.spool.adopt(found)
+        return found
 
-    async def look(self) -> None:
-        """Notice what no mark in the store tells: that our state is gone, or an embedded database is one of before.
+    async def look(self, home: str) -> None:
+        """Notice what no mark in the store tells: that our state is gone, or an embedded database is an older copy.
 
-        To be asked when the ledger has taken over what the journal noted. Raises `Unavailable`.
+        To be called when the ledger has taken over what the journal noted of this home. Raises `Unavailable`.
         """
-        captured = self._with.intake.marks(self._with.home) and not self._with.intake.loss
-        if captured and not await self._with.ledger.read(limit=1):
-            await self.begin(Loss.STATE_LOST)
-        remembered = await self._with.ledger.marked()
-        if remembered and remembered > (marked := await self._with.store.mark(self._with.home)):
-            await self.begin(Loss.STORE_RESTORED)
-            await self._with.ledger.remember(marked)
+        captured = self._with.intake.marks(home) and home not in self._with.intake.losses
+        if captured and not await self._with.ledger.read(limit=1, home=home):
+            await self._compare_all(home, Loss.STATE_LOST)
+        async with self._looking:  # the database is that of every home
+            remembered = await self._with.ledger.marked()
+            if remembered and remembered > (marked := await self._with.store.mark(home)):
+                await self.begin(Loss.STORE_RESTORED)
+                await self._with.ledger.remember(marked)
 
     async def learn(self, notes: Sequence[Note]) -> None:
         """Give notes to the ledger, and do what they call for. The same again changes nothing. Raises `Unavailable`."""
@@ -95,11 +110,14 @@ class Recovery:
             await self._heed(clock)
 
     async def begin(self, cause: Loss) -> None:
-        """Compare everything since the beginning with the recorder. Raises `Unavailable`."""
-        detail = f"{cause}: everything is compared with the recorder, and what is missing comes back"
+        """Compare everything of every home since its beginning with its recorder. Raises `Unavailable`."""
+        for home in self._with.homes:
+            await self._compare_all(home, cause)
+
+    async def _compare_all(self, home: str, cause: Loss) -> None:
+        detail = f"{cause}: everything of {home} is compared with its recorder, and what is missing comes back"
         self._report(facts.Warned(code=cause, detail=detail))
-        home, known_us = self._with.home, await self._with.ledger.since_us(self._with.home)
-        from_us = known_us
+        from_us = known_us = await self._with.ledger.since_us(home)
         if not self._started_us > known_us > 0:  # what was first heard now was not the first
             from_us = (await self._with.store.oldest_ns(home) or known_us * 1000) // 1000
         await self._with.jobs.add(home, from_us, self._clock_ns() // 1000, cause)

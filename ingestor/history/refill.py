@@ -66,7 +66,7 @@ class Refill:
         task_status.started()
         failures = 0
         while True:
-            changed = self._with.ledger.changed
+            changed = self._with.ledger.changed(self._with.endpoint.home)
             seconds = MAXIMUM_RETRY_SECONDS
             try:
                 await in_parts(self._fill_all)

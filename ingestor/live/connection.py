@@ -31,6 +31,7 @@ FORWARD_SECONDS = 0.01  # for all that one read brought to be handed on together
 HELD_BYTES = 32 * 1024 * 1024  # of frames that the subscription has not taken; beyond it the socket is not read
 NORMAL = 1000
 TOO_BIG = 1009  # the close code of RFC 6455 for an oversized message
+_CRASHED = "the actor of the connection crashed"
 
 
 class Connection:
@@ -62,6 +63,7 @@ class Connection:
         self._number = 0
         # Why there is no session, as the ledger will say.
         self._away: tuple[str, str] = GapCause.SERVICE_DOWN, "the service did not run"
+        self._is_open = False
 
     def drain(self) -> None:
         """Take in what Home Assistant has sent until now, then close the socket and end the stream."""
@@ -74,6 +76,8 @@ class Connection:
         self._held_bytes = 0
         self._held_frames = 0
         self._life: _Life | None = None
+        if self._is_open:
+            self._end_session(Leaving.CRASH, _CRASHED)
         task_status.started()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._forward)
@@ -113,7 +117,7 @@ class Connection:
         if life.live_since is not None:
             leaving = Leaving.SHUTDOWN if self._draining.is_set() else Leaving.PAUSED
             code = error.code if error else leaving
-            self._report(facts.SessionClosed(home=home, session=self._number, code=code, detail=detail))
+            self._end_session(code, detail)
             return self._reconnect.after_session(trio.current_time() - life.live_since)
         refused = isinstance(error, CredentialsRefused)
         delay = self._reconnect.after_refusal() if refused else self._reconnect.after_failure()
@@ -121,12 +125,17 @@ class Connection:
             self._report(facts.ConnectFailed(home=home, code=error.code, detail=detail, retry_seconds=delay))
         return delay
 
+    def _end_session(self, code: ErrorCode | Leaving, detail: str) -> None:
+        self._is_open = False
+        self._report(facts.SessionClosed(home=self._endpoint.home, session=self._number, code=code, detail=detail))
+
     async def _live(self, socket: WebSocketConnection, life: _Life) -> None:
         async with trio.open_nursery() as nursery:
             while not life.session.is_at(Phase.LIVE):
                 await self._receive(socket, life)
             life.opening.deadline = math.inf
             life.live_since = trio.current_time()
+            self._is_open = True
             self._report(
                 facts.SessionOpened(home=self._endpoint.home, session=self._number, version=life.session.version)
             )
@@ -163,7 +172,7 @@ class Connection:
             self._number += 1
             results = life.session.results
             cause, detail = self._away
-            self._away = GapCause.CRASH, "the actor of the connection crashed"
+            self._away = GapCause.CRASH, _CRASHED
             self._put(
                 SessionStarted(
                     session=self._number, at_ns=self._clock_ns(), results=results, cause=cause, detail=detail

@@ -18,7 +18,7 @@ class Intake:
     """The inbox of records, the valve that lets homes bring them, and what was captured last.
 
     `ended` is set when every sender has closed its end and everything was committed, `noted` when there are notes,
-    `known` once the journal has said what was captured before; `loss` says why it had to ask the store.
+    `known` once the journal has said what was captured before; `losses` says of a home why it had to ask the store.
     """
 
     def __init__(self, inbox: Inbox[list[Kept]]) -> None:
@@ -28,7 +28,7 @@ class Intake:
         self.ended = trio.Event()
         self.noted = trio.Event()
         self.known = trio.Event()
-        self.loss: Loss | None = None
+        self.losses: dict[str, Loss] = {}
         self._marks: list[Watermark] = []
 
     def opened(self, watermarks: Iterable[Watermark]) -> None:

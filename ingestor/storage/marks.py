@@ -1,9 +1,12 @@
-"""Whether store and spool still know the same: each batch leaves its number in the store, which both must remember."""
+"""Detects a store or a spool that was lost or restored, by the number of the last batch, which both remember.
+
+The number goes into the store with each batch, once for every home: homes may come and go, the highest one counts.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 
@@ -17,27 +20,27 @@ HOUR_NS = 3600 * 10**9  # marks of the same hour are one point
 
 
 class Marks:
-    """The marks of one home. `lost` is told what no longer knows what it knew: the store, or the spool."""
+    """The marks of these homes. `lost` is called with what no longer knows what it knew: the store, or the spool."""
 
     def __init__(
         self,
-        home: str,
+        homes: Sequence[str],
         store: Store,
         spool: Spool,
         lost: Callable[[Loss], Awaitable[None]],
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._home = home
+        self._homes = homes
         self._store = store
         self._spool = spool
         self._lost = lost
         self._clock_ns = clock_ns
         self._checked_at = -CHECK_SECONDS
 
-    def mark(self, batch: int) -> StoreMark:
-        """Return the mark to write together with this batch."""
+    def of(self, batch: int) -> list[StoreMark]:
+        """Return the marks to write together with this batch."""
         now_ns = self._clock_ns()
-        return StoreMark(time_ns=now_ns - now_ns % HOUR_NS, home=self._home, batch=batch)
+        return [StoreMark(time_ns=now_ns - now_ns % HOUR_NS, home=home, batch=batch) for home in self._homes]
 
     async def check(self, *, at_once: bool) -> None:
         """Compare, at intervals or at once, and when the spool was damaged. Raises `Unavailable`, `CredentialsRefused`.
@@ -47,7 +50,7 @@ class Marks:
         is_due = at_once or self._spool.damaged or trio.current_time() - self._checked_at >= CHECK_SECONDS
         if not is_due:
             return
-        marked = await self._store.mark(self._home)
+        marked = max([await self._store.mark(home) for home in self._homes])
         if marked > self._spool.newest_batch or self._spool.damaged:
             await self._lost(Loss.SPOOL_LOST)
             await self._spool.go_on_from(marked)

@@ -61,7 +61,7 @@ class Writer:
         self._retry = retry
         self._report = report
         self._marks = marks
-        self._mark: StoreMark | None = None
+        self._unwritten_marks: list[StoreMark] = []
         self._ready = False
         self._accepted: Point | None = None
 
@@ -102,11 +102,11 @@ class Writer:
         return True
 
     async def _deliver(self, batch: Batch) -> None:
-        self._mark = self._marks.mark(batch.ids[-1]) if self._marks else None
+        self._unwritten_marks = self._marks.of(batch.ids[-1]) if self._marks else []
         while True:
             try:
                 quarantined = await self._delivery.deliver(batch.records, self._until_taken)
-                if self._mark is not None:  # it was refused together with every point
+                if self._unwritten_marks:  # they were refused together with every point
                     await self._until_taken(())
             except Unavailable as error:  # the disk under the quarantine
                 await self._back_off(error)
@@ -127,7 +127,7 @@ class Writer:
                     await self._store.prepare()
                 if self._marks is not None:
                     await self._marks.check(at_once=not self._ready)
-                expired = await self._store.write([*points, self._mark] if self._mark else points)
+                expired = await self._store.write([*points, *self._unwritten_marks])
             except (Unavailable, CredentialsRefused) as error:
                 failures += error.code == ErrorCode.SERVER_ERROR
                 if failures >= SUSPECT_AFTER and await self._are_at_fault(points):
@@ -138,7 +138,7 @@ class Writer:
                 return refusal
             else:
                 self._works()
-                self._mark = None
+                self._unwritten_marks = []
                 self._accepted = points[-1] if points else self._accepted
                 return expired
 

@@ -23,23 +23,24 @@ REMEMBERED = 1000  # observations; a week and a half of quarters of an hour
 
 
 class Weather:
-    """The place and its last observation; shared by the poller, which writes it, and by enrichment, which reads it.
+    """A home's place and its last observation; the poller writes it, and enrichment reads it.
 
     A place set by the user goes before the home's own.
     """
 
-    def __init__(self, location: str | None, cache_minutes: float) -> None:
+    def __init__(self, home: str, location: str | None, cache_minutes: float) -> None:
+        self.home = home
         self.current: WeatherObservation | None = None
         self._remembered: deque[tuple[int, WeatherObservation]] = deque(maxlen=REMEMBERED)
         self.cache_seconds = cache_minutes * 60
         self._set_by_user = location
-        self._home: str | None = None
+        self._home_location: str | None = None
         self.changed = trio.Event()
 
     @property
     def location(self) -> str | None:
         """Where the weather is asked for, `latitude,longitude`; none while nobody has said."""
-        return self._set_by_user or self._home
+        return self._set_by_user or self._home_location
 
     def take(self, observation: WeatherObservation, at_ns: int) -> None:
         """Make this the weather from this moment on."""
@@ -52,7 +53,7 @@ class Weather:
 
     def set_home(self, location: str) -> None:
         """Take the place that Home Assistant gives for the home."""
-        self._home = location
+        self._home_location = location
         self._wake()
 
     def configure(self, location: str | None, cache_minutes: float) -> None:
@@ -128,7 +129,9 @@ class WeatherPoller:
             observation = await provider.observe(location)
         except IngestorError as error:
             self._breaker.failed(trio.current_time())
-            self._report(facts.WeatherFailed(provider=provider.name, code=error.code, detail=str(error)))
+            self._report(
+                facts.WeatherFailed(home=self._weather.home, provider=provider.name, code=error.code, detail=str(error))
+            )
             self._tell_breaker(before)
             return self._breaker.wait_seconds(trio.current_time()) or RETRY_SECONDS
         self._breaker.succeeded()
@@ -142,13 +145,17 @@ class WeatherPoller:
             self._outbox.append(observation)
         self._weather.take(observation, time.time_ns())
         summary = f"{observation.temperature} °C, {observation.humidity} %, {observation.condition}"
-        self._report(facts.WeatherUpdated(provider=provider, observed_at=observation.observed_at, summary=summary))
+        self._report(
+            facts.WeatherUpdated(
+                home=self._weather.home, provider=provider, observed_at=observation.observed_at, summary=summary
+            )
+        )
         self.progress.report()
 
     def _tell_breaker(self, before: BreakerState) -> None:
         state = self._breaker.state
         if state is not before:
-            self._report(facts.BreakerChanged(state=state))
+            self._report(facts.BreakerChanged(home=self._weather.home, state=state))
 
 
 def coordinates(latitude: float, longitude: float) -> str:

@@ -8,46 +8,54 @@ from logging import DEBUG, ERROR, INFO, WARNING
 import supervisors
 from metrics import codes
 from metrics.codes import BreakerState, ErrorCode, Loss, WarningCode
-from metrics.declarations import Age, Counter, Gauge, Label, ServiceEvent, Update
+from metrics.declarations import HOME, Age, Counter, Gauge, Label, ServiceEvent, Update
 
 
 class WeatherUpdated(ServiceEvent, frozen=True, kw_only=True):
-    """The provider gave an observation; `observed_at` in Unix seconds."""
+    """The provider gave an observation of the weather at a home; `observed_at` in Unix seconds."""
 
     METRICS = (
-        Age("ingestor_weather_age_seconds", "Age of the weather in use; -1 while there is none.").set("observed_at"),
+        Age("ingestor_weather_age_seconds", "Age of the weather in use; -1 while there is none.", HOME).set(
+            "observed_at"
+        ),
     )
 
+    home: str
     provider: str
     observed_at: int
     summary: str
 
 
 class WeatherFailed(ServiceEvent, frozen=True, kw_only=True):
-    """The provider failed; the cached observation serves on."""
+    """The provider failed; the cached observation of a home's weather serves on."""
 
     LEVEL = WARNING
     METRICS = (
-        Counter("ingestor_weather_failures", "Requests that the weather provider failed.", code=codes.WEATHER).inc(),
+        Counter(
+            "ingestor_weather_failures", "Requests that the weather provider failed.", HOME, code=codes.WEATHER
+        ).inc(),
     )
 
+    home: str
     provider: str
     code: ErrorCode
     detail: str
 
 
 class BreakerChanged(ServiceEvent, frozen=True, kw_only=True):
-    """The weather's circuit breaker changed its state."""
+    """The circuit breaker of a home's weather changed its state."""
 
     METRICS = (
         Gauge(
             "ingestor_weather_breaker_state",
             "1 for the state that the breaker is in.",
+            HOME,
             start={BreakerState.CLOSED: 1.0},
             state=BreakerState,
         ).set_each("states"),
     )
 
+    home: str
     state: BreakerState
 
     @property

@@ -40,7 +40,7 @@ async def test_it_audits_the_last_day_at_intervals_and_tries_again_sooner_after_
     auditor: Any = Scripted()
     heard, began = Heard(), trio.current_time()
     with trio.move_on_after(FIRST_SECONDS + RETRY_SECONDS + INTERVAL_SECONDS + 1):
-        await AuditPatrol("home", auditor, AskedAudits("home"), heard).run()
+        await AuditPatrol("home", auditor, AskedAudits(), heard).run()
     due = [FIRST_SECONDS, FIRST_SECONDS + RETRY_SECONDS, FIRST_SECONDS + RETRY_SECONDS + INTERVAL_SECONDS]
     assert [at - began for at in auditor.at] == due
     assert [fact.code for fact in heard.of(facts.AuditFailed)] == ["pending"]
@@ -66,16 +66,20 @@ class Slow:
 
 async def test_what_is_asked_for_is_done_at_once_joined_and_told(autojump_clock: MockClock) -> None:
     auditor: Any = Slow(Audited(compared=7, refilled=2), Unavailable("a gap is still open", code=ErrorCode.PENDING))
-    heard, asked = Heard(), AskedAudits("home")
+    heard, asked = Heard(), AskedAudits()
     async with trio.open_nursery() as nursery:
         await nursery.start(AuditPatrol("home", auditor, asked, heard).run)
-        first = asked.ask(1, None, 9)
+        first = asked.ask("home", 1, None, 9)
         await trio.sleep(1)
         assert first is not None
-        assert asked.ask(1, None, 10) == asked.ask(1, 9, 10) == replace(first, share=0.5, found=Audited(compared=3))
-        assert asked.ask(2, None, 10) is None
+        assert (
+            asked.ask("home", 1, None, 10)
+            == asked.ask("home", 1, 9, 10)
+            == replace(first, share=0.5, found=Audited(compared=3))
+        )
+        assert asked.ask("home", 2, None, 10) is None
         await trio.sleep(5)
-        asked.ask(1, 9, 10)
+        asked.ask("home", 1, 9, 10)
         await trio.sleep(6)
         nursery.cancel_scope.cancel()
     assert auditor.spans == [(1, 9), (1, 9)]
@@ -89,9 +93,9 @@ async def test_what_is_asked_for_is_done_at_once_joined_and_told(autojump_clock:
 
 async def test_one_that_crashes_has_failed_and_is_not_begun_again(autojump_clock: MockClock) -> None:
     auditor: Any = Slow(ValueError("a bug"))
-    asked = AskedAudits("home")
+    asked = AskedAudits()
     patrol = AuditPatrol("home", auditor, asked, Heard())
-    asked.ask(1, 9, 10)
+    asked.ask("home", 1, 9, 10)
     with pytest.raises(ValueError, match="a bug"):
         await patrol.run()
     with trio.move_on_after(10):
@@ -100,10 +104,29 @@ async def test_one_that_crashes_has_failed_and_is_not_begun_again(autojump_clock
     assert auditor.spans == [(1, 9)]
 
 
+def test_homes_do_not_wait_for_each_other_and_share_the_ids() -> None:
+    asked = AskedAudits()
+    begun = [asked.ask(home, 1, 9, 10) for home in ("attic", "barn", "attic", "barn")]
+    assert [one and (one.id, one.home) for one in begun] == [(1, "attic"), (2, "barn")] * 2
+    assert asked.ask("attic", 2, 9, 10) is None
+    assert [one.home for one in asked.read()] == ["barn", "attic"]
+
+
+def test_one_that_is_under_way_is_remembered_however_many_come_after_it() -> None:
+    asked = AskedAudits()
+    slow = asked.ask("attic", 1, 9, 10)
+    for number in range(KEPT + 4):
+        begun = asked.ask("barn", number, 100, 100)
+        assert begun is not None
+        asked.tell(replace(begun, state="done"))
+    assert len(asked.read()) == KEPT
+    assert asked.running("attic") == slow
+
+
 def test_only_the_newest_are_remembered() -> None:
-    asked = AskedAudits("home")
+    asked = AskedAudits()
     for number in range(1, KEPT + 4):
-        begun = asked.ask(number, 100, 100)
+        begun = asked.ask("home", number, 100, 100)
         assert begun is not None
         asked.tell(replace(begun, state="done"))
     assert [one.id for one in asked.read()] == list(range(KEPT + 3, 3, -1))

@@ -50,7 +50,7 @@ class Station:
     def __init__(self, location: str | None = "52,5") -> None:
         self.sky = Sky()
         self.heard = Heard()
-        self.weather = Weather(location, cache_minutes=15)
+        self.weather = Weather("home", location, cache_minutes=15)
         send, self.records = trio.open_memory_channel[list[Kept]](100)
         self.poller = WeatherPoller(self.weather, self.sky, Outbox(send), Breaker(), self.heard)
 

@@ -15,9 +15,9 @@ from tests.actors.crashes import crash
 from tests.actors.trees import Tree, lines, running
 from tests.servers.truth import Key, compare, refilled
 
-REFILL = "root/refill:home/refill"
-CONNECTION = "root/home:home/connection"
-SUBSCRIPTION = "root/home:home/subscription"
+REFILL = "root/home:home/refill/refill"
+CONNECTION = "root/home:home/live/connection"
+SUBSCRIPTION = "root/home:home/live/subscription"
 
 
 async def miss(tree: Tree, changes: int = 500) -> None:

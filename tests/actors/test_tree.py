@@ -13,9 +13,9 @@ from tests.actors.crashes import Crash, crash
 from tests.actors.trees import Tree, lines, running
 from tests.servers.truth import compare
 
-PIPELINE = ["root/storage/spool", "root/home:home/subscription"]
-BESIDE = ["root/api", "root/weather", "root/ledger", "root/refill:home/refill"]
-CONNECTION = "root/home:home/connection"
+PIPELINE = ["root/storage/spool", "root/home:home/live/subscription"]
+BESIDE = ["root/api", "root/ledger", "root/home:home/weather", "root/home:home/refill/refill"]
+CONNECTION = "root/home:home/live/connection"
 
 
 async def crash_seen(tree: Tree, actor: str) -> None:

@@ -99,7 +99,7 @@ class Bench:
         self.intake = Intake(Inbox(trio.open_memory_channel[list[Kept]](1)[1]))
         delivery = Delivery("influxdb", self.quarantine, self.heard.append)
         limits = BatchLimits(maximum_events=100, maximum_seconds=0.01)
-        marks = Marks("home", self.store, self.spool, self._note_lost, lambda: 7201 * 10**9) if marked else None
+        marks = Marks(("home",), self.store, self.spool, self._note_lost, lambda: 7201 * 10**9) if marked else None
         report = self.heard.append
         self.writer = Writer(
             self.spool, self.store, delivery, self.intake, limits, Quick(Random(1)), report, marks=marks

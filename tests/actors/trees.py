@@ -18,7 +18,7 @@ from ingestor.assembly.service import Service, build
 from ingestor.config import load
 from ingestor.simulator.weather import serve_weather
 from tests.actors.heard import Heard
-from tests.actors.homes import TOKEN, simulated
+from tests.actors.homes import TOKEN, serving, simulated
 from tests.servers.logs import logged
 from tests.servers.simulated_home import SimHome
 from tests.servers.truth import Key, Row, expected
@@ -85,25 +85,32 @@ async def running(data_dir: Path, **settings: Any) -> AsyncGenerator[Tree]:
     """Run the tree until the end of the block, then drain it."""
     server, heard = simulated(), Heard()
     with logged(level=settings.get("log_level", "info")) as log:
-        async with trio.open_nursery() as nursery:
-            await nursery.start(server.run)
+        async with serving(server) as nursery:
             weather = await nursery.start(serve_weather)
             given = {"ha_url": server.url, "ha_token": TOKEN, "weather_api_key": "key", "weather_base_url": weather}
             given |= {"data_dir": data_dir, "api_port": 0, "batch_max_seconds": 0.2}
             service = build(load(_env_file=None, **(given | settings)), more_reports=(heard,), random=Random(1))
-            await nursery.start(service.root.run)
-            try:
+            async with until_drained(service):
                 yield Tree(service, server, heard, data_dir, log)
-            finally:
-                service.stop()
-                with trio.move_on_after(15, shield=True):
-                    while service.root.snapshot().state != "stopped":  # noqa: ASYNC110  the same
-                        await trio.sleep(0.01)
-                service.api.close()
-                with trio.CancelScope(shield=True):
-                    await service.aclose()
-                nursery.cancel_scope.cancel()
     assert heard.undeclared == []
+
+
+@asynccontextmanager
+async def until_drained(service: Service) -> AsyncGenerator[None]:
+    """Run a service until the end of the block, then drain it."""
+    async with trio.open_nursery() as nursery:
+        await nursery.start(service.root.run)
+        try:
+            yield
+        finally:
+            service.stop()
+            with trio.move_on_after(15, shield=True):
+                while service.root.snapshot().state != "stopped":  # noqa: ASYNC110  what is waited for has no event
+                    await trio.sleep(0.01)
+            service.api.close()
+            with trio.CancelScope(shield=True):
+                await service.aclose()
+            nursery.cancel_scope.cancel()
 
 
 def lines(text: str, name: str) -> dict[str, float]:

@@ -60,8 +60,8 @@ def test_facts_become_metrics() -> None:
         facts.RecordsQuarantined(reason=ErrorCode.REJECTED, records=1, detail="bad"),
         facts.QuarantineHeld(records=3),
         facts.HomePaused(home="home", code="disk_full", detail="the disk is full"),
-        facts.WeatherUpdated(provider="p", observed_at=400, summary=""),
-        facts.BreakerChanged(state=BreakerState.OPEN),
+        facts.WeatherUpdated(home="home", provider="p", observed_at=400, summary=""),
+        facts.BreakerChanged(home="home", state=BreakerState.OPEN),
         supervisors.ChildStarting(path=("root", "api")),
         supervisors.ChildRestarting(path=("root", "storage", "writer"), delay_seconds=0.1),
     ):
@@ -93,9 +93,9 @@ def test_facts_become_metrics() -> None:
         'ingestor_records_quarantined_total{reason="rejected"}': 1.0,
         "ingestor_quarantine_records": 3.0,
         'ingestor_home_paused{home="home"}': 1.0,
-        "ingestor_weather_age_seconds": 600.0,
-        'ingestor_weather_breaker_state{state="open"}': 1.0,
-        'ingestor_weather_breaker_state{state="closed"}': 0.0,
+        'ingestor_weather_age_seconds{home="home"}': 600.0,
+        'ingestor_weather_breaker_state{home="home",state="open"}': 1.0,
+        'ingestor_weather_breaker_state{home="home",state="closed"}': 0.0,
         'ingestor_actor_crashes_total{child="root/api"}': 0.0,
         'ingestor_actor_restarts_total{child="root/storage/writer"}': 1.0,
     }.items() <= seen.items()
@@ -113,7 +113,7 @@ def test_every_series_that_can_be_known_is_there_from_the_start() -> None:
             series = f"{name}{{{','.join(pairs)}}}" if pairs else name
             starts[series] = seen[series]
     assert {series: value for series, value in starts.items() if value} == {
-        'ingestor_weather_breaker_state{state="closed"}': 1,
+        'ingestor_weather_breaker_state{home="home",state="closed"}': 1,
         "ingestor_weather_age_seconds": -1,
         "ingestor_newest_stored_age_seconds": -1,
         "ingestor_uptime_seconds": -1,

@@ -22,6 +22,7 @@ def test_events_are_shown_in_the_shape_of_the_api() -> None:
     shown = json.loads(views.events([full(1), removal(2)]))
     assert shown == [
         {
+            "home": "home",
             "entity_id": "sensor.number_1",
             "domain": "sensor",
             "device_class": "temperature",
@@ -38,6 +39,7 @@ def test_events_are_shown_in_the_shape_of_the_api() -> None:
             "attributes": {"list": [1, "two", None], "quote": '"'},
         },
         {
+            "home": "home",
             "entity_id": "sensor.number_2",
             "domain": "sensor",
             "device_class": None,

@@ -32,7 +32,7 @@ def opened(session: int) -> facts.SessionOpened:
 
 def test_events_are_counted_for_the_last_hour_and_the_day() -> None:
     clock = Clock(MIDNIGHT - 3000)
-    board = StatusBoard(clock)
+    board = StatusBoard(["home"], clock)
     counted = []
     for seconds, events in ((0, 5), (10, 7), (2990, 11), (700, 13), (86_400, 0)):
         clock.now += seconds
@@ -50,7 +50,7 @@ def written(events: int, newest_ns: int | None) -> facts.BatchWritten:
 
 
 def test_the_newest_event_counts_not_the_last_that_came() -> None:
-    board = StatusBoard(Clock(1000.0))
+    board = StatusBoard(["home"], Clock(1000.0))
     for at in (500.0, 400.0):
         board(received(1, at))
         board(written(1, int(at * 1e9)))
@@ -59,7 +59,7 @@ def test_the_newest_event_counts_not_the_last_that_came() -> None:
 
 
 def test_a_start_is_unhealthy_until_both_ends_work() -> None:
-    board = StatusBoard(Clock(0.0))
+    board = StatusBoard(["home"], Clock(0.0))
     assert set(board.problems) == {"websocket_client", "database"}
     board(opened(1))
     assert set(board.problems) == {"database"}
@@ -70,7 +70,7 @@ def test_a_start_is_unhealthy_until_both_ends_work() -> None:
 
 def test_the_connection_s_life_is_followed() -> None:
     clock = Clock(100.0)
-    board = StatusBoard(clock)
+    board = StatusBoard(["home"], clock)
     seen = []
     for fact in (
         failed(ErrorCode.UNREACHABLE),
@@ -82,33 +82,54 @@ def test_the_connection_s_life_is_followed() -> None:
     ):
         clock.now += 1
         board(fact)
-        code = board.home_problem.code if board.home_problem else None
-        seen.append((board.connected, code, board.sessions, board.last_reconnect))
+        problem = board.problems.get("websocket_client")
+        seen.append((board.connected, problem.code if problem else None, board.reconnects, board.last_reconnect))
     assert seen == [
         (False, "unreachable", 0, None),
-        (True, None, 1, None),
-        (False, "closed", 1, None),
-        (False, "credentials_refused", 1, None),
-        (True, None, 2, 105.0),
-        (False, "unreachable", 2, 105.0),
+        (True, None, 0, None),
+        (False, "closed", 0, None),
+        (False, "credentials_refused", 0, None),
+        (True, None, 1, 105.0),
+        (False, "unreachable", 1, 105.0),
     ]
 
 
 def test_store_and_weather_fail_and_come_back() -> None:
-    board = StatusBoard(Clock(0.0))
+    board = StatusBoard(["home"], Clock(0.0))
     board(facts.StoreFailed(store="s", code=ErrorCode.LOCKED, detail="in use", retry_seconds=1))
-    board(facts.WeatherFailed(provider="p", code=ErrorCode.QUOTA, detail="used up"))
+    board(facts.WeatherFailed(home="home", provider="p", code=ErrorCode.QUOTA, detail="used up"))
     problems = [(board.store_problem, board.weather_problem)]
     board(facts.StoreReady(store="s"))
-    board(facts.WeatherUpdated(provider="p", observed_at=0, summary="7 °C"))
+    board(facts.WeatherUpdated(home="home", provider="p", observed_at=0, summary="7 °C"))
     problems.append((board.store_problem, board.weather_problem))
     assert problems[0] == (Problem(code="locked", detail="in use"), Problem(code="quota", detail="used up"))
     assert problems[1] == (None, None)
-    assert board.weather_summary == "7 °C"
+    assert board.homes["home"].weather_summary == "7 °C"
+
+
+def test_with_several_homes_each_problem_names_its_home_and_all_must_be_connected() -> None:
+    board = StatusBoard(["attic", "barn", "cellar"], Clock(100.0), weather_is_on=False)
+    assert (board.connected, board.weather_problem) == (False, None)
+    for home in board.homes:
+        board(facts.SessionOpened(home=home, session=1, version="2025.4.4"))
+    assert (board.connected, board.reconnects, set(board.problems)) == (True, 0, {"database"})
+    board(facts.SessionClosed(home="barn", session=1, code=ErrorCode.CLOSED, detail="gone"))
+    board(facts.HomePaused(home="cellar", code="disk_full", detail="no room"))
+    board(facts.RefillFailed(home="attic", code=ErrorCode.UNAUTHORIZED, detail="no admin", retry_seconds=1))
+    board(facts.WeatherFailed(home="barn", provider="p", code=ErrorCode.QUOTA, detail="used up"))
+    said = {part: problem.detail for part, problem in board.problems.items() if part != "database"}
+    assert said == {
+        "websocket_client": "barn: gone; cellar: paused: no room",
+        "recorder": "attic: gaps cannot be refilled: no admin",
+    }
+    assert board.weather_problem == Problem(code="quota", detail="barn: used up")
+    assert not board.connected
+    board(facts.SessionOpened(home="barn", session=2, version="2025.4.4"))
+    assert (board.connected, board.reconnects, board.last_reconnect) == (True, 1, 100.0)
 
 
 def test_what_was_dropped_is_a_share_of_all_that_came() -> None:
-    board = StatusBoard(Clock(0.0))
+    board = StatusBoard(["home"], Clock(0.0))
     assert board.error_rate_percent == 0
     board(received(3))
     board(facts.RecordsDropped(reason=DropReason.SHUTDOWN, records=1, detail=""))
@@ -117,7 +138,7 @@ def test_what_was_dropped_is_a_share_of_all_that_came() -> None:
 
 
 def test_restarts_are_counted_by_actor() -> None:
-    board = StatusBoard(Clock(0.0))
+    board = StatusBoard(["home"], Clock(0.0))
     for name in ("writer", "spool", "writer"):
         board(supervisors.ChildRestarting(path=("root", "storage", name), delay_seconds=0.1))
     assert board.restarts == {"root/storage/writer": 2, "root/storage/spool": 1}

@@ -83,8 +83,9 @@ async def test_a_change_of_the_configuration_holds_at_once_and_survives_a_restar
         answer = await tree.request("PUT", "/api/config", json=GOOD | {"confirm": True})
         assert answer.json() == before | changed
         await tree.heard.wait(facts.WeatherUpdated, 2)
-        assert tree.service.weather.current is not None
-        assert tree.service.weather.current.location == "48.1,11.6"
+        [weather] = [home.weather.current for home in tree.service.homes]
+        assert weather is not None
+        assert weather.location == "48.1,11.6"
     async with running(tmp_path) as tree:
         assert {name: (await tree.get("/api/config")).json()[name] for name in GOOD} == changed
 

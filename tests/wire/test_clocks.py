@@ -25,7 +25,7 @@ async def opened(directory: Path) -> AsyncGenerator[tuple[Recovery, Jobs]]:
     jobs, ledger = Jobs(state), Ledger(state, lambda _fact: None)
     recovery = Recovery(
         Recovering(
-            home="home", store=NOT_ASKED, store_is_journal=False, spool=NOT_ASKED, intake=NOT_ASKED, ledger=ledger,
+            homes=("home",), store=NOT_ASKED, store_is_journal=False, spool=NOT_ASKED, intake=NOT_ASKED, ledger=ledger,
             jobs=jobs,
         ),
         lambda _fact: None,

@@ -9,7 +9,7 @@ import trio
 from pydantic import SecretStr
 
 from ingestor import cli
-from ingestor.assembly.service import make_provider
+from ingestor.assembly.home import make_provider
 from ingestor.config import load
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.storage.database import Database
@@ -42,7 +42,7 @@ async def test_a_service_in_which_everything_fails_tells_no_secret(tmp_path: Pat
             await tree.heard.wait(facts.ConnectFailed, seconds=5)
             await tree.heard.wait(facts.StoreFailed, seconds=5)
             await tree.heard.wait(facts.WeatherFailed, seconds=5)
-            for actor in ("root/home:home/connection", "root/weather"):
+            for actor in ("root/home:home/live/connection", "root/home:home/weather"):
                 await crash(actor)
                 await tree.until(lambda actor=actor: actor in tree.restarts())  # type: ignore[misc]  # bound by default
             answers = [await tree.request("GET", path, headers=given) for given in ({}, known) for path in PATHS]

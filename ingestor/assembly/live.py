@@ -1,0 +1,98 @@
+"""The subtree that hears a home: connection and subscription, with the channels between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import trio
+
+from ingestor.assembly.stages import FEW, LISTS_IN_A_CHANNEL, Ground, left, piped
+from ingestor.assembly.storage import Storage
+from ingestor.config import HomeSettings
+from ingestor.history.reading import Reader
+from ingestor.homeassistant.endpoint import Endpoint
+from ingestor.live.connection import Connection
+from ingestor.live.entities import Entities
+from ingestor.live.fence import Fence
+from ingestor.live.frames import Frame, HomeMessage
+from ingestor.live.reconnect import Reconnect
+from ingestor.live.selection import selection
+from ingestor.live.stream import Location, Stream
+from ingestor.live.subscription import Subscription
+from ingestor.model.channels import Inbox, Outbox
+from ingestor.model.records import Event, Series
+from ingestor.weather.poller import Weather, coordinates
+from supervisors import StopOrder, Strategy, Supervisor
+
+COMMANDS_IN_A_CHANNEL = 16
+
+
+class Live:
+    """The live capture of one home: connection and subscription, with the channels between them."""
+
+    def __init__(self, ground: Ground, home: HomeSettings, weather: Weather, storage: Storage) -> None:
+        settings, report, name = ground.settings, ground.report, home.name
+        frames, self._received = trio.open_memory_channel[list[HomeMessage]](LISTS_IN_A_CHANNEL)
+        self._frames, self._inbox = Outbox(frames), Inbox(self._received)
+        commands, asked = trio.open_memory_channel[list[str]](COMMANDS_IN_A_CHANNEL)
+        self.endpoint = endpoint = endpoint_of(home)
+        intake = storage.intake
+        connection = Connection(endpoint, self._frames, asked, Reconnect(ground.random), intake.valve, report)
+        observation = (lambda: weather.current) if settings.weather_on_events else (lambda: None)
+        self._storage = storage
+        self._captured = captured = partial(intake.marks, name)
+        self.entities = entities = Entities(selection(home.include, home.exclude))
+        with_attributes = settings.attributes == "json"
+        loss = partial(intake.losses.get, name)
+        stream = Stream(name, entities, observation, captured, loss, with_attributes=with_attributes)
+        on_location = partial(_place_weather, weather)
+        self.fence = Fence(commands.clone())
+        subscription = Subscription(stream, self._inbox, storage.outbox(), commands, report, on_location, self.fence)
+        self.reader = Reader(
+            persons=lambda: stream.persons,
+            weather=weather.at if settings.weather_on_events else (lambda _at_ns: None),
+            with_attributes=with_attributes,
+        )
+        self.drain = connection.drain
+        """Takes in what Home Assistant has sent until now, then ends the stream."""
+        self.supervisor = Supervisor(
+            "live",
+            [
+                piped("connection", connection, 3.0, ground.at_the_end(connection.drain)),
+                piped("subscription", subscription, 3.0, ground.at_the_end(self._frames.close)),
+            ],
+            strategy=Strategy.REST_FOR_ONE,
+            intensity=FEW,
+            stop_order=StopOrder.START_ORDER,
+        )
+
+    def series(self) -> dict[str, Series]:
+        """Return the tags of every wanted entity that was ever captured."""
+        self.entities.load(self._captured())
+        return self.entities.series()
+
+    async def commit_refilled(self, events: Sequence[Event]) -> None:
+        """Capture events that were missed, as soon as there is room."""
+        await self._storage.commit_refilled(events)
+        self.entities.removed(events)
+
+    @property
+    def is_enriching(self) -> bool:
+        """Whether what comes from this home is worked off."""
+        return any(child.id == "subscription" and child.state == "up" for child in self.supervisor.snapshot().children)
+
+    def undecoded(self) -> int:
+        """Return how many state changes were received and not decoded; to be asked when nothing runs any more."""
+        waiting = [message for messages in (*self._inbox.held, *left(self._received)) for message in messages]
+        texts = [message.text for message in (*waiting, *self._frames.items) if isinstance(message, Frame)]
+        return sum(text.count('"state_changed"') for text in texts)
+
+
+def endpoint_of(home: HomeSettings) -> Endpoint:
+    """Return where a home is."""
+    return Endpoint(home=home.name, url=home.url, token=home.token, ca_file=home.ca_file)
+
+
+def _place_weather(weather: Weather, found: Location) -> None:
+    weather.set_home(coordinates(found.latitude, found.longitude))

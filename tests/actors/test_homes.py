@@ -1,0 +1,262 @@
+"""Three homes in one tree, of which one flaps: nothing of any is lost or doubled, and the others do not notice."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, closing, contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+import trio
+
+from ingestor.assembly.service import Service, build
+from ingestor.simulator.home import Json, SimulatedHome
+from ingestor.simulator.server import SimulatedServer
+from ingestor.simulator.weather import serve_weather
+from metrics import facts
+from supervisors import ChildFailed, SupervisorGaveUp
+from tests.actors.crashes import crash
+from tests.actors.heard import Heard
+from tests.actors.homes import TOKEN
+from tests.actors.several import home_of, settings_of
+from tests.actors.trees import lines, until_drained
+from tests.servers.any_influxdb import any_influxdb, events_in
+from tests.servers.logs import logged
+from tests.servers.simulated_home import SimHome
+from tests.servers.truth import Row, compare, expected, refilled
+
+FLAPPING = "barn"
+STEADY = ("attic", "cellar")
+NAMES = ("attic", "barn", "cellar")
+LATITUDES = {"attic": 50.0, "barn": 51.0, "cellar": 52.0}
+BEAT = "sensor.beat"
+CHANGES_PER_SECOND = 60
+CONNECTION, SUBSCRIPTION = (f"root/home:{FLAPPING}/live/{actor}" for actor in ("connection", "subscription"))
+CLOSED = ("closed", "closed")
+BESIDE = (f"root/home:{FLAPPING}/weather", f"root/home:{FLAPPING}/refill/refill")
+
+F = TypeVar("F")
+Store = tuple[dict[str, Any], Callable[[], list[Row]]]
+"""The settings of a store, and what it holds."""
+
+
+class PlacedHome(SimulatedHome):
+    """A simulated home at a place of its own."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(zones=1, seed=len(name), recorded=500_000)
+        self._latitude = LATITUDES[name]
+
+    def config(self) -> Json:
+        return super().config() | {"latitude": self._latitude}
+
+
+class Homes:
+    """A running tree with its homes; `nursery` is theirs."""
+
+    def __init__(
+        self, service: Service, nursery: trio.Nursery, servers: dict[str, SimulatedServer], heard: Heard
+    ) -> None:
+        self.service = service
+        self.nursery = nursery
+        self.servers = servers
+        self.heard = heard
+        self._beats = 0
+
+    def of(self, kind: type[F], home: str) -> list[F]:
+        """Return the facts of a kind about a home."""
+        return [fact for fact in self.heard.facts if isinstance(fact, kind) and getattr(fact, "home", "") == home]
+
+    async def get(self, path: str) -> Any:
+        """Return what the API answers as JSON."""
+        return (await self.request("GET", path)).json()
+
+    async def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send the API a request."""
+        async with httpx.AsyncClient(base_url=self.service.api.url, timeout=10) as client:
+            return await client.request(method, path, **options)
+
+    async def beat(self) -> None:
+        """Wait until a change that each steady home makes now is captured."""
+        self._beats += 1
+        for name in STEADY:
+            server = self.servers[name]
+            server.publish(server.home.put(BEAT, str(self._beats), {}))
+        beating: set[str] = set()
+        with trio.fail_after(10):
+            while beating != set(STEADY):
+                newest = await self.get(f"/api/events/recent?entity_id={BEAT}&limit=2")
+                beating = {one["home"] for one in newest if one["state_value"] == str(self._beats)}
+
+    async def crash(self, actor: str, until: Callable[[], bool]) -> None:
+        """Crash an actor again and again until something is true; at some of its awaits it can not be struck."""
+        with trio.fail_after(20):
+            while not until():
+                await crash(actor)
+                await trio.sleep(0.02)
+
+    async def give_up(self, actor: str) -> None:
+        """Crash a live actor until the live part of its home is given up."""
+        before = len(self.heard.of(SupervisorGaveUp))
+        await self.crash(actor, lambda: len(self.heard.of(SupervisorGaveUp)) > before)
+
+    async def flap(self, fault: str) -> None:
+        """Bring a fault upon the home that flaps; the others beat meanwhile."""
+        server = self.servers[FLAPPING]
+        if fault == "closed":
+            closed = len(self.heard.of(facts.SessionClosed))
+            server.stop()
+            await self.heard.wait(facts.SessionClosed, closed + 1)
+            await self.beat()
+            await self.nursery.start(server.run)
+        else:
+            failed = len(self.heard.of(ChildFailed))
+            await self.crash(fault, lambda: len(self.heard.of(ChildFailed)) > failed)
+        await self.beat()
+
+    async def reopened(self) -> None:
+        """Wait until the home that flaps is connected after all."""
+        status = self.service.status.homes[FLAPPING]
+        with trio.fail_after(20):
+            while not status.connected:  # noqa: ASYNC110  what is waited for has no event of its own
+                await trio.sleep(0.02)
+
+    @asynccontextmanager
+    async def changing(self) -> AsyncGenerator[None]:
+        """Let every home change all the time, until the end of the block."""
+        async with trio.open_nursery() as nursery:
+            for server in self.servers.values():
+                nursery.start_soon(server.change_at, CHANGES_PER_SECOND)
+            yield
+            nursery.cancel_scope.cancel()
+
+    async def wrong(self, rows: Callable[[], list[Row]]) -> dict[str, dict[str, int]]:
+        """Wait until nothing is wrong with any home; return what is, after a time in which everything is refilled."""
+        found: dict[str, dict[str, int]] = {}
+        with trio.move_on_after(40):
+            while True:
+                stored = await trio.to_thread.run_sync(rows)
+                found = {name: wrong for name in NAMES if (wrong := self._wrong(name, stored))}
+                if not found:
+                    break
+                await trio.sleep(0.2)
+        return found
+
+    def _wrong(self, home: str, rows: list[Row]) -> dict[str, int]:
+        told = SimHome()
+        told.server = self.servers[home]
+        stored = [row for row in rows if row["home"] == home]
+        found = compare(refilled(expected(told.truth(), home), stored), stored)
+        return {name: found[name] for name in ("missing", "extra", "doubled") if found[name]}
+
+
+@asynccontextmanager
+async def three_homes(data_dir: Path, **given: Any) -> AsyncGenerator[Homes]:
+    """Run a tree with three homes until the end of the block, then drain it."""
+    heard = Heard()
+    servers = {name: SimulatedServer(PlacedHome(name), token=TOKEN, remember=True) for name in NAMES}
+    with logged():
+        async with trio.open_nursery() as nursery:
+            for server in servers.values():
+                await nursery.start(server.run)
+            weather = await nursery.start(serve_weather)
+            homes = [home_of(name, server.url) for name, server in servers.items()]
+            given |= {
+                "weather_api_key": "key",
+                "weather_base_url": weather,
+                "batch_max_seconds": 0.1,
+                "commit_seconds": 0.1,
+            }
+            service = build(settings_of(homes, data_dir=data_dir, **given), more_reports=(heard,), random=Random(1))
+            async with until_drained(service):
+                await heard.wait(facts.SessionOpened, len(NAMES))
+                yield Homes(service, nursery, servers, heard)
+            nursery.cancel_scope.cancel()
+
+
+@contextmanager
+def embedded(directory: Path) -> Generator[Store]:
+    def rows() -> list[Row]:
+        with closing(sqlite3.connect(directory / "events.sqlite3")) as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute("SELECT * FROM home_assistant_events ORDER BY time")]
+
+    yield {}, rows
+
+
+@contextmanager
+def influxdb(_directory: Path) -> Generator[Store]:
+    with any_influxdb() as settings:
+        yield {name.lower(): value for name, value in settings.items()}, lambda: events_in(settings)
+
+
+@pytest.mark.parametrize(("store", "given_up"), [(embedded, CONNECTION), (influxdb, SUBSCRIPTION)])
+async def test_a_home_that_flaps_loses_nothing_and_disturbs_no_other(
+    store: Callable[[Path], Any], given_up: str, tmp_path: Path
+) -> None:
+    random = Random(len(given_up))
+    faults = [*CLOSED, CONNECTION, CONNECTION, SUBSCRIPTION, *BESIDE]
+    random.shuffle(faults)
+    with store(tmp_path) as (given, rows):
+        async with three_homes(tmp_path, **given) as homes:
+            async with homes.changing():
+                for fault in faults:
+                    await homes.flap(fault)
+                    await trio.sleep(random.uniform(0, 0.5))
+                await homes.give_up(given_up)
+                await homes.beat()
+                await homes.reopened()
+            wrong = await homes.wrong(rows)
+            gaps = {name: await homes.get(f"/api/gaps?home={name}") for name in NAMES}
+            health = await homes.get("/api/health")
+    assert wrong == {}
+    for home in STEADY:
+        assert [gap["cause"] for gap in gaps[home]] == ["first_start"]
+        assert len(homes.of(facts.SessionOpened, home)) == 1
+    assert len(gaps[FLAPPING]) > len(CLOSED)
+    assert {actor.split("/")[1] for actor in health["restarts"]} == {f"home:{FLAPPING}"}
+    assert health["connection_status"]["reconnect_count"] == len(homes.of(facts.SessionOpened, FLAPPING)) - 1
+
+
+async def test_health_weather_and_metrics_are_each_homes_own(tmp_path: Path) -> None:
+    span = {"from": "2026-01-01T00:00:00Z"}
+    async with three_homes(tmp_path) as homes:
+        await homes.heard.wait(facts.WeatherUpdated, len(NAMES))
+        await homes.heard.wait(facts.StoreReady)
+        whole = await homes.get("/api/health")
+        homes.servers[FLAPPING].stop()
+        await homes.heard.wait(facts.ConnectFailed)
+        broken = await homes.get("/api/health")
+        exposed = (await homes.request("GET", "/metrics")).text
+        asked = await homes.request("POST", "/api/audit", json=span)
+        begun = [await homes.request("POST", "/api/audit", json=span | {"home": home}) for home in STEADY]
+        places = {home.weather.home: home.weather.location for home in homes.service.homes}
+    assert (whole["connection_status"]["connected"], whole["problems"]) == (True, {})
+    assert broken["connection_status"]["connected"] is False
+    assert broken["service_status"]["websocket_client"] == "unhealthy"
+    assert list(broken["problems"]) == ["websocket_client"]
+    assert broken["problems"]["websocket_client"].startswith(f"{FLAPPING}: ")
+    assert lines(exposed, "ingestor_connected") == {f'{{home="{name}"}}': float(name in STEADY) for name in NAMES}
+    assert set(lines(exposed, "ingestor_weather_age_seconds")) == {f'{{home="{name}"}}' for name in NAMES}
+    assert (asked.status_code, asked.json()["detail"]) == (400, "home: must be one of attic, barn, cellar")
+    assert [(one.status_code, one.json()["home"], one.json()["id"]) for one in begun] == [
+        (200, "attic", 1),
+        (200, "cellar", 2),
+    ]
+    assert places == {name: f"{latitude:g},5" for name, latitude in LATITUDES.items()}
+
+
+async def test_a_home_that_does_not_answer_at_the_end_holds_up_no_other(tmp_path: Path) -> None:
+    async with three_homes(tmp_path) as homes:
+        homes.servers[FLAPPING].mute = True
+        for name in STEADY:
+            homes.servers[name].make_changes(1000)
+    ended = [fact.home for fact in homes.heard.of(facts.SessionClosed)]
+    assert (set(ended[:2]), ended[2:]) == (set(STEADY), [FLAPPING])
+    assert homes.service.unwritten() == 0
+    with embedded(tmp_path) as (_, rows):
+        assert await homes.wrong(rows) == {}

@@ -1,0 +1,160 @@
+"""What was lost behind our back, with several homes: each is recovered as far as it has lost something."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from ingestor.history.jobs import Jobs
+from ingestor.history.ledger import Ledger
+from ingestor.history.recovery import Recovering, Recovery
+from ingestor.model.errors import Unavailable
+from ingestor.model.gaps import GapFound, Kept
+from ingestor.model.records import StoreMark, Watermark
+from ingestor.storage.database import Database
+from ingestor.storage.intake import Intake
+from ingestor.storage.marks import SPOOL_LOST, STORE_RESTORED, Marks
+from ingestor.storage.spool import Spool
+from ingestor.storage.valve import Valve
+from metrics import facts
+from supervisors import Inbox
+from tests.actors.heard import Heard
+from tests.servers.records import START_NS, event
+
+HOMES = ("attic", "barn", "cellar")
+HOUR_NS = 3600 * 10**9
+
+
+class Store:
+    """A store as far as it is asked what it has of a home; `is_away` lets it answer nothing."""
+
+    def __init__(self) -> None:
+        self.is_away = False
+        self.marks_of: dict[str, list[Watermark]] = {}
+        self.marked: dict[str, int] = {}
+
+    async def prepare(self) -> None:
+        if self.is_away:
+            raise Unavailable("no answer", code="no_answer")
+
+    async def newest(self, home: str) -> list[Watermark]:
+        return self.marks_of.get(home, [])
+
+    async def oldest_ns(self, home: str) -> int | None:
+        del home
+        return START_NS
+
+    async def mark(self, home: str) -> int:
+        return self.marked.get(home, 0)
+
+
+class Rig:
+    """A recovery of three homes, with files of its own and a store of memory."""
+
+    def __init__(self, directory: Path, *, store_is_journal: bool = False) -> None:
+        self.heard = Heard()
+        store: Any = Store()
+        self.store = store
+        self.spool = Spool(directory, 10**9, Valve(), self.heard)
+        self.state = Database(directory / "state.sqlite3", ("state.sql",), 1)
+        self.ledger = Ledger(self.state, self.heard, lambda: 9)
+        self.jobs = Jobs(self.state)
+        self.intake = Intake(Inbox(trio.open_memory_channel[list[Kept]](0)[1]))
+        recovering = Recovering(
+            homes=HOMES,
+            store=store,
+            store_is_journal=store_is_journal,
+            spool=self.spool,
+            intake=self.intake,
+            ledger=self.ledger,
+            jobs=self.jobs,
+        )
+        self.recovery = Recovery(recovering, self.heard)
+
+    async def start_first(self, *homes: str) -> None:
+        """Let the ledger have the first start of homes."""
+        await self.ledger.record(
+            [
+                GapFound(gap=f"{home}:1", home=home, cause="first_start", detail="", from_us=0, found_ns=START_NS)
+                for home in homes
+            ]
+        )
+
+    async def compared(self) -> list[tuple[str, str]]:
+        """Return which homes are compared with their recorders, and why."""
+        return [(job.home, job.cause) for job in reversed(await self.jobs.read())]
+
+
+@asynccontextmanager
+async def rig(directory: Path, *, store_is_journal: bool = False) -> AsyncGenerator[Rig]:
+    made = Rig(directory, store_is_journal=store_is_journal)
+    await made.spool.open()
+    try:
+        yield made
+    finally:
+        await made.spool.aclose()
+        await made.state.aclose()
+
+
+def mark(home: str) -> Watermark:
+    return Watermark(at_ns=START_NS, removed=False, series=event(home=home).series)
+
+
+async def test_of_homes_that_the_journal_does_not_know_only_those_in_the_store_have_lost_something(
+    tmp_path: Path,
+) -> None:
+    async with rig(tmp_path) as one:
+        one.store.marks_of = {"attic": [mark("attic")], "barn": [mark("barn")]}
+        assert await one.recovery.recollect([mark("attic")]) == [mark("attic"), mark("barn")]
+        assert one.intake.losses == {"barn": SPOOL_LOST}
+        assert await one.spool.open() == [mark("barn")]
+
+
+async def test_while_the_store_is_away_homes_in_the_ledger_have_lost_something_and_a_new_one_has_not(
+    tmp_path: Path,
+) -> None:
+    async with rig(tmp_path) as one:
+        await one.start_first("attic", "barn")
+        one.store.is_away = True
+        assert await one.recovery.recollect([mark("attic")]) == [mark("attic")]
+        assert one.intake.losses == {"barn": SPOOL_LOST}
+
+
+async def test_a_home_whose_ledger_is_gone_is_compared_though_others_have_begun_a_new_one(tmp_path: Path) -> None:
+    async with rig(tmp_path) as one:
+        await one.start_first("attic")
+        for home, captured in (("attic", True), ("barn", True), ("cellar", False)):
+            await one.recovery.look(home, captured=captured)
+        assert await one.compared() == [("barn", "state_lost")]
+        assert [fact.code for fact in one.heard.of(facts.Warned)] == ["state_lost"]
+
+
+async def test_an_embedded_database_of_before_is_compared_once_for_every_home(tmp_path: Path) -> None:
+    async with rig(tmp_path, store_is_journal=True) as one:
+        await one.start_first(*HOMES)
+        await one.ledger.close("attic:1", closed=[], listed={}, refilled=0)
+        one.store.marked = dict.fromkeys(HOMES, 8)
+        async with trio.open_nursery() as nursery:
+            for home in HOMES:
+                nursery.start_soon(lambda home: one.recovery.look(home, captured=True), home)
+        assert await one.compared() == [(home, STORE_RESTORED) for home in HOMES]
+
+
+async def test_a_spool_or_store_is_lost_only_when_no_home_has_the_mark_that_it_should(tmp_path: Path) -> None:
+    async with rig(tmp_path) as one:
+        store: Any = one.store
+        marks = Marks(HOMES, store, one.spool, one.recovery.begin, lambda: START_NS + 1)
+        hour_ns = START_NS - START_NS % HOUR_NS
+        assert marks.of(3) == [StoreMark(time_ns=hour_ns, home=home, batch=3) for home in HOMES]
+        await one.spool.commit([event()])
+        one.spool.acknowledge([1])
+        one.store.marked = {"barn": 1}  # attic and cellar are new
+        await marks.check(at_once=True)
+        assert await one.compared() == []
+        one.store.marked = {}
+        await marks.check(at_once=True)
+        assert await one.compared() == [(home, STORE_RESTORED) for home in HOMES]
