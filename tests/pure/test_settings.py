@@ -32,7 +32,13 @@ def opened(directory: Path) -> tuple[SettingsStore, list[str]]:
 
 
 def change(store: SettingsStore, changes: dict[str, object]) -> None:
-    trio.run(store.change, changes)
+    async def changed() -> None:
+        try:
+            await store.change(changes)
+        finally:
+            await store._database.aclose()
+
+    trio.run(changed)
 
 
 def test_what_is_configured_holds_until_it_is_changed(tmp_path: Path) -> None:
