@@ -11,6 +11,7 @@ from ingestor.storage.delivery import Delivery
 from ingestor.storage.journal import EmbeddedJournal, Journal, Notebook
 from ingestor.storage.quarantine import Quarantine
 from ingestor.storage.replay import Replay
+from ingestor.storage.schema import MIGRATIONS, Schema
 from ingestor.storage.settings import LiveSettings
 from ingestor.storage.spool import Spool
 from ingestor.storage.sqlite import SQLiteStore
@@ -19,7 +20,7 @@ from ingestor.storage.valve import Valve
 from metrics import facts
 
 STATE_FILE = "state.sqlite3"
-STATE_FORMAT = 1
+STATE = Schema.read(MIGRATIONS / "state")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +56,9 @@ class Files:
         )
 
 
-def state_database(settings: Settings) -> Database:
-    """Return the file of what must be remembered beside the events."""
-    return Database(settings.data_dir / STATE_FILE, ("state.sql",), STATE_FORMAT)
+def state_database(settings: Settings, *, upgrades: bool = True) -> Database:
+    """Return the file of what must be remembered beside the events; who does not hold the lock upgrades nothing."""
+    return Database(settings.data_dir / STATE_FILE, STATE, upgrades=upgrades)
 
 
 def make_store(settings: Settings, live: LiveSettings) -> Store:

@@ -33,10 +33,10 @@ from metrics.log import LogReporter
 
 
 @asynccontextmanager
-async def offline(settings: Settings) -> AsyncGenerator[Files]:
-    """Hold the files of a service that does not run; whoever changes something holds its lock, too."""
+async def offline(settings: Settings, *, locked: bool = True) -> AsyncGenerator[Files]:
+    """Hold the files for one who holds the service's lock, too; else the state may be read, while it is up to date."""
     store = None if settings.influxdb_url else SQLiteStore(settings.data_dir, settings.retention_days)
-    files = Files.of(settings, state_database(settings), store, Valve(), LogReporter())
+    files = Files.of(settings, state_database(settings, upgrades=locked), store, Valve(), LogReporter())
     try:
         yield files
     finally:

@@ -1,0 +1,1 @@
+SELECT observed_at * 1000000000 AS time, location, temperature, humidity, pressure, condition FROM observations
