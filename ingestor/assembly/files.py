@@ -43,7 +43,7 @@ class Files:
         quarantine = Quarantine(state, report)
         spool = Spool(settings.data_dir, settings.spool_max_bytes, valve, report)
         delivery = Delivery("sqlite" if embedded else "influxdb", quarantine, report)
-        journal = EmbeddedJournal(embedded, delivery, report) if embedded else spool
+        journal = EmbeddedJournal(embedded, spool, delivery, report) if embedded else spool
         replay = Replay(quarantine, journal, again)
         return cls(
             state=state,

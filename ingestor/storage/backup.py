@@ -36,13 +36,12 @@ def back_up(path: Path, format_: int) -> Path:
 
 
 def _check_room(path: Path, source: sqlite3.Connection) -> None:
-    sizes = (source.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
-    pages, page_bytes = sizes
+    pages, page_bytes = (source.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
     needed = 2 * pages * page_bytes + SPARE_BYTES
     free = shutil.disk_usage(path.parent).free
     if free < needed:
-        sentence = f"it is copied before it is changed for this version, and is not, since that needs {_mb(needed)}"
-        raise Unavailable(f"{path}: {sentence} and the disk has {_mb(free)} free: make room", code="disk_full")
+        sentence = f"is not upgraded: its copy and the upgrade need {_mb(needed)}, and the disk has {_mb(free)} free"
+        raise Unavailable(f"{path} {sentence}", code="disk_full")
 
 
 def _mb(size_bytes: int) -> str:

@@ -4,10 +4,10 @@
 `migrations/FILE/n.sql`; a new file has them all, from 1 on, so that there is one way to a shape and no second text to
 keep in step. What is published never changes: a later shape is a later number. Version 0.1.0 wrote format 1.
 
-**Derived from code**, and so without a number: views, which are made anew whenever their text differs, and columns,
-which are added to a table that lacks them. Both may only be what an older version goes on with: it ignores a column
-that it does not know, as it names those it writes. For the same reason they need no copy of the file. A view of ours
-that is no longer wanted is dropped by a migration; views that the user made are never touched.
+**Derived from code**, and so without a number: columns, which are added to a table that lacks them, and views and
+indexes, which are made anew whenever their text differs. They may only be what an older version goes on with: it
+ignores a column that it does not know, as it names those that it writes. So they need no copy of the file. What is no
+longer wanted is dropped by a migration; views that the user made are never touched.
 
 **Rules for a migration.** It is SQL; each statement ends at the end of a line, and none begins or ends a transaction.
 A table may be rebuilt (make the new one, copy, drop, rename): our views are gone meanwhile, `ALTER TABLE` looks at no
@@ -27,11 +27,14 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
-    """The migrations of a file, the first one first; the columns that a table has, with their types; the views."""
+    """What a file holds: the migrations, first to last; the columns of a table, with their types; views and indexes.
+
+    Those, `derived`, are the whole statements that create them, by their names.
+    """
 
     migrations: tuple[str, ...]
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    views: Mapping[str, str] = field(default_factory=dict)
+    derived: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(
@@ -39,13 +42,13 @@ class Schema:
         folder: Path,
         *,
         columns: Mapping[str, Mapping[str, str]] | None = None,
-        views: Mapping[str, str] | None = None,
+        derived: Mapping[str, str] | None = None,
     ) -> Schema:
-        """Return what the files of a folder say (`1.sql`, `2.sql`, ..., `views/NAME.sql`), with what code derives."""
+        """Return what the files of a folder say, `1.sql`, `2.sql`, ... and `views/NAME.sql`, with what code derives."""
         files = {int(file.stem): file for file in folder.glob("*.sql")}
         migrations = tuple(files[number].read_text(encoding="utf-8") for number in range(1, len(files) + 1))
-        written = {file.stem: file.read_text(encoding="utf-8") for file in sorted(folder.glob("views/*.sql"))}
-        return cls(migrations=migrations, columns=columns or {}, views=written | dict(views or {}))
+        views = {file.stem: file.read_text(encoding="utf-8").strip() for file in sorted(folder.glob("views/*.sql"))}
+        return cls(migrations=migrations, columns=columns or {}, derived=views | dict(derived or {}))
 
     @property
     def format(self) -> int:
@@ -58,29 +61,29 @@ class Schema:
         A file that lacks nothing is only read.
         """
         found = format_of(connection)
-        wanted = {name: f"CREATE VIEW {name} AS\n{select.strip()}" for name, select in self.views.items()}
-        for name, text in _views(connection).items():
-            if name in wanted and (found < self.format or text != wanted[name]):
-                yield f"DROP VIEW {name}"
+        for name, (kind, text) in self._made(connection).items():
+            if text != self.derived[name] or (kind == "view" and found < self.format):
+                yield f"DROP {kind} {name}"
         for script in self.migrations[found:]:
             yield from _split(script)
         for table, columns in self.columns.items():
             known = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
             lacking = (name for name in columns if name not in known)
             yield from (f"ALTER TABLE {table} ADD COLUMN {name} {columns[name]}" for name in lacking)
-        there = _views(connection)
-        yield from (text for name, text in wanted.items() if name not in there)
+        made = self._made(connection)
+        yield from (text for name, text in self.derived.items() if name not in made)
         if found < self.format:
             yield f"PRAGMA user_version = {self.format}"
+
+    def _made(self, connection: sqlite3.Connection) -> dict[str, tuple[str, str]]:
+        """Return the kind and the text of what is derived and there, by its name."""
+        query = "SELECT name, type, sql FROM sqlite_master WHERE type IN ('view', 'index')"
+        return {name: (kind, text) for name, kind, text in connection.execute(query) if name in self.derived}
 
 
 def format_of(connection: sqlite3.Connection) -> int:
     """Return a file's format; 0 of a new one."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _views(connection: sqlite3.Connection) -> dict[str, str]:
-    return dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'view'").fetchall())
 
 
 def _split(script: str) -> Iterator[str]:

@@ -1,3 +1,4 @@
+CREATE VIEW home_assistant_events AS
 SELECT
     e.time,
     s.home, s.entity_id, s.domain, s.device_class, s.state_class, s.area, s.friendly_name, s.unit,
