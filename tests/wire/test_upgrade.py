@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import sqlite3
+from collections.abc import Callable, Generator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from ingestor.assembly.files import state_database
+from ingestor.assembly.files import STATE, state_database
 from ingestor.config import Settings, load
 from ingestor.history.jobs import Jobs
 from ingestor.history.ledger import Ledger
+from ingestor.storage import spool, sqlite
 from ingestor.storage.quarantine import Quarantine
 from ingestor.storage.settings import SettingsStore
 from ingestor.storage.spool import Spool
 from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.valve import Valve
+from tests.faults.small_disk import MEBIBYTE, small_disk
 from tests.servers.any_influxdb import any_influxdb, points_in
-from tests.servers.data_dirs import holds, old_data_dir
-from tests.servers.ingestor import Ingestor
+from tests.servers.data_dirs import NAMES, VERSION_0_1_0, content, holds, old_data_dir
+from tests.servers.ingestor import ROOT, Ingestor
 from tests.servers.processes import wait_until
 from tests.servers.simulated_home import SimHome
+from tests.servers.truth import expected
 
 EVERYTHING = 1_000_000
 Rows = list[dict[str, Any]]
 
 
-def settings(directory: Path) -> Settings:
+def configured(directory: Path) -> Settings:
     return load(_env_file=None, data_dir=directory, ha_url="http://home.local", ha_token="t")  # noqa: S106  it opens nothing
 
 
@@ -42,33 +49,33 @@ def rows(file: Path, query: str) -> Rows:
 async def test_a_spool_of_an_older_version_still_has_every_batch_watermark_and_note(tmp_path: Path) -> None:
     known = old_data_dir(tmp_path)["spool"]
     heard: list[object] = []
-    spool = Spool(tmp_path, 10**9, Valve(), heard.append)
+    opened = Spool(tmp_path, 10**9, Valve(), heard.append)
     try:
-        watermarks = msgspec.to_builtins(await spool.open())
+        watermarks = msgspec.to_builtins(await opened.open())
         batches = []
         for batch in known["batches"]:
-            due = await spool.due(1, batch["number"] - 1)
+            due = await opened.due(1, batch["number"] - 1)
             assert due
             batches.append({"number": due.ids[0], "records": msgspec.to_builtins(due.records)})
         assert holds(batches, known["batches"])
-        assert await spool.due(1, known["newest_batch"]) is None
-        assert spool.newest_batch == known["newest_batch"]
+        assert await opened.due(1, known["newest_batch"]) is None
+        assert opened.newest_batch == known["newest_batch"]
         assert holds(watermarks, known["watermarks"])
-        assert holds(msgspec.to_builtins(await spool.notes()), known["notes"])
-        assert not spool.damaged
+        assert holds(msgspec.to_builtins(await opened.notes()), known["notes"])
+        assert not opened.damaged
     finally:
-        await spool.aclose()
+        await opened.aclose()
 
 
 async def test_the_state_of_an_older_version_still_has_ledger_quarantine_settings_and_jobs(tmp_path: Path) -> None:
     known = old_data_dir(tmp_path)["state"]
     warned: list[object] = []
-    database = state_database(settings(tmp_path))
+    database = state_database(configured(tmp_path))
     try:
         ledger, jobs = Ledger(database, warned.append), Jobs(database)
         newest_first = await jobs.read(limit=-1)
         found = {
-            "settings": SettingsStore(settings(tmp_path), database, warned.append).current,
+            "settings": SettingsStore(configured(tmp_path), database, warned.append).current,
             "gaps": await ledger.read(limit=-1),
             "open": await ledger.open_gaps("home"),
             "clock": await ledger.clock("home"),
@@ -121,44 +128,152 @@ def is_there(record: dict[str, Any], stored: Rows) -> bool:
     return all(found.get(name) == record[name] for name in names & record.keys() if record[name] is not None)
 
 
-@pytest.mark.parametrize("database", ["influxdb", "embedded"])
-def test_a_run_over_an_older_data_directory_loses_nothing_of_it(database: str, tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    known = old_data_dir(data)
-    home = SimHome(entities=17)
-    home.start()
-    with any_influxdb() as influxdb:
-        service = Ingestor(data, HA_URL=home.url, HA_TOKEN=home.token, **influxdb if database == "influxdb" else {})
-        service.start()
-        try:
-            service.wait_connected()
-            home.run(count=20, rate=100)
-            for file, waiting in (("spool", "batches"), ("state", "gaps WHERE state = 'open'")):
-                query = f"SELECT 1 FROM {waiting}"  # noqa: S608  our words
-                wait_until(lambda: not rows(data / f"{file}.sqlite3", query), f"none of the {waiting} is left")  # noqa: B023  at once
-            changed = service.get("/api/config")
-            assert (service.stop(), "Traceback" in service.log) == (0, False)
-        finally:
-            service.stop()
-            home.stop()
-        for kind, measurement in MEASUREMENTS.items():
-            stored = (
-                points_in(influxdb, measurement)
-                if database == "influxdb"
-                else rows(data / "events.sqlite3", f"SELECT * FROM {measurement}")  # noqa: S608  our words
-            )
-            assert all(is_there(record, stored) for record in pending(known, kind)), kind
+def run_over(service: Ingestor, home: SimHome) -> None:
+    """Run over the data directory until nothing waits there any more."""
+    service.start()
+    try:
+        service.wait_connected()
+        home.run(count=20, rate=100)
+        for file, waiting in (("spool", "batches"), ("state", "gaps WHERE state = 'open'")):
+            path, query = service.directory / f"{file}.sqlite3", f"SELECT 1 FROM {waiting}"  # noqa: S608  our words
+            wait_until(lambda: not rows(path, query), f"none of the {waiting} is left")  # noqa: B023  at once
+        known = json.loads((VERSION_0_1_0 / "truth.json").read_text(encoding="utf-8"))["state"]["settings"]
+        assert {name: service.get("/api/config")[name] for name in known} == known
+        assert (service.stop(), "Traceback" in service.log) == (0, False)
+    finally:
+        service.stop()
+
+
+def check_nothing_is_lost(data: Path, known: dict[str, Any], stored: Callable[[str], Rows]) -> None:
+    """Check that what was pending is stored, and what was kept is there, after a run."""
+    for kind, measurement in MEASUREMENTS.items():
+        found = stored(measurement)
+        assert all(is_there(record, found) for record in pending(known, kind)), kind
     state = data / "state.sqlite3"
-    assert {name: changed[name] for name in known["state"]["settings"]} == known["state"]["settings"]
     gaps = rows(state, "SELECT gap, cause, detail, from_us FROM gaps")
-    assert all(any(holds(found, {n: gap[n] for n in found}) for found in gaps) for gap in known["state"]["gaps"])
+    assert all(one in gaps for one in parts(known["state"]["gaps"], gaps[0]))
     assert {note["gap"] for note in known["spool"]["notes"] if "gap" in note} <= {gap["gap"] for gap in gaps}
     listed = rows(state, "SELECT entity_id, after_us, until_us, reason FROM intervals WHERE reason > ''")
     assert all(one in listed for gap in known["state"]["gaps"] for one in gap["listed"])
-    held = rows(state, "SELECT id, code FROM quarantine")
-    assert all({"id": one["id"], "code": one["code"]} in held for one in known["state"]["quarantine"])
+    held = rows(state, "SELECT id, code, home, entity_id, time_ns FROM quarantine")
+    assert all(one in held for one in parts(known["state"]["quarantine"], held[0]))
+    assert all(raw["received_at_ns"] in {one["time_ns"] for one in held} for raw in pending(known, "RawEvent"))
     jobs = rows(state, "SELECT id, home, from_us, to_us, cause FROM backfills")
-    assert all(any(holds(job, found) for found in jobs) for job in known["state"]["jobs"])
+    assert all(one in jobs for one in parts(known["state"]["jobs"], jobs[0]))
     events = rows(data / "events.sqlite3", "SELECT * FROM home_assistant_events")
     assert all(any(holds(found, event) for found in events) for event in known["events"]["events"])
     assert not list(data.glob("*.damaged"))
+
+
+def parts(known: Rows, like: dict[str, Any]) -> Rows:
+    """Return of each row what another one has."""
+    return [{name: one[name] for name in like} for one in known]
+
+
+@pytest.fixture
+def home() -> Generator[SimHome]:
+    started = SimHome(entities=17)
+    started.start()
+    yield started
+    started.stop()
+
+
+def test_a_run_with_influxdb_writes_what_an_older_version_left(home: SimHome, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    known = old_data_dir(data)
+    with any_influxdb() as influxdb:
+        run_over(Ingestor(data, HA_URL=home.url, HA_TOKEN=home.token, **influxdb), home)
+        check_nothing_is_lost(data, known, partial(points_in, influxdb))
+
+
+def test_a_run_with_the_embedded_database_does_so_too(home: SimHome, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    known = old_data_dir(data)
+    run_over(Ingestor(data, HA_URL=home.url, HA_TOKEN=home.token), home)
+    check_nothing_is_lost(data, known, partial(embedded, data))
+
+
+def embedded(data: Path, measurement: str) -> Rows:
+    return rows(data / "events.sqlite3", f"SELECT * FROM {measurement}")  # noqa: S608  our words
+
+
+class NewerIngestor(Ingestor):
+    """The service as a later version, which differs by one file for each of ours."""
+
+    def __init__(self, directory: Path, sources: Path, **settings: str) -> None:
+        super().__init__(directory, **settings)
+        self._environment["PYTHONPATH"] = str(sources)
+        for package in ("ingestor", "metrics", "supervisors"):
+            shutil.copytree(ROOT / package, sources / package, ignore=shutil.ignore_patterns("__pycache__"))
+        for name, statement in LATER.items():
+            (sources / "ingestor" / "storage" / "migrations" / name / f"{FORMATS[name] + 1}.sql").write_text(statement)
+
+
+LATER = {
+    "spool": "ALTER TABLE batches ADD COLUMN season TEXT NOT NULL DEFAULT 'autumn';\n",
+    "state": "ALTER TABLE gaps ADD COLUMN season TEXT NOT NULL DEFAULT 'autumn';\n",
+    "events": "ALTER TABLE events ADD COLUMN season TEXT NOT NULL DEFAULT 'autumn';\n",
+}
+FORMATS = {"spool": spool.SCHEMA.format, "state": STATE.format, "events": sqlite.SCHEMA.format}
+
+
+def test_a_later_version_upgrades_with_its_run_and_this_one_goes_on_with_the_copies(
+    home: SimHome, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    known = old_data_dir(data)
+    settings = {"HA_URL": home.url, "HA_TOKEN": home.token}
+    this, later = Ingestor(data, **settings), NewerIngestor(data, tmp_path / "later", **settings)
+    first = this.command("audit")
+    assert (first.returncode, "partly" in first.stdout) == (1, True)
+    before = {name: content(data / f"{name}.sqlite3") for name in NAMES}
+
+    for words in (("audit",), ("quarantine", "list")):  # beside a service of this version, say
+        refused = later.command(*words)
+        sentence = f"state.sqlite3 was written by an older version (format {FORMATS['state']}"
+        assert (refused.returncode, sentence in refused.stderr, "Traceback" in refused.stderr) == (2, True, False)
+    checked = later.command("check")
+    assert (checked.returncode, "the next run upgrades it" in " ".join(checked.stdout.split())) == (0, True)
+    assert {name: content(data / f"{name}.sqlite3") for name in NAMES} == before
+
+    run_over(later, home)
+    check_nothing_is_lost(data, known, partial(embedded, data))
+    assert later.command("audit").returncode == 1
+    assert later.command("quarantine", "list").returncode == 0
+    for name in NAMES:
+        assert content(data / f"{name}.v{FORMATS[name]}.sqlite3") == before[name]
+
+    for words in (("run",), ("audit",), ("quarantine", "list")):
+        refused = this.command(*words)
+        assert (refused.returncode, "was written by a newer version" in refused.stderr) == (2, True)
+        assert "Traceback" not in refused.stderr
+    for name in NAMES:
+        for tail in ("-wal", "-shm"):
+            (data / f"{name}.sqlite3{tail}").unlink(missing_ok=True)
+        (data / f"{name}.v{FORMATS[name]}.sqlite3").replace(data / f"{name}.sqlite3")
+    run_over(this, home)
+    check_nothing_is_lost(data, known, partial(embedded, data))
+
+
+def test_an_upgrade_without_room_waits_for_it_and_what_changed_meanwhile_comes_back(
+    home: SimHome, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk", 12) as disk:
+        known = old_data_dir(tmp_path / "data")
+        with closing(sqlite3.connect(tmp_path / "data" / "events.sqlite3")) as connection, connection:
+            connection.execute("INSERT INTO attributes VALUES (1, ?)", ("x" * 2 * MEBIBYTE,))
+        shutil.copytree(tmp_path / "data", disk.path, dirs_exist_ok=True)
+        (disk.path / "filler").write_bytes(b"\0" * 6 * MEBIBYTE)
+        service = NewerIngestor(disk.path, tmp_path / "later", HA_URL=home.url, HA_TOKEN=home.token)
+        service.start()
+        try:
+            wait_until(lambda: "events.sqlite3 is not upgraded" in str(service.get("/health")), "it says why", 30)
+            home.run(count=20, rate=1000)
+            disk.free()
+            wait_until((disk.path / f"events.v{FORMATS['events']}.sqlite3").exists, "it is upgraded", 30)
+        finally:
+            service.stop()
+        run_over(service, home)
+        check_nothing_is_lost(disk.path, known, partial(embedded, disk.path))
+        stored = {(row["entity_id"], row["time"]) for row in embedded(disk.path, "home_assistant_events")}
+        assert expected(home.truth()).keys() <= stored
