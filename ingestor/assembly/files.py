@@ -56,15 +56,15 @@ class Files:
         )
 
 
-def state_database(settings: Settings, *, upgrades: bool = True) -> Database:
+def state_database(settings: Settings, report: facts.Report, *, upgrades: bool = True) -> Database:
     """Return the file of what must be remembered beside the events; who does not hold the lock upgrades nothing."""
-    return Database(settings.data_dir / STATE_FILE, STATE, upgrades=upgrades)
+    return Database(settings.data_dir / STATE_FILE, STATE, report, upgrades=upgrades)
 
 
-def make_store(settings: Settings, live: LiveSettings) -> Store:
+def make_store(settings: Settings, live: LiveSettings, report: facts.Report) -> Store:
     """Return InfluxDB where one is configured, else the embedded database."""
     if settings.influxdb_url is None or settings.influxdb_token is None or settings.influxdb_org is None:
-        return SQLiteStore(settings.data_dir, live.retention_days)
+        return SQLiteStore(settings.data_dir, live.retention_days, report)
     from ingestor.storage.influxdb import InfluxDBStore  # noqa: PLC0415  16 MB that the embedded database does not need
 
     return InfluxDBStore(

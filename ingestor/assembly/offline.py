@@ -35,8 +35,9 @@ from metrics.log import LogReporter
 @asynccontextmanager
 async def offline(settings: Settings, *, locked: bool = True) -> AsyncGenerator[Files]:
     """Hold the files for one who holds the service's lock, too; else the state may be read, while it is up to date."""
-    store = None if settings.influxdb_url else SQLiteStore(settings.data_dir, settings.retention_days)
-    files = Files.of(settings, state_database(settings, upgrades=locked), store, Valve(), LogReporter())
+    report = LogReporter()
+    store = None if settings.influxdb_url else SQLiteStore(settings.data_dir, settings.retention_days, report)
+    files = Files.of(settings, state_database(settings, report, upgrades=locked), store, Valve(), report)
     try:
         yield files
     finally:
@@ -73,7 +74,7 @@ async def offline_backfill(settings: Settings) -> AsyncGenerator[tuple[Backfill,
 async def _auditing(settings: Settings) -> AsyncGenerator[tuple[Files, Auditing]]:
     async with offline(settings) as files:
         live = SettingsStore(settings, files.state, lambda _detail: None).current
-        store = make_store(settings, live)
+        store = make_store(settings, live, LogReporter())
         entities = Entities(selection(settings.include, settings.exclude))
         marks = await files.journal.open()
         entities.load(mark for mark in marks if mark.series.home == settings.home_name)

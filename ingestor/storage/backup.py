@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ingestor.model.errors import Unavailable
+from metrics.codes import ErrorCode
 
 SPARE_BYTES = 1024 * 1024
 _MEGABYTE = 10**6
@@ -41,7 +42,7 @@ def _check_room(path: Path, source: sqlite3.Connection) -> None:
     free = shutil.disk_usage(path.parent).free
     if free < needed:
         sentence = f"is not upgraded: its copy and the upgrade need {_mb(needed)}, and the disk has {_mb(free)} free"
-        raise Unavailable(f"{path} {sentence}", code="disk_full")
+        raise Unavailable(f"{path} {sentence}", code=ErrorCode.DISK_FULL)
 
 
 def _mb(size_bytes: int) -> str:

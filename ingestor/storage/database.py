@@ -15,6 +15,7 @@ import trio
 from ingestor.model.errors import ConfigError, Damaged, IngestorError, Unavailable
 from ingestor.storage.backup import back_up
 from ingestor.storage.schema import Schema, format_of
+from metrics import facts
 from metrics.codes import ErrorCode
 
 BUSY_SECONDS = 5.0
@@ -48,20 +49,33 @@ class Database:
     raises passes. A cancelled `run` waits for its thread: the work was done, or was not begun.
     """
 
-    def __init__(self, path: Path, schema: Schema, *, upgrades: bool = True) -> None:
+    def __init__(
+        self, path: Path, schema: Schema, report: facts.Report = lambda _fact: None, *, upgrades: bool = True
+    ) -> None:
         self.path = path
         self._schema = schema
+        self._report = report
         self._upgrades = upgrades
-        self._copied = False
+        self._copy: Path | None = None
+        self._upgraded: facts.FileUpgraded | None = None
         self._limiter = trio.CapacityLimiter(1)
         self._connection: sqlite3.Connection | None = None
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do the work in a thread, and return what it returns."""
-        return await trio.to_thread.run_sync(partial(self.run_now, work), limiter=self._limiter)
+        try:
+            return await trio.to_thread.run_sync(partial(self._do, work), limiter=self._limiter)
+        finally:
+            self._tell_upgraded()
 
     def run_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do the work here; only while no `run` is under way."""
+        try:
+            return self._do(work)
+        finally:
+            self._tell_upgraded()
+
+    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
             return work(self._open())
         except sqlite3.Error as error:
@@ -91,7 +105,7 @@ class Database:
         aside = self.path.with_suffix(f".{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.damaged")
         _rename(self.path, aside)
         try:
-            return self.run_now(partial(work, aside))
+            return self._do(partial(work, aside))
         except BaseException:
             self._close()
             _rename(aside, self.path)
@@ -136,15 +150,24 @@ class Database:
         try:
             with transaction(connection):
                 found = self._check_format(connection)
-                if 0 < found < self._schema.format and not self._copied:
-                    back_up(self.path, found)
-                    self._copied = True  # for the next try: until it has succeeded, nobody else writes
+                if 0 < found < self._schema.format and self._copy is None:
+                    self._copy = back_up(self.path, found)  # for the next try, too: until then nobody else writes
                 for statement in self._schema.statements(connection):
                     connection.execute(statement)
         except sqlite3.Error as error:
             self._check_whole(connection, error)
             raise
-        self._copied = False
+        if self._copy is not None:
+            self._upgraded = facts.FileUpgraded(
+                file=str(self.path), copy=self._copy.name, from_format=found, to_format=self._schema.format
+            )
+            self._copy = None
+
+    def _tell_upgraded(self) -> None:
+        """Report it outside the thread."""
+        if self._upgraded is not None:
+            self._report(self._upgraded)
+            self._upgraded = None
 
     def _check_whole(self, connection: sqlite3.Connection, error: sqlite3.Error) -> None:
         """Raise what a failed statement means: only a file with damage is damaged, not one that a migration missed."""

@@ -70,7 +70,7 @@ class Spool:
         self.pending_records = 0
         self.newest_batch = 0
         self.damaged = False
-        self._database = Database(data_dir / FILE, SCHEMA)
+        self._database = Database(data_dir / FILE, SCHEMA, report)
         self._valve = valve
         self._report = report
         self._watermarks = Watermarks()

@@ -19,6 +19,7 @@ from ingestor.storage.notes import Written
 from ingestor.storage.schema import MIGRATIONS, Schema
 from ingestor.storage.store import Finding
 from ingestor.storage.watermarks import Watermarks
+from metrics import facts
 from metrics.codes import ErrorCode
 
 FILE = "events.sqlite3"
@@ -75,8 +76,14 @@ class SQLiteStore:
 
     name = "sqlite"
 
-    def __init__(self, data_dir: Path, retention_days: int, clock_ns: Callable[[], int] = time.time_ns) -> None:
-        self._database, self._reader = (Database(data_dir / FILE, SCHEMA) for _ in range(2))
+    def __init__(
+        self,
+        data_dir: Path,
+        retention_days: int,
+        report: facts.Report = lambda _fact: None,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._database, self._reader = (Database(data_dir / FILE, SCHEMA, report) for _ in range(2))
         self.marked = 0
         self._watermarks = Watermarks()
         self._retention_days = retention_days

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Generator
@@ -70,7 +71,7 @@ async def test_a_spool_of_an_older_version_still_has_every_batch_watermark_and_n
 async def test_the_state_of_an_older_version_still_has_ledger_quarantine_settings_and_jobs(tmp_path: Path) -> None:
     known = old_data_dir(tmp_path)["state"]
     warned: list[object] = []
-    database = state_database(configured(tmp_path))
+    database = state_database(configured(tmp_path), warned.append)
     try:
         ledger, jobs = Ledger(database, warned.append), Jobs(database)
         newest_first = await jobs.read(limit=-1)
@@ -237,6 +238,8 @@ def test_a_later_version_upgrades_with_its_run_and_this_one_goes_on_with_the_cop
     assert {name: content(data / f"{name}.sqlite3") for name in NAMES} == before
 
     run_over(later, home)
+    upgraded = re.findall(r'"copy":"([^"]+)".*"event":"FileUpgraded"', later.log)
+    assert sorted(upgraded) == sorted(f"{name}.v{FORMATS[name]}.sqlite3" for name in NAMES)
     check_nothing_is_lost(data, known, partial(embedded, data))
     assert later.command("audit").returncode == 1
     assert later.command("quarantine", "list").returncode == 0
