@@ -11,6 +11,7 @@ from ingestor.storage.delivery import Delivery
 from ingestor.storage.journal import EmbeddedJournal, Journal, Notebook
 from ingestor.storage.quarantine import Quarantine
 from ingestor.storage.replay import Replay
+from ingestor.storage.schema import MIGRATIONS, Schema
 from ingestor.storage.settings import LiveSettings
 from ingestor.storage.spool import Spool
 from ingestor.storage.sqlite import SQLiteStore
@@ -19,7 +20,7 @@ from ingestor.storage.valve import Valve
 from metrics import facts
 
 STATE_FILE = "state.sqlite3"
-STATE_FORMAT = 1
+STATE = Schema.read(MIGRATIONS / "state")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class Files:
         quarantine = Quarantine(state, report)
         spool = Spool(settings.data_dir, settings.spool_max_bytes, valve, report)
         delivery = Delivery("sqlite" if embedded else "influxdb", quarantine, report)
-        journal = EmbeddedJournal(embedded, delivery, report) if embedded else spool
+        journal = EmbeddedJournal(embedded, spool, delivery, report) if embedded else spool
         replay = Replay(quarantine, journal, again)
         return cls(
             state=state,
@@ -55,15 +56,15 @@ class Files:
         )
 
 
-def state_database(settings: Settings) -> Database:
-    """Return the file of what must be remembered beside the events."""
-    return Database(settings.data_dir / STATE_FILE, ("state.sql",), STATE_FORMAT)
+def state_database(settings: Settings, report: facts.Report, *, upgrades: bool = True) -> Database:
+    """Return the file of what must be remembered beside the events; who does not hold the lock upgrades nothing."""
+    return Database(settings.data_dir / STATE_FILE, STATE, report, upgrades=upgrades)
 
 
-def make_store(settings: Settings, live: LiveSettings) -> Store:
+def make_store(settings: Settings, live: LiveSettings, report: facts.Report) -> Store:
     """Return InfluxDB where one is configured, else the embedded database."""
     if settings.influxdb_url is None or settings.influxdb_token is None or settings.influxdb_org is None:
-        return SQLiteStore(settings.data_dir, live.retention_days)
+        return SQLiteStore(settings.data_dir, live.retention_days, report)
     from ingestor.storage.influxdb import InfluxDBStore  # noqa: PLC0415  16 MB that the embedded database does not need
 
     return InfluxDBStore(

@@ -33,10 +33,11 @@ from metrics.log import LogReporter
 
 
 @asynccontextmanager
-async def offline(settings: Settings) -> AsyncGenerator[Files]:
-    """Hold the files of a service that does not run; whoever changes something holds its lock, too."""
-    store = None if settings.influxdb_url else SQLiteStore(settings.data_dir, settings.retention_days)
-    files = Files.of(settings, state_database(settings), store, Valve(), LogReporter())
+async def offline(settings: Settings, *, locked: bool = True) -> AsyncGenerator[Files]:
+    """Hold the files for one who holds the service's lock, too; else the state may be read, while it is up to date."""
+    report = LogReporter()
+    store = None if settings.influxdb_url else SQLiteStore(settings.data_dir, settings.retention_days, report)
+    files = Files.of(settings, state_database(settings, report, upgrades=locked), store, Valve(), report)
     try:
         yield files
     finally:
@@ -73,7 +74,7 @@ async def offline_backfill(settings: Settings, home: HomeSettings) -> AsyncGener
 async def _auditing(settings: Settings, home: HomeSettings) -> AsyncGenerator[tuple[Files, Auditing]]:
     async with offline(settings) as files:
         live = SettingsStore(settings, files.state, lambda _detail: None).current
-        store = make_store(settings, live)
+        store = make_store(settings, live, LogReporter())
         entities = Entities(selection(home.include, home.exclude))
         marks = [mark for mark in await files.journal.open() if mark.series.home == home.name]
         entities.load(marks)

@@ -68,11 +68,11 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
     store_name = "influxdb" if settings.influxdb_url else "sqlite"
     prometheus = PrometheusReporter(homes=names, store=store_name)
     report = metrics.fan_out(status, prometheus, LogReporter(), *more_reports)
-    state = state_database(settings)
+    state = state_database(settings, report)
     live = SettingsStore(
         settings, state, lambda detail: report(facts.Warned(code=WarningCode.STATE_DAMAGED, detail=detail))
     )
-    store = make_store(settings, live.current)
+    store = make_store(settings, live.current, report)
     ground = Ground(
         settings=settings,
         changeable=live,

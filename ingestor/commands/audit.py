@@ -85,7 +85,7 @@ def _figures(found: Audited) -> str:
 async def _print(settings: Settings) -> Exit:
     """Print the ledger, beside a running service or without one; FAILED when something is listed or open."""
     console = Console(highlight=False, markup=False)
-    async with offline(settings) as files:
+    async with offline(settings, locked=False) as files:
         found = await Ledger(files.state, lambda _fact: None).read(limit=-1)
     console.print(_table(found) if found else "the ledger is empty: the service has not run yet")
     for gap in found:

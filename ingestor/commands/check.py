@@ -32,7 +32,7 @@ async def check(settings: Settings) -> list[Finding]:
         retention_days=settings.retention_days,
         weather_cache_minutes=settings.weather_cache_minutes,
     )
-    store = make_store(settings, live)
+    store = make_store(settings, live, lambda _fact: None)
     try:
         found += await store.check()
     finally:

@@ -64,7 +64,7 @@ def _ids(given: Sequence[str]) -> list[int] | None:
 
 async def _read(settings: Settings, limit: int) -> list[Quarantined]:
     """Read beside a running service, or without one."""
-    async with offline(settings) as files:
+    async with offline(settings, locked=False) as files:
         return await files.quarantine.read(limit=limit)
 
 

@@ -13,6 +13,9 @@ from typing import TypeVar
 import trio
 
 from ingestor.model.errors import ConfigError, Damaged, IngestorError, Unavailable
+from ingestor.storage.backup import back_up
+from ingestor.storage.schema import Schema, format_of
+from metrics import facts
 from metrics.codes import ErrorCode
 
 BUSY_SECONDS = 5.0
@@ -21,30 +24,58 @@ JOURNAL_BYTES = 4 * 1024 * 1024  # what the write-ahead log keeps of the disk af
 # What SQLite says of some damage, with no code for it.
 _UNREADABLE = ("no such table", "no such column", "Could not decode to UTF-8", "malformed")
 
+# What it says of a statement that is wrong, or does not fit the rows that are there.
+_STATEMENT_FAILED = ("SQLITE_ERROR", "SQLITE_CONSTRAINT", "SQLITE_MISMATCH")
+
 T = TypeVar("T")
 
 
-class Database:
-    """A file that is opened with its first use, and opened anew after a failure.
+class Outdated(ConfigError):
+    """A file that an older version wrote, and that is not for us to upgrade."""
 
-    `schema` names SQL files beside this one; `version` is written into new files. `run` raises `Unavailable` (disk
-    full, locked, no permission), `Damaged`, or `ConfigError` for a file that a newer version wrote; whatever else
-    `work` raises passes. A cancelled `run` waits for its thread: the work was done, or was not begun.
+    def __init__(self, path: Path, found: int, known: int) -> None:
+        super().__init__(
+            [f"{path} was written by an older version (format {found}, we need {known}): `ingestor run` upgrades it"]
+        )
+
+
+class Database:
+    """A file that is opened with its first use, and opened anew after a failure; it has the schema's shape then.
+
+    An older file is copied, and upgraded in one transaction: after a crash it is the old one or the new one, whole.
+    Only who holds the lock of `DATA_DIR` may do that, since an older version may still be running: for everyone else
+    `upgrades` is false. `run` raises `Unavailable` (disk full, no room for the copy, locked, no permission), `Damaged`,
+    `Outdated`, or `ConfigError` for a file that a newer version wrote, or that cannot be upgraded; whatever else `work`
+    raises passes. A cancelled `run` waits for its thread: the work was done, or was not begun.
     """
 
-    def __init__(self, path: Path, schema: tuple[str, ...], version: int) -> None:
+    def __init__(
+        self, path: Path, schema: Schema, report: facts.Report = lambda _fact: None, *, upgrades: bool = True
+    ) -> None:
         self.path = path
-        self._schema = [Path(__file__).parent / name for name in schema]
-        self._version = version
+        self._schema = schema
+        self._report = report
+        self._upgrades = upgrades
+        self._copy: Path | None = None
+        self._upgraded: facts.FileUpgraded | None = None
         self._limiter = trio.CapacityLimiter(1)
         self._connection: sqlite3.Connection | None = None
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do the work in a thread, and return what it returns."""
-        return await trio.to_thread.run_sync(partial(self.run_now, work), limiter=self._limiter)
+        try:
+            return await trio.to_thread.run_sync(partial(self._do, work), limiter=self._limiter)
+        finally:
+            self._tell_upgraded()
 
     def run_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do the work here; only while no `run` is under way."""
+        try:
+            return self._do(work)
+        finally:
+            self._tell_upgraded()
+
+    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
             return work(self._open())
         except sqlite3.Error as error:
@@ -74,7 +105,7 @@ class Database:
         aside = self.path.with_suffix(f".{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.damaged")
         _rename(self.path, aside)
         try:
-            return self.run_now(partial(work, aside))
+            return self._do(partial(work, aside))
         except BaseException:
             self._close()
             _rename(aside, self.path)
@@ -95,17 +126,57 @@ class Database:
         return self._connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        found = connection.execute("PRAGMA user_version").fetchone()[0]
-        if found > self._version:
-            raise ConfigError([f"{self.path} was written by a newer version (format {found}, we know {self._version})"])
+        found = self._check_format(connection)
         if found == 0:
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
-        statements = "".join(file.read_text(encoding="utf-8") for file in self._schema)
-        version = "" if found else f"PRAGMA user_version = {self._version};"
-        connection.executescript(f"BEGIN; {statements} {version} COMMIT;")  # makes what a file of before has not
+        is_ours_to_change = self._upgrades or found == 0
+        if is_ours_to_change and next(self._schema.statements(connection), None) is not None:
+            self._upgrade(connection)
+
+    def _check_format(self, connection: sqlite3.Connection) -> int:
+        found, known = format_of(connection), self._schema.format
+        if found > known:
+            raise ConfigError([f"{self.path} was written by a newer version (format {found}, we know {known})"])
+        if 0 < found < known and not self._upgrades:
+            raise Outdated(self.path, found, known)
+        return found
+
+    def _upgrade(self, connection: sqlite3.Connection) -> None:
+        """Give the file what it lacks, all or nothing; whoever else is at it is waited for."""
+        connection.execute("PRAGMA legacy_alter_table = ON")  # a view of the user's own is no reason to fail
+        try:
+            with transaction(connection):
+                found = self._check_format(connection)
+                if 0 < found < self._schema.format and self._copy is None:
+                    self._copy = back_up(self.path, found)  # for the next try, too: until then nobody else writes
+                for statement in self._schema.statements(connection):
+                    connection.execute(statement)
+        except sqlite3.Error as error:
+            self._check_whole(connection, error)
+            raise
+        if self._copy is not None:
+            self._upgraded = facts.FileUpgraded(
+                file=str(self.path), copy=self._copy.name, from_format=found, to_format=self._schema.format
+            )
+            self._copy = None
+
+    def _tell_upgraded(self) -> None:
+        """Report it outside the thread."""
+        if self._upgraded is not None:
+            self._report(self._upgraded)
+            self._upgraded = None
+
+    def _check_whole(self, connection: sqlite3.Connection, error: sqlite3.Error) -> None:
+        """Raise what a failed statement means: only a file with damage is damaged, not one that a migration missed."""
+        if not getattr(error, "sqlite_errorname", "SQLITE_ERROR").startswith(_STATEMENT_FAILED):
+            return
+        [said] = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if said != "ok":
+            raise Damaged(f"{self.path} is damaged ({said}): move it away, and a new one is made")
+        raise ConfigError([f"{self.path} cannot be upgraded ({error}); it is as it was: please report this"]) from None
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -11,6 +11,7 @@ from ingestor.model.gaps import Note
 from ingestor.model.records import Point, RawEvent, Record, Watermark
 from ingestor.storage.delivery import Delivery
 from ingestor.storage.notes import Written
+from ingestor.storage.spool import Spool
 from ingestor.storage.sqlite import SQLiteStore
 from metrics import facts
 
@@ -43,17 +44,24 @@ class Notebook(Protocol):
 
 
 class EmbeddedJournal:
-    """The embedded database as the journal: events and watermarks share a transaction."""
+    """The embedded database as the journal: events and watermarks share a transaction.
 
-    def __init__(self, store: SQLiteStore, delivery: Delivery, report: facts.Report) -> None:
+    A spool that an InfluxDB left behind is opened with it, for the writer to empty.
+    """
+
+    def __init__(self, store: SQLiteStore, spool: Spool, delivery: Delivery, report: facts.Report) -> None:
         self._store = store
+        self._spool = spool
         self._delivery = delivery
         self._report = report
         self._ready = False
 
     async def open(self) -> list[Watermark]:
         """Open the database."""
-        return await self._told(self._store.open())
+        marks = await self._told(self._store.open())
+        if self._spool.exists:
+            await self._spool.open()
+        return marks
 
     async def commit(self, records: Sequence[Record], *, live: bool = True, notes: Sequence[Note] = ()) -> None:
         """Write what is good, and set aside what is bad; the notes go with every part that is tried."""

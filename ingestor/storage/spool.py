@@ -21,13 +21,14 @@ from ingestor.storage import salvage
 from ingestor.storage.codec import Packed, pack, unpack
 from ingestor.storage.database import Database, transaction
 from ingestor.storage.notes import Written
+from ingestor.storage.schema import MIGRATIONS, Schema
 from ingestor.storage.valve import Valve
 from ingestor.storage.watermarks import Watermarks
 from metrics import facts
 from metrics.codes import DropReason
 
 FILE = "spool.sqlite3"
-FORMAT = 1
+SCHEMA = Schema.read(MIGRATIONS / "spool")
 RECORDS_IN_A_BATCH = 5000
 RESUMES_BELOW = 0.8  # of the maximum; a home that paused comes back then
 CONFIRMED_SECONDS = 0.1  # between two looks whether the store has confirmed
@@ -69,7 +70,7 @@ class Spool:
         self.pending_records = 0
         self.newest_batch = 0
         self.damaged = False
-        self._database = Database(data_dir / FILE, ("spool.sql", "watermarks.sql"), FORMAT)
+        self._database = Database(data_dir / FILE, SCHEMA, report)
         self._valve = valve
         self._report = report
         self._watermarks = Watermarks()

@@ -14,14 +14,16 @@ from ingestor.model.errors import IngestorError, Rejected, Unavailable
 from ingestor.model.gaps import Note
 from ingestor.model.records import EntityRecord, Event, Point, Series, Statistic, Watermark, WeatherObservation
 from ingestor.storage import notes as notebook
-from ingestor.storage.database import Database, transaction
+from ingestor.storage.database import Database, Outdated, transaction
 from ingestor.storage.notes import Written
+from ingestor.storage.schema import MIGRATIONS, Schema
 from ingestor.storage.store import Finding
 from ingestor.storage.watermarks import Watermarks
+from metrics import facts
 from metrics.codes import ErrorCode
 
 FILE = "events.sqlite3"
-FORMAT = 1
+SCHEMA = Schema.read(MIGRATIONS / "events")
 EXPIRY_SECONDS = 3600.0
 EXPIRED_ROWS = 20_000  # at once, so that a write never waits long
 DAY_NS = 86_400 * 10**9
@@ -74,10 +76,14 @@ class SQLiteStore:
 
     name = "sqlite"
 
-    def __init__(self, data_dir: Path, retention_days: int, clock_ns: Callable[[], int] = time.time_ns) -> None:
-        self._database, self._reader = (
-            Database(data_dir / FILE, ("events.sql", "watermarks.sql"), FORMAT) for _ in range(2)
-        )
+    def __init__(
+        self,
+        data_dir: Path,
+        retention_days: int,
+        report: facts.Report = lambda _fact: None,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._database, self._reader = (Database(data_dir / FILE, SCHEMA, report) for _ in range(2))
         self.marked = 0
         self._watermarks = Watermarks()
         self._retention_days = retention_days
@@ -134,15 +140,20 @@ class SQLiteStore:
         self._expired_at = -EXPIRY_SECONDS
 
     async def check(self) -> list[Finding]:
-        """Try to open the file and to begin a write; a file that is not there yet is not made."""
+        """Try to open the file and to begin a write; one that is not there yet, or an older one, is left as it is."""
         path = self._database.path
+        tried = Database(path, SCHEMA, upgrades=False)
         try:
             if not path.exists():
                 return [_not_yet(path)]
-            await self._database.run(_try)
+            await tried.run(_try)
+        except Outdated:
+            return [Finding(subject="database", works=True, detail=f"embedded, {path}; the next run upgrades it")]
         except IngestorError as error:
             hint = "DATA_DIR must be a directory that this user may write to, with room on its disk"
             return [Finding(subject="database", works=False, detail=str(error), hint=hint)]
+        finally:
+            await tried.aclose()
         return [Finding(subject="database", works=True, detail=f"embedded, {path}")]
 
     async def aclose(self) -> None:

@@ -42,6 +42,7 @@ from metrics.facts.service import WeatherUpdated as WeatherUpdated
 from metrics.facts.storage import BatchCommitted as BatchCommitted
 from metrics.facts.storage import BatchWritten as BatchWritten
 from metrics.facts.storage import CommitFailed as CommitFailed
+from metrics.facts.storage import FileUpgraded as FileUpgraded
 from metrics.facts.storage import QuarantineHeld as QuarantineHeld
 from metrics.facts.storage import RecordsDropped as RecordsDropped
 from metrics.facts.storage import RecordsExpired as RecordsExpired

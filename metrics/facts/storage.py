@@ -65,6 +65,15 @@ class RecordsSpooled(ServiceEvent, frozen=True, kw_only=True):
     maximum_bytes: int
 
 
+class FileUpgraded(ServiceEvent, frozen=True, kw_only=True):
+    """A file of an older version has another format now; `copy` is as it was, and may be deleted."""
+
+    file: str
+    copy: str
+    from_format: int
+    to_format: int
+
+
 class SpoolDamaged(ServiceEvent, frozen=True, kw_only=True):
     """The spool's file was damaged and set aside; `batches` were saved into a new one."""
 

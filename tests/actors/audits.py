@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ingestor.assembly.files import STATE
 from ingestor.history.auditor import Auditing, Auditor
 from ingestor.history.ledger import Ledger
 from ingestor.history.reading import Reader
@@ -51,7 +52,7 @@ class Rig:
         self.spool = Spool(directory, 10**9, Valve(), self.heard)
         self.server = simulated()
         self.refilled: list[Event] = []
-        self.state = Database(directory / "state.sqlite3", ("state.sql",), 1)
+        self.state = Database(directory / "state.sqlite3", STATE)
         self.ledger = Ledger(self.state, self.heard)
         self._series = {one: Series(home=HOME, entity_id=one, domain=one.partition(".")[0]) for one in entity_ids}
 

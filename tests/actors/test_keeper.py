@@ -6,6 +6,7 @@ from pathlib import Path
 
 import trio
 
+from ingestor.assembly.files import STATE
 from ingestor.history.keeper import LedgerKeeper
 from ingestor.history.ledger import Ledger
 from ingestor.model.channels import Inbox
@@ -25,7 +26,7 @@ async def test_a_disk_that_is_away_at_the_start_is_waited_for_and_then_the_quara
     tmp_path: Path,
 ) -> None:
     heard, data, away = Heard(), tmp_path / "data", tmp_path / "away"
-    state = Database(data / "state.sqlite3", ("state.sql",), 1)
+    state = Database(data / "state.sqlite3", STATE)
     quarantine = Quarantine(state, heard)
     await quarantine.add([(event(1), Rejected("no")), (event(2), Rejected("no"))])
     await state.aclose()

@@ -46,7 +46,7 @@ class AskedValve(Valve):
 async def put_together(directory: Path, url: str) -> AsyncGenerator[tuple[Storage, Supervisor]]:
     """Hold what a tree has for a home; nothing runs."""
     settings = load(_env_file=None, ha_url=url, ha_token=TOKEN, data_dir=directory)
-    store, state = SQLiteStore(directory, 0), state_database(settings)
+    store, state = SQLiteStore(directory, 0), state_database(settings, Heard())
     ground = Ground(
         settings=settings,
         changeable=SettingsStore(settings, state, lambda _detail: None),

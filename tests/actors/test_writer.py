@@ -9,6 +9,7 @@ from random import Random
 
 import trio
 
+from ingestor.assembly.files import STATE
 from ingestor.model.channels import Inbox
 from ingestor.model.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
 from ingestor.model.gaps import Kept
@@ -94,7 +95,7 @@ class Bench:
         self.emptied = trio.Event()
         self.store = ScriptedStore()
         self.spool = Spool(directory, 10**9, Valve(), self._hear)
-        self.state = Database(directory / "state.sqlite3", ("state.sql",), 1)
+        self.state = Database(directory / "state.sqlite3", STATE)
         self.quarantine = Quarantine(self.state, self.heard.append)
         self.intake = Intake(Inbox(trio.open_memory_channel[list[Kept]](1)[1]))
         delivery = Delivery("influxdb", self.quarantine, self.heard.append)

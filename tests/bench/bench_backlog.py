@@ -23,6 +23,7 @@ import trio
 from msgspec import Struct
 from pydantic import SecretStr
 
+from ingestor.assembly.files import STATE
 from ingestor.live.entities import Entities
 from ingestor.live.frames import Frame
 from ingestor.live.stream import Stream
@@ -105,7 +106,7 @@ async def _loop(store: Store, events: int) -> float:
 
 async def _drain(spool: Spool, store: Store, place: Path) -> float:
     """Let the writer empty the spool; return the seconds that it took."""
-    state = Database(place / "state.sqlite3", ("state.sql",), 1)
+    state = Database(place / "state.sqlite3", STATE)
     intake = Intake(Inbox(trio.open_memory_channel[list[Kept]](1)[1]))
     intake.ended.set()
     delivery = Delivery(store.name, Quarantine(state, tell_nobody), tell_nobody)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from ingestor.assembly.files import STATE
 from ingestor.config import Settings, load
 from ingestor.model.errors import Unavailable
 from ingestor.storage.database import Database
@@ -24,7 +25,7 @@ def settings(directory: Path) -> Settings:
 
 def opened(directory: Path) -> tuple[SettingsStore, list[str]]:
     warned: list[str] = []
-    database = Database(directory / FILE, ("state.sql",), 1)
+    database = Database(directory / FILE, STATE)
     try:
         return SettingsStore(settings(directory), database, warned.append), warned
     finally:

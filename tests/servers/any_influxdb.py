@@ -12,8 +12,6 @@ import httpx
 
 from tests.servers.influxdb2.server import ORG, ROOT, influxdb2
 
-EVENTS = "SELECT * FROM home_assistant_events"
-
 
 @contextmanager
 def any_influxdb() -> Generator[dict[str, str]]:
@@ -29,9 +27,15 @@ def any_influxdb() -> Generator[dict[str, str]]:
 
 def events_in(settings: dict[str, str]) -> list[dict[str, Any]]:
     """Return the events that were written with such settings; a field that none of them has is not in them."""
+    return points_in(settings, "home_assistant_events")
+
+
+def points_in(settings: dict[str, str], measurement: str) -> list[dict[str, Any]]:
+    """Return the points of a measurement that has some, as `events_in` does."""
+    query = f"SELECT * FROM {measurement}"  # noqa: S608  our words
     answer = httpx.get(
         f"{settings['INFLUXDB_URL']}/query",
-        params={"db": settings["INFLUXDB_BUCKET"], "q": EVENTS, "epoch": "ns"},
+        params={"db": settings["INFLUXDB_BUCKET"], "q": query, "epoch": "ns"},
         headers={"Authorization": f"Token {settings['INFLUXDB_TOKEN']}"},
         timeout=60,
     )

@@ -94,7 +94,7 @@ class Ingestor:
         """Run another command of its command line, in its environment, to the end."""
         command = [sys.executable, "-m", "ingestor", *arguments]
         environment = os.environ | self._environment
-        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        return subprocess.run(command, cwd=self.directory, capture_output=True, text=True, check=False, env=environment)
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """Return rows of its embedded database."""

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from ingestor.assembly.files import STATE
 from ingestor.history.jobs import Jobs
 from ingestor.history.ledger import Ledger
 from ingestor.history.recovery import Recovering, Recovery
@@ -21,7 +22,7 @@ NOT_ASKED: Any = None
 @asynccontextmanager
 async def opened(directory: Path) -> AsyncGenerator[tuple[Recovery, Jobs]]:
     """Hold a recovery of a home that was first heard at second 0."""
-    state = Database(directory / "state.sqlite3", ("state.sql",), 1)
+    state = Database(directory / "state.sqlite3", STATE)
     jobs, ledger = Jobs(state), Ledger(state, lambda _fact: None)
     recovery = Recovery(
         Recovering(

@@ -76,15 +76,20 @@ def test_a_port_that_is_taken_is_told_and_ends_with_2(home: SimHome, tmp_path: P
     assert told == (2, f"ingestor: {sentence}\n")
 
 
-def test_a_database_of_a_newer_version_is_told_and_ends_with_2(home: SimHome, tmp_path: Path) -> None:
-    import sqlite3  # noqa: PLC0415  only here
+AWAY = {"INFLUXDB_URL": "http://127.0.0.1:9", "INFLUXDB_TOKEN": "t", "INFLUXDB_ORG": "o"}
 
-    with closing(sqlite3.connect(tmp_path / "events.sqlite3")) as newer:
+
+@pytest.mark.parametrize(("name", "influxdb"), [("events", {}), ("state", {}), ("spool", AWAY)])
+def test_a_file_of_a_newer_version_is_told_and_ends_with_2(
+    name: str, influxdb: dict[str, str], home: SimHome, tmp_path: Path
+) -> None:
+    file = tmp_path / f"{name}.sqlite3"
+    with closing(sqlite3.connect(file)) as newer:
         newer.execute("PRAGMA user_version = 99")
-    settings = {"HA_URL": home.url, "HA_TOKEN": home.token, "DATA_DIR": str(tmp_path), "API_PORT": "0"}
+    settings = {"HA_URL": home.url, "HA_TOKEN": home.token, "DATA_DIR": str(tmp_path), "API_PORT": "0", **influxdb}
     code, said = command(tmp_path, "run", **settings)
     assert (code, "Traceback" in said) == (2, False)
-    assert said.splitlines()[-1].startswith(f"ingestor: {tmp_path / 'events.sqlite3'} was written by a newer version")
+    assert said.splitlines()[-1].startswith(f"ingestor: {file} was written by a newer version")
 
 
 def test_a_second_run_on_the_same_data_is_refused(home: SimHome, tmp_path: Path) -> None:
@@ -180,8 +185,7 @@ def test_a_signal_in_full_flow_stores_everything_received(tmp_path: Path) -> Non
 
 
 def test_what_the_database_never_took_waits_in_the_spool(home: SimHome, tmp_path: Path) -> None:
-    away = {"INFLUXDB_URL": "http://127.0.0.1:9", "INFLUXDB_TOKEN": "t", "INFLUXDB_ORG": "o"}
-    service = Ingestor(tmp_path / "data", HA_URL=home.url, HA_TOKEN=home.token, **away)
+    service = Ingestor(tmp_path / "data", HA_URL=home.url, HA_TOKEN=home.token, **AWAY)
     snapshot = len(home.server.home.states)
     service.start()
     service.wait_connected()

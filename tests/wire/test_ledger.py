@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from ingestor.assembly.files import STATE
 from ingestor.history.ledger import Gap, Ledger
 from ingestor.history.rhythm import Silence
 from ingestor.model.gaps import EntityReturned, GapFound, Interval
@@ -20,7 +21,7 @@ from metrics.codes import GapState
 
 @asynccontextmanager
 async def opened(directory: Path, heard: list[facts.Fact] | None = None) -> AsyncGenerator[Ledger]:
-    database = Database(directory / "state.sqlite3", ("state.sql",), 1)
+    database = Database(directory / "state.sqlite3", STATE)
     try:
         yield Ledger(database, (heard if heard is not None else []).append)
     finally:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import trio
 
+from ingestor.assembly.files import STATE
 from ingestor.enrichment.again import again
 from ingestor.homeassistant import wire
 from ingestor.model.errors import Rejected
@@ -28,7 +29,7 @@ FILE = "state.sqlite3"
 
 @asynccontextmanager
 async def opened(directory: Path, heard: list[facts.Fact] | None = None) -> AsyncGenerator[Quarantine]:
-    database = Database(directory / FILE, ("state.sql",), 1)
+    database = Database(directory / FILE, STATE)
     ticks = iter(range(1, 1000))
     try:
         yield Quarantine(database, (heard if heard is not None else []).append, clock_ns=lambda: next(ticks))

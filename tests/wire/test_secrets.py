@@ -9,6 +9,7 @@ import trio
 from pydantic import SecretStr
 
 from ingestor import cli
+from ingestor.assembly.files import STATE
 from ingestor.assembly.home import make_provider
 from ingestor.config import load
 from ingestor.homeassistant.endpoint import Endpoint
@@ -55,7 +56,7 @@ async def test_a_service_in_which_everything_fails_tells_no_secret(tmp_path: Pat
 
 def test_nothing_that_holds_a_secret_shows_it(tmp_path: Path) -> None:
     settings = load(_env_file=None, ha_url="http://home.local", data_dir=tmp_path, **SECRETS)
-    state = Database(tmp_path / "state.sqlite3", ("state.sql",), 1)
+    state = Database(tmp_path / "state.sqlite3", STATE)
     holders = [
         settings,
         Endpoint(home="home", url=settings.ha_url, token=settings.current_token),

@@ -1,3 +1,10 @@
+-- What the database has not confirmed yet, and how far each entity was captured. Private to the ingestor.
+CREATE TABLE IF NOT EXISTS batches (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    records INTEGER NOT NULL, events INTEGER NOT NULL,
+    checksum INTEGER NOT NULL,  -- crc32 of the body
+    body BLOB NOT NULL
+);
 -- The last captured event of every entity, in order of arrival. `at_ns`: microseconds * 1000 + how many before it in
 -- the same microsecond. The tags stand apart: they seldom change, and small rows cost a disk little. Checksums: crc32.
 CREATE TABLE IF NOT EXISTS captured (

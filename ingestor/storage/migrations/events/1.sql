@@ -41,19 +41,15 @@ CREATE TABLE IF NOT EXISTS home_assistant_statistics (
 
 -- How many commits there were of history, not of live changes; the ledger remembers it, and so knows an older copy.
 CREATE TABLE IF NOT EXISTS commits (id INTEGER PRIMARY KEY, number INTEGER NOT NULL);
-
-CREATE VIEW IF NOT EXISTS home_assistant_events AS
-SELECT
-    e.time,
-    s.home, s.entity_id, s.domain, s.device_class, s.state_class, s.area, s.friendly_name, s.unit,
-    e.state, e.value, e.previous_state, e.previous_duration_seconds, a.text AS attributes,
-    o.temperature AS weather_temperature, o.humidity AS weather_humidity, o.pressure AS weather_pressure,
-    o.condition AS weather_condition, o.observed_at AS weather_observed_at,
-    e.persons_home, e.caused_by, e.removed
-FROM events AS e
-JOIN series AS s ON s.id = e.series_id
-LEFT JOIN attributes AS a ON a.id = e.attributes_id
-LEFT JOIN observations AS o ON o.id = e.observation_id;
-
-CREATE VIEW IF NOT EXISTS weather AS
-SELECT observed_at * 1000000000 AS time, location, temperature, humidity, pressure, condition FROM observations;
+-- The last captured event of every entity, in order of arrival. `at_ns`: microseconds * 1000 + how many before it in
+-- the same microsecond. The tags stand apart: they seldom change, and small rows cost a disk little. Checksums: crc32.
+CREATE TABLE IF NOT EXISTS captured (
+    id INTEGER PRIMARY KEY, home TEXT NOT NULL, entity_id TEXT NOT NULL, series TEXT NOT NULL,
+    checksum INTEGER NOT NULL,
+    UNIQUE (home, entity_id)
+);
+CREATE TABLE IF NOT EXISTS watermarks (
+    id INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, removed INTEGER NOT NULL, checksum INTEGER NOT NULL
+);
+-- What the ledger must learn, written with the watermarks that it is about. Checksum: crc32 of the body.
+CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY AUTOINCREMENT, checksum INTEGER NOT NULL, body BLOB NOT NULL);
