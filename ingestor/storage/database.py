@@ -27,15 +27,23 @@ T = TypeVar("T")
 class Database:
     """A file that is opened with its first use, and opened anew after a failure.
 
-    `schema` names SQL files beside this one; `version` is written into new files. `run` raises `Unavailable` (disk
-    full, locked, no permission), `Damaged`, or `ConfigError` for a file that a newer version wrote; whatever else
-    `work` raises passes. A cancelled `run` waits for its thread: the work was done, or was not begun.
+    `schema` names SQL files beside this one, and `complete` adds what is derived; `version` is written into new files.
+    `run` raises `Unavailable` (disk full, locked, no permission), `Damaged`, or `ConfigError` for a file that a newer
+    version wrote; whatever else `work` raises passes. A cancelled `run` waits for its thread: the work was done, or was
+    not begun.
     """
 
-    def __init__(self, path: Path, schema: tuple[str, ...], version: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        schema: tuple[str, ...],
+        version: int,
+        complete: Callable[[sqlite3.Connection], None] = lambda _connection: None,
+    ) -> None:
         self.path = path
         self._schema = [Path(__file__).parent / name for name in schema]
         self._version = version
+        self._complete = complete
         self._limiter = trio.CapacityLimiter(1)
         self._connection: sqlite3.Connection | None = None
 
@@ -105,7 +113,9 @@ class Database:
         connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
         statements = "".join(file.read_text(encoding="utf-8") for file in self._schema)
         version = "" if found else f"PRAGMA user_version = {self._version};"
-        connection.executescript(f"BEGIN; {statements} {version} COMMIT;")  # makes what a file of before has not
+        connection.executescript(f"BEGIN; {statements} {version}")  # makes what a file of before has not
+        self._complete(connection)
+        connection.execute("COMMIT")
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -1,14 +1,11 @@
 -- The embedded database. Anyone may read it with sqlite3 while the service runs: query the views and tables of docs/schema.md.
--- Times are Unix nanoseconds, UTC. What repeats (tags, attributes, weather) is stored once and joined.
+-- Times are Unix nanoseconds, UTC. What repeats (tags, attributes, weather) is stored once and joined. The views, and the
+-- columns of fields that were added since the first version, are made by columns.py.
 
 CREATE TABLE IF NOT EXISTS series (
     id INTEGER PRIMARY KEY,
     home TEXT NOT NULL, entity_id TEXT NOT NULL, domain TEXT NOT NULL,
     device_class TEXT, state_class TEXT, area TEXT, friendly_name TEXT, unit TEXT
-);
-CREATE UNIQUE INDEX IF NOT EXISTS series_identity ON series (
-    entity_id, home, domain,
-    ifnull(device_class, ''), ifnull(state_class, ''), ifnull(area, ''), ifnull(friendly_name, ''), ifnull(unit, '')
 );
 CREATE TABLE IF NOT EXISTS attributes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);  -- id: a 64-bit hash of the text
 CREATE TABLE IF NOT EXISTS observations (
@@ -41,19 +38,3 @@ CREATE TABLE IF NOT EXISTS home_assistant_statistics (
 
 -- How many commits there were of history, not of live changes; the ledger remembers it, and so knows an older copy.
 CREATE TABLE IF NOT EXISTS commits (id INTEGER PRIMARY KEY, number INTEGER NOT NULL);
-
-CREATE VIEW IF NOT EXISTS home_assistant_events AS
-SELECT
-    e.time,
-    s.home, s.entity_id, s.domain, s.device_class, s.state_class, s.area, s.friendly_name, s.unit,
-    e.state, e.value, e.previous_state, e.previous_duration_seconds, a.text AS attributes,
-    o.temperature AS weather_temperature, o.humidity AS weather_humidity, o.pressure AS weather_pressure,
-    o.condition AS weather_condition, o.observed_at AS weather_observed_at,
-    e.persons_home, e.caused_by, e.removed
-FROM events AS e
-JOIN series AS s ON s.id = e.series_id
-LEFT JOIN attributes AS a ON a.id = e.attributes_id
-LEFT JOIN observations AS o ON o.id = e.observation_id;
-
-CREATE VIEW IF NOT EXISTS weather AS
-SELECT observed_at * 1000000000 AS time, location, temperature, humidity, pressure, condition FROM observations;
