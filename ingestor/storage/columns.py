@@ -14,15 +14,16 @@ from ingestor.model.fields import FIELDS, OWN_FIELDS, TAGS, WEATHER_FIELDS, Fiel
 _TYPES: dict[FieldType, str] = {"string": "TEXT", "float": "REAL", "integer": "INTEGER", "boolean": "INTEGER"}
 _REQUIRED_TAGS = ("entity_id", "home", "domain")
 
-_TABLES = {
-    "series": TAGS,
-    "events": tuple(field for field in OWN_FIELDS if field.name != "attributes"),  # which have a table of their own
-    "observations": WEATHER_FIELDS,
+_OF_EVENTS = tuple(field for field in OWN_FIELDS if field.name != "attributes")  # which have a table of their own
+_BOOLEANS = frozenset(field.name for field in _OF_EVENTS if field.type == "boolean")
+
+COLUMNS = {
+    table: {field.attribute: _TYPES[field.type] for field in fields}
+    for table, fields in (("series", TAGS), ("events", _OF_EVENTS), ("observations", WEATHER_FIELDS))
 }
-TAG_COLUMNS, EVENT_COLUMNS, OBSERVATION_COLUMNS = (
-    tuple(field.attribute for field in fields) for fields in _TABLES.values()
-)
-_BOOLEANS = frozenset(field.name for field in OWN_FIELDS if field.type == "boolean")
+"""The columns of each table, with their types."""
+
+TAG_COLUMNS, EVENT_COLUMNS, OBSERVATION_COLUMNS = map(tuple, COLUMNS.values())
 
 
 def _selected(field: Field) -> str:
@@ -32,7 +33,7 @@ def _selected(field: Field) -> str:
 
 
 _identity = [*_REQUIRED_TAGS, *(f"ifnull({name}, '')" for name in TAG_COLUMNS if name not in _REQUIRED_TAGS)]
-_DERIVED = {
+DERIVED = {
     "series_identity": f"CREATE UNIQUE INDEX series_identity ON series ({', '.join(_identity)})",
     "home_assistant_events": f"""CREATE VIEW home_assistant_events AS SELECT
     e.time,
@@ -47,17 +48,17 @@ LEFT JOIN observations AS o ON o.id = e.observation_id""",
     {", ".join(name for name in OBSERVATION_COLUMNS if name != "observed_at")}
 FROM observations""",
 }
+"""The index that tells one series from another and the views, by name: the whole statements, which list all columns."""
 
 
 def complete(connection: sqlite3.Connection) -> None:
     """Add the columns that an older file lacks, and make anew each view or index that is not the one above."""
-    for table, fields in _TABLES.items():
+    for table, columns in COLUMNS.items():
         there = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}
-        for field in fields:
-            if field.attribute not in there:
-                connection.execute(f"ALTER TABLE {table} ADD COLUMN {field.attribute} {_TYPES[field.type]}")
+        for name in columns.keys() - there:
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {columns[name]}")
     found = dict(connection.execute("SELECT name, sql FROM sqlite_master"))
-    for name, statement in _DERIVED.items():
+    for name, statement in DERIVED.items():
         if found.get(name) != statement:
             connection.execute(f"DROP {'INDEX' if 'INDEX' in statement else 'VIEW'} IF EXISTS {name}")
             connection.execute(statement)
