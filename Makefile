@@ -10,7 +10,7 @@ HA ?= real
 DATABASE ?= both
 BENCH_SECONDS ?= 10
 
-.PHONY: install demo test faults lint bench dashboard diagram
+.PHONY: install demo test faults lint bench dashboard diagram schema
 .PHONY: coverage-supervisors soak-supervisors bench-supervisors secrets clean
 
 install: $(VENV)/.installed
@@ -58,6 +58,10 @@ dashboard: $(VENV)/.installed-dev
 # The tree in docs/supervisors.md, from its specs.
 diagram: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.documentation.supervisors_tree
+
+# The table of fields in docs/schema.md, from the records.
+schema: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.documentation.stored_fields
 
 # Its own tests cover every branch of the package.
 coverage-supervisors: $(VENV)/.installed-dev

@@ -6,24 +6,31 @@ reading them back four times as fast.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Struct
 
 CausedBy: TypeAlias = Literal["user", "automation", "device"]
 
 
+class Stored(Struct, frozen=True):
+    """Marks an attribute that both databases hold with each event, and says what it means; see `fields`."""
+
+    meaning: str
+    unit: str = ""
+
+
 class Series(Struct, frozen=True, kw_only=True, gc=False):
     """The tags of an event: what it is about. An absent tag is unknown. `unit` is the canonical one."""
 
-    home: str
-    entity_id: str
-    domain: str
-    device_class: str | None = None
-    state_class: str | None = None
-    area: str | None = None
-    friendly_name: str | None = None
-    unit: str | None = None
+    home: Annotated[str, Stored("`HOME_NAME`")]
+    entity_id: Annotated[str, Stored("the id, as `light.kitchen`")]
+    domain: Annotated[str, Stored("the first part of the id, as `light`")]
+    device_class: Annotated[str | None, Stored("from the attributes")] = None
+    state_class: Annotated[str | None, Stored("from the attributes")] = None
+    area: Annotated[str | None, Stored("the entity's own area, or its device's")] = None
+    friendly_name: Annotated[str | None, Stored("from the attributes")] = None
+    unit: Annotated[str | None, Stored("the canonical unit of `value`")] = None
 
 
 def bare_series(home: str, entity_id: str) -> Series:
@@ -35,11 +42,11 @@ class WeatherObservation(Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """The weather at a place: degrees Celsius, percent, hectopascal; `observed_at` in Unix seconds by its provider."""
 
     location: str
-    temperature: float | None = None
-    humidity: float | None = None
-    pressure: float | None = None
-    condition: str | None = None
-    observed_at: int
+    temperature: Annotated[float | None, Stored("the outdoor temperature at that moment", unit="°C")] = None
+    humidity: Annotated[float | None, Stored("the relative humidity", unit="%")] = None
+    pressure: Annotated[float | None, Stored("the air pressure", unit="hPa")] = None
+    condition: Annotated[str | None, Stored("the condition, as `light rain`")] = None
+    observed_at: Annotated[int, Stored("Unix time of the observation", unit="s")]
 
 
 class Event(Struct, frozen=True, kw_only=True, tag=True, gc=False):
@@ -52,15 +59,15 @@ class Event(Struct, frozen=True, kw_only=True, tag=True, gc=False):
 
     time_ns: int
     series: Series
-    state: str | None = None
-    value: float | None = None
-    previous_state: str | None = None
-    previous_duration_seconds: float | None = None
-    attributes: str | None = None
-    weather: WeatherObservation | None = None
-    persons_home: int | None = None
-    caused_by: CausedBy | None = None
-    removed: bool = False
+    state: Annotated[str | None, Stored("as Home Assistant said it, `unavailable` and `unknown` too")] = None
+    value: Annotated[float | None, Stored("see below; absent where nothing is known")] = None
+    previous_state: Annotated[str | None, Stored("the state before")] = None
+    previous_duration_seconds: Annotated[float | None, Stored("how long it was in that state", unit="s")] = None
+    attributes: Annotated[str | None, Stored("the original attributes as JSON; not with `ATTRIBUTES=none`")] = None
+    weather: Annotated[WeatherObservation | None, Stored("each field of the observation")] = None
+    persons_home: Annotated[int | None, Stored("persons in the state `home`")] = None
+    caused_by: Annotated[CausedBy | None, Stored("`user`, `automation` or `device`")] = None
+    removed: Annotated[bool, Stored("only when the entity was removed: true")] = False
     late: bool = False
 
 

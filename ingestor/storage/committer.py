@@ -7,7 +7,7 @@ more, and when that is much, the homes pause.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 from msgspec import Struct
@@ -58,7 +58,7 @@ class Committer:
         """Open the journal, then commit until the end. A disk that is away does not hold up the start."""
         self._failing: str | None = None
         self._ended = False
-        self._held_bytes = sum(map(_size_bytes, self._held()))
+        self._held_bytes = _size_bytes(self._held())
         opened = await self._open()
         task_status.started()
         while not opened:
@@ -87,10 +87,10 @@ class Committer:
         most_bytes = self._limits.held_bytes if failing else self._limits.due_bytes
         try:
             if not inbox.held:
-                self._held_bytes = sum(map(_size_bytes, await inbox.peek()))
+                self._held_bytes = _size_bytes(await inbox.peek())
             with trio.move_on_after(RETRY_SECONDS if failing else self._limits.seconds):
                 while self._held_bytes < most_bytes and not self._ended:
-                    self._held_bytes += sum(map(_size_bytes, await inbox.peek_more()))
+                    self._held_bytes += _size_bytes(await inbox.peek_more())
                 if failing:
                     await trio.sleep_forever()
         except trio.EndOfChannel:
@@ -98,8 +98,8 @@ class Committer:
 
     async def _commit(self) -> None:
         held = self._held()
-        notes = [one for one in held if isinstance(one, Note)]
-        records = [one for one in held if not isinstance(one, Note)]
+        records = [one for one in held if isinstance(one, Event) or not isinstance(one, Note)]  # mostly events
+        notes = [one for one in held if not isinstance(one, Event) and isinstance(one, Note)]
         began = trio.current_time()
         try:
             await self._journal.commit(records, notes=notes)
@@ -117,7 +117,9 @@ class Committer:
             facts.BatchCommitted(
                 records=len(records),
                 duration_seconds=trio.current_time() - began,
-                ages_seconds=tuple((now_ns - r.time_ns) / 1e9 for r in records if isinstance(r, Event) and not r.late),
+                ages_seconds=tuple(
+                    [(now_ns - one.time_ns) / 1e9 for one in records if isinstance(one, Event) and not one.late]
+                ),
             )
         )
 
@@ -136,12 +138,15 @@ class Committer:
             self._failing = None
 
 
-def _size_bytes(record: Kept) -> int:
+def _size_bytes(records: Sequence[Kept]) -> int:
+    more = sum([size_bytes(one.attributes or "") if isinstance(one, Event) else _more_bytes(one) for one in records])
+    return _RECORD_BYTES * len(records) + more
+
+
+def _more_bytes(record: Kept) -> int:
     match record:
-        case Event():
-            return _RECORD_BYTES + size_bytes(record.attributes or "")
         case RawEvent():
-            return _RECORD_BYTES + size_bytes(record.text)
+            return size_bytes(record.text)
         case GapFound():
-            return _RECORD_BYTES * (1 + len(record.intervals))
-    return _RECORD_BYTES
+            return _RECORD_BYTES * len(record.intervals)
+    return 0

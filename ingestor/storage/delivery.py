@@ -50,17 +50,19 @@ class Delivery:
             self._tell_quarantined(bad)
         if expired:
             self._report(facts.RecordsExpired(records=expired))
-        refused = {id(record) for record, _ in bad}
-        events = [point for point in points if isinstance(point, Event) and id(point) not in refused]
+        events = [point for point in points if isinstance(point, Event)]
+        if bad:
+            refused = {id(record) for record, _ in bad}
+            events = [event for event in events if id(event) not in refused]
         now_ns = self._clock_ns()
         self._report(
             facts.BatchWritten(
                 store=self._store,
                 records=len(records) - len(bad) - expired,
                 events=max(0, len(events) - expired),
-                newest_event_ns=max((event.time_ns for event in events), default=None),
+                newest_event_ns=max([event.time_ns for event in events], default=None),
                 duration_seconds=trio.current_time() - began,
-                ages_seconds=tuple((now_ns - event.time_ns) / 1e9 for event in events if not event.late),
+                ages_seconds=tuple([(now_ns - event.time_ns) / 1e9 for event in events if not event.late]),
             )
         )
         return len(bad)

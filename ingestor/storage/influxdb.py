@@ -28,8 +28,9 @@ from msgspec import Struct
 from pydantic import SecretStr
 from urllib3.exceptions import HTTPError
 
+from ingestor.model import fields
 from ingestor.model.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
-from ingestor.model.records import Event, Point, Series, Watermark, WeatherObservation
+from ingestor.model.records import Event, Point, Watermark
 from ingestor.storage.lines import EVENTS, MARKS, STATISTICS, LineEncoder
 from ingestor.storage.store import Finding
 from metrics.codes import ErrorCode
@@ -114,25 +115,25 @@ class InfluxDBStore:
             rows = await self._select(_query(limit, entity_id, before_ns, seconds))
             if len(rows) >= limit:
                 break
-        return [_event(row) for row in rows]
+        return [fields.event(row) for row in rows]
 
     async def keys(self, home: str, from_ns: int, to_ns: int, *, statistics: bool = False) -> dict[str, set[int]]:
         """Return the times of all events, or statistics, of a home within [from, to), by entity."""
         where = f"home = '{home}' AND time >= {from_ns} AND time < {to_ns}"  # a home's name holds no quotes
         found: dict[str, set[int]] = {}
-        fields = 'mean, "min", "max", sum, state' if statistics else "state, removed"  # every point has one of them
+        asked = 'mean, "min", "max", sum, state' if statistics else "state, removed"  # every point has one of them
         source = STATISTICS if statistics else EVENTS
 
         def take(row: Mapping[str, Any]) -> None:
             found.setdefault(row["entity_id"], set()).add(row["time"])
 
-        await self._select_each(f'SELECT {fields}, entity_id FROM "{source}" WHERE {where}', take)
+        await self._select_each(f'SELECT {asked}, entity_id FROM "{source}" WHERE {where}', take)
         return found
 
     async def newest(self, home: str) -> list[Watermark]:
         """Return the newest event of every entity."""
         query = f"SELECT * FROM \"{EVENTS}\" WHERE home = '{home}' GROUP BY entity_id ORDER BY time DESC LIMIT 1"
-        events = map(_event, await self._select(query))
+        events = map(fields.event, await self._select(query))
         return [Watermark(at_ns=one.time_ns, removed=one.removed, series=one.series) for one in events]
 
     async def oldest_ns(self, home: str) -> int | None:
@@ -311,32 +312,6 @@ def _query(limit: int, entity_id: str | None, before_ns: int | None, seconds: in
         conditions.append(f"time > {'now()' if before_ns is None else before_ns} - {seconds}s")
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return f'SELECT * FROM "{EVENTS}"{where} ORDER BY time DESC LIMIT {limit}'
-
-
-def _event(row: dict[str, Any]) -> Event:
-    weather = None
-    if row.get("weather_observed_at") is not None:
-        names = ("temperature", "humidity", "pressure", "condition", "observed_at")
-        observed: dict[str, Any] = {name: row.get(f"weather_{name}") for name in names}
-        weather = WeatherObservation(location="", **observed)
-    fields = (
-        "state",
-        "value",
-        "previous_state",
-        "previous_duration_seconds",
-        "attributes",
-        "persons_home",
-        "caused_by",
-    )
-    tags: dict[str, Any] = {name: row.get(name) for name in Series.__struct_fields__}
-    said: dict[str, Any] = {name: row.get(name) for name in fields}
-    return Event(
-        time_ns=row["time"],
-        series=Series(**tags),
-        weather=weather,
-        removed=bool(row.get("removed")),
-        **said,
-    )
 
 
 def _rows(line: str) -> Iterator[dict[str, Any]]:

@@ -19,7 +19,7 @@ class RecentEvents:
 
     def extend(self, records: Iterable[Record]) -> None:
         """Remember the events among the records."""
-        self._events.extend(record for record in records if isinstance(record, Event))
+        self._events.extend([record for record in records if isinstance(record, Event)])
 
     def newest(self, limit: int, entity_id: str | None = None) -> list[Event]:
         """Return at most `limit` events, the newest first, of one entity or of all."""

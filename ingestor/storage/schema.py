@@ -44,11 +44,10 @@ class Schema:
         columns: Mapping[str, Mapping[str, str]] | None = None,
         derived: Mapping[str, str] | None = None,
     ) -> Schema:
-        """Return what the files of a folder say, `1.sql`, `2.sql`, ... and `views/NAME.sql`, with what code derives."""
+        """Return what the files of a folder say, `1.sql`, `2.sql`, ..., with what code derives."""
         files = {int(file.stem): file for file in folder.glob("*.sql")}
         migrations = tuple(files[number].read_text(encoding="utf-8") for number in range(1, len(files) + 1))
-        views = {file.stem: file.read_text(encoding="utf-8").strip() for file in sorted(folder.glob("views/*.sql"))}
-        return cls(migrations=migrations, columns=columns or {}, derived=views | dict(derived or {}))
+        return cls(migrations=migrations, columns=columns or {}, derived=derived or {})
 
     @property
     def format(self) -> int:

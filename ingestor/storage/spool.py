@@ -6,6 +6,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,6 +31,7 @@ from metrics.codes import DropReason
 FILE = "spool.sqlite3"
 SCHEMA = Schema.read(MIGRATIONS / "spool")
 RECORDS_IN_A_BATCH = 5000
+RECORDS_AT_HAND = 5000  # about 5 MB; one batch of the writer
 RESUMES_BELOW = 0.8  # of the maximum; a home that paused comes back then
 CONFIRMED_SECONDS = 0.1  # between two looks whether the store has confirmed
 _FULL = "spool_full"
@@ -59,11 +61,20 @@ class Spool:
 
     What was acknowledged is deleted in the transaction of the next commit, or by `sweep`. A damaged file is set aside
     under a dated name, what can be read of it goes into the new one, and the rest is reported; it is `damaged` then.
+    The newest batches are also kept in memory, so that a writer that is not behind need not have them decoded.
     """
 
     name = "spool"
 
-    def __init__(self, data_dir: Path, maximum_bytes: int, valve: Valve, report: facts.Report) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        maximum_bytes: int,
+        valve: Valve,
+        report: facts.Report,
+        *,
+        records_at_hand: int = RECORDS_AT_HAND,
+    ) -> None:
         self.maximum_bytes = maximum_bytes
         self.pending_bytes = 0
         self.pending_events = 0
@@ -75,6 +86,8 @@ class Spool:
         self._report = report
         self._watermarks = Watermarks()
         self._sizes: deque[_Size] = deque()
+        self._records_at_hand = records_at_hand
+        self._at_hand: dict[int, Sequence[Record]] = {}
         self._done = 0
         self._swept = 0
         self._arrived = trio.Event()
@@ -94,6 +107,7 @@ class Spool:
         """Read what is pending, and return how far each entity was captured."""
         sizes, watermarks, self.newest_batch = await self._guarded(self._read)
         self._count(self._sizes, -1)
+        self._at_hand.clear()
         self._sizes = deque(size for size in sizes if size.id > self._done)
         self._count(self._sizes, 1)
         return watermarks
@@ -131,6 +145,7 @@ class Spool:
         added = await self._guarded(lambda connection: self._append(connection, records, notes, live=live))
         self._swept = self._done
         self._sizes.extend(added)
+        self._keep(added, records)
         self.newest_batch = max([self.newest_batch, *(size.id for size in added)])
         self._count(added, 1)
         self._arrived.set()
@@ -149,7 +164,10 @@ class Spool:
             ids.append(size.id)
         if not ids:
             return None
-        records = await self._guarded(lambda connection: _load(connection, ids))
+        if all(id_ in self._at_hand for id_ in ids):
+            records = [record for id_ in ids for record in self._at_hand[id_]]
+        else:
+            records = await self._guarded(lambda connection: _load(connection, ids))
         return Batch(ids=tuple(ids), records=tuple(records))
 
     def behind(self, after: int, at_most: int) -> int:
@@ -167,6 +185,7 @@ class Spool:
         gone: list[_Size] = []
         while self._sizes and self._sizes[0].id <= self._done:
             gone.append(self._sizes.popleft())
+            self._at_hand.pop(gone[-1].id, None)
         self._count(gone, -1)
 
     async def confirmed(self) -> None:
@@ -211,6 +230,7 @@ class Spool:
         last_id = max(self._done, self._sizes[-1].id if self._sizes else 0)
         found = await self._database.replace(partial(salvage.salvage, last_id=last_id))
         self._watermarks.forget()
+        self._at_hand.clear()
         self.damaged = True
         self._report(facts.SpoolDamaged(detail=f"{damage}; set aside as {found.aside.name}", batches=found.batches))
         lost = [size for size in self._sizes if size.id not in found.ids]
@@ -252,6 +272,12 @@ class Spool:
             self._watermarks.forget()
             raise
         return added
+
+    def _keep(self, added: Sequence[_Size], records: Sequence[Record]) -> None:
+        """Keep what was committed at hand, unless that is much: a writer that is behind reads it from the disk."""
+        if sum(map(len, self._at_hand.values())) + len(records) <= self._records_at_hand:
+            starts = accumulate((size.records for size in added), initial=0)
+            self._at_hand |= {size.id: records[at : at + size.records] for size, at in zip(added, starts, strict=False)}
 
     def _count(self, sizes: Collection[_Size], sign: int) -> None:
         self.pending_bytes += sign * sum(size.size_bytes for size in sizes)

@@ -4,54 +4,31 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
-from hashlib import blake2b
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
 
+from ingestor.model import fields
 from ingestor.model.errors import IngestorError, Rejected, Unavailable
 from ingestor.model.gaps import Note
-from ingestor.model.records import EntityRecord, Event, Point, Series, Statistic, Watermark, WeatherObservation
+from ingestor.model.records import Event, Point, Watermark
 from ingestor.storage import notes as notebook
+from ingestor.storage.columns import COLUMNS, DERIVED
 from ingestor.storage.database import Database, Outdated, transaction
 from ingestor.storage.notes import Written
 from ingestor.storage.schema import MIGRATIONS, Schema
 from ingestor.storage.store import Finding
+from ingestor.storage.tables import Tables
 from ingestor.storage.watermarks import Watermarks
 from metrics import facts
 from metrics.codes import ErrorCode
 
 FILE = "events.sqlite3"
-SCHEMA = Schema.read(MIGRATIONS / "events")
+SCHEMA = Schema.read(MIGRATIONS / "events", columns=COLUMNS, derived=DERIVED)
 EXPIRY_SECONDS = 3600.0
 EXPIRED_ROWS = 20_000  # at once, so that a write never waits long
 DAY_NS = 86_400 * 10**9
 
-_SERIES = Series.__struct_fields__
-_ENTITY = ("time", "home", "entity_id", "domain", "friendly_name", "device", "area", "floor", "labels", "integration")
-_STATISTIC = ("home", "entity_id", "source", "unit", "time", "mean", "min", "max", "sum", "state")
-_OBSERVATION = ("id", "location", "observed_at", "temperature", "humidity", "pressure", "condition")
-_EVENT = (
-    "series_id", "time", "state", "value", "previous_state", "previous_duration_seconds",
-    "attributes_id", "observation_id", "persons_home", "caused_by", "removed",
-)  # fmt: skip
-
-
-def _upsert(table: str, columns: Sequence[str], key: Sequence[str]) -> str:
-    """Insert a row; one of the same identity keeps what the new one does not give, as fields merge in InfluxDB."""
-    updates = ", ".join(f"{name} = ifnull(excluded.{name}, {name})" for name in columns if name not in key)
-    marks = ", ".join("?" * len(columns))
-    values = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
-    return f"{values} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {updates}"
-
-
-_WRITE_EVENT = _upsert("events", _EVENT, ("series_id", "time"))
-_WRITE_ENTITY = _upsert("home_assistant_entities", _ENTITY, ("home", "entity_id", "time"))
-_WRITE_STATISTIC = _upsert("home_assistant_statistics", _STATISTIC, ("home", "entity_id", "source", "unit", "time"))
-_WRITE_OBSERVATION = f"INSERT OR IGNORE INTO observations VALUES ({', '.join('?' * len(_OBSERVATION))})"
-_WRITE_SERIES = f"INSERT OR IGNORE INTO series ({', '.join(_SERIES)}) VALUES ({', '.join('?' * len(_SERIES))})"
-_READ_SERIES = f"SELECT id FROM series WHERE {' AND '.join(f'{name} IS ?' for name in _SERIES)}"
 _EVENT_KEYS = """SELECT s.entity_id, e.time
     FROM events AS e INDEXED BY events_time JOIN series AS s ON s.id = e.series_id
     WHERE e.time >= ? AND e.time < ? AND s.home = ?"""
@@ -88,7 +65,7 @@ class SQLiteStore:
         self._watermarks = Watermarks()
         self._retention_days = retention_days
         self._clock_ns = clock_ns
-        self._series: dict[Series, int] = {}
+        self._tables = Tables()
         self._expired_at = -EXPIRY_SECONDS
 
     async def open(self) -> list[Watermark]:
@@ -164,10 +141,10 @@ class SQLiteStore:
     def _write(
         self, connection: sqlite3.Connection, points: Sequence[Point], notes: Sequence[Note], *, live: bool
     ) -> None:
-        known, marked = dict(self._series), self.marked
+        marked = self.marked
         try:
             with transaction(connection):
-                self._insert(connection, points, known)
+                self._tables.insert(connection, points)
                 if live:
                     self._watermarks.write(connection, points)
                 else:
@@ -177,27 +154,12 @@ class SQLiteStore:
                 notebook.write(connection, notes)
         except BaseException as error:
             self._watermarks.forget()
-            self._series = {}
+            self._tables.forget()
             if isinstance(error, (OverflowError, UnicodeError, sqlite3.InterfaceError, sqlite3.IntegrityError)):
                 raise Rejected(f"SQLite can not hold it: {error}") from None
             raise
-        self._series, self.marked = known, marked
+        self.marked = marked
         self._expire(connection)
-
-    def _insert(self, connection: sqlite3.Connection, points: Sequence[Point], known: dict[Series, int]) -> None:
-        events = [point for point in points if isinstance(point, Event)]
-        texts = {event.attributes for event in events if event.attributes is not None}
-        observations = {point for point in points if isinstance(point, WeatherObservation)}
-        observations |= {event.weather for event in events if event.weather is not None}
-        for series in {event.series for event in events} - known.keys():
-            tags = tuple(getattr(series, name) for name in _SERIES)
-            connection.execute(_WRITE_SERIES, tags)
-            known[series] = connection.execute(_READ_SERIES, tags).fetchone()[0]
-        connection.executemany("INSERT OR IGNORE INTO attributes VALUES (?, ?)", ((_hash(t), t) for t in texts))
-        connection.executemany(_WRITE_OBSERVATION, map(_observation_row, observations))
-        connection.executemany(_WRITE_EVENT, (_event_row(event, known[event.series]) for event in events))
-        connection.executemany(_WRITE_ENTITY, (_entity_row(p) for p in points if isinstance(p, EntityRecord)))
-        connection.executemany(_WRITE_STATISTIC, (_statistic_row(p) for p in points if isinstance(p, Statistic)))
 
     def _expire(self, connection: sqlite3.Connection) -> None:
         if not self._retention_days or time.monotonic() - self._expired_at < EXPIRY_SECONDS:
@@ -206,6 +168,7 @@ class SQLiteStore:
         if connection.execute(_EXPIRE, (oldest_ns, EXPIRED_ROWS)).rowcount < EXPIRED_ROWS:
             connection.execute(_FORGET[0])
             connection.execute(_FORGET[1], (oldest_ns // 10**9,))
+            self._tables.forget()
             self._expired_at = time.monotonic()
 
 
@@ -216,7 +179,7 @@ def _recent(connection: sqlite3.Connection, limit: int, entity_id: str | None, b
     query = f"SELECT * FROM home_assistant_events {where} ORDER BY time DESC LIMIT ?"
     cursor = connection.execute(query, (*given.values(), limit))
     names = [column[0] for column in cursor.description]
-    return [_event(dict(zip(names, row, strict=True))) for row in cursor]
+    return [fields.event(dict(zip(names, row, strict=True))) for row in cursor]
 
 
 def _not_yet(path: Path) -> Finding:
@@ -241,59 +204,3 @@ def _keys(connection: sqlite3.Connection, query: str, values: tuple[int, int, st
 def _try(connection: sqlite3.Connection) -> None:
     with transaction(connection):
         pass
-
-
-def _hash(*parts: object) -> int:
-    text = "\x00".join(map(repr, parts)) if len(parts) > 1 else str(parts[0])
-    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
-
-
-def _observation_row(observation: WeatherObservation) -> tuple[Any, ...]:
-    columns = tuple(getattr(observation, name) for name in _OBSERVATION[1:])
-    return _hash(*columns), *columns
-
-
-def _event_row(event: Event, series_id: int) -> tuple[Any, ...]:
-    return (
-        series_id,
-        event.time_ns,
-        event.state,
-        event.value,
-        event.previous_state,
-        event.previous_duration_seconds,
-        None if event.attributes is None else _hash(event.attributes),
-        None if event.weather is None else _observation_row(event.weather)[0],
-        event.persons_home,
-        event.caused_by,
-        1 if event.removed else None,
-    )
-
-
-def _entity_row(record: EntityRecord) -> tuple[Any, ...]:
-    texts = (record.friendly_name, record.device, record.area, record.floor)
-    labels = ",".join(record.labels) or None
-    return record.time_ns, record.home, record.entity_id, record.domain, *texts, labels, record.integration
-
-
-def _statistic_row(one: Statistic) -> tuple[Any, ...]:
-    tags = one.home, one.entity_id, one.source, one.unit or ""
-    return *tags, one.time_ns, one.mean, one.min, one.max, one.sum, one.state
-
-
-def _event(row: dict[str, Any]) -> Event:
-    weather = None
-    if row["weather_observed_at"] is not None:
-        weather = WeatherObservation(location="", **{name: row[f"weather_{name}"] for name in _OBSERVATION[2:]})
-    return Event(
-        time_ns=row["time"],
-        series=Series(**{name: row[name] for name in _SERIES}),
-        weather=weather,
-        removed=bool(row["removed"]),
-        **_taken(row, ("state", "value", "previous_state", "previous_duration_seconds", "attributes")),
-        **_taken(row, ("persons_home", "caused_by")),
-    )
-
-
-def _taken(row: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    return {name: row[name] for name in names}

@@ -13,6 +13,8 @@ from ingestor.model.records import Event, Record, Series, Watermark, bare_series
 
 _LEFT_OUT = 2  # in the place of `removed`: the user does not want it
 
+_WRITE = "INSERT OR REPLACE INTO watermarks VALUES (?, ?, ?, ?)"
+
 
 class Watermarks:
     """The watermarks of one file. Used from that file's thread."""
@@ -27,7 +29,7 @@ class Watermarks:
         found: list[Watermark] = []
         self._known.clear()
         for id_, at_ns, removed, mark_checksum, body, checksum in connection.execute(query):
-            if (mark_checksum, checksum) != (_checksum(id_, at_ns, removed), _checksum(id_, body)):
+            if (id_, at_ns, removed, mark_checksum) != _row(id_, at_ns, removed) or checksum != _checksum(id_, body):
                 continue
             series = msgspec.json.decode(body, type=Series)
             self._known[series.home, series.entity_id] = id_, series
@@ -37,9 +39,8 @@ class Watermarks:
     def write(self, connection: sqlite3.Connection, records: Iterable[Record]) -> None:
         """Move them on to the last of these events of each entity."""
         last = {(r.series.home, r.series.entity_id): r for r in records if isinstance(r, Event)}
-        rows = [(self._id(connection, event.series), event.time_ns, int(event.removed)) for event in last.values()]
-        checked = [(*row, _checksum(*row)) for row in rows]
-        connection.executemany("INSERT OR REPLACE INTO watermarks VALUES (?, ?, ?, ?)", checked)
+        rows = [_row(self._id(connection, event.series), event.time_ns, int(event.removed)) for event in last.values()]
+        connection.executemany(_WRITE, rows)
 
     def write_notes(self, connection: sqlite3.Connection, notes: Iterable[Note]) -> None:
         """Mark entities that no longer exist, unless something newer was captured, and those that are left out."""
@@ -66,15 +67,13 @@ class Watermarks:
     ) -> None:
         query = f"SELECT id FROM watermarks JOIN captured USING (id) WHERE home = ? AND entity_id = ? AND {condition}"
         for (id_,) in connection.execute(query, (home, entity_id, at_ns)).fetchall():
-            row = (id_, at_ns, 1)
-            connection.execute("INSERT OR REPLACE INTO watermarks VALUES (?, ?, ?, ?)", (*row, _checksum(*row)))
+            connection.execute(_WRITE, _row(id_, at_ns, 1))
 
     def _leave_out(self, connection: sqlite3.Connection, home: str, entity_id: str) -> None:
         query = "SELECT id, at_ns FROM watermarks JOIN captured USING (id) WHERE home = ? AND entity_id = ?"
         found = connection.execute(query, (home, entity_id)).fetchone()
         id_, at_ns = found or (self._id(connection, bare_series(home, entity_id)), 0)
-        row = (id_, at_ns, _LEFT_OUT)
-        connection.execute("INSERT OR REPLACE INTO watermarks VALUES (?, ?, ?, ?)", (*row, _checksum(*row)))
+        connection.execute(_WRITE, _row(id_, at_ns, _LEFT_OUT))
 
     def forget(self) -> None:
         """Trust nothing that was remembered: a transaction was rolled back, or the file is another."""
@@ -93,5 +92,9 @@ class Watermarks:
         return int(id_)
 
 
-def _checksum(*parts: object) -> int:
-    return zlib.crc32(repr(parts).encode("utf-8", "replace"))
+def _row(id_: int, at_ns: int, removed: int) -> tuple[int, int, int, int]:
+    return id_, at_ns, removed, zlib.crc32(f"({id_!r}, {at_ns!r}, {removed!r})".encode())
+
+
+def _checksum(id_: int, body: bytes) -> int:
+    return zlib.crc32(repr((id_, body)).encode())

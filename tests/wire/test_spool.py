@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 import trio
@@ -27,9 +28,14 @@ EVERYTHING = 1_000_000
 
 @asynccontextmanager
 async def opened(
-    directory: Path, *, maximum_bytes: int = 10**9, valve: Valve | None = None, heard: list[facts.Fact] | None = None
+    directory: Path,
+    *,
+    maximum_bytes: int = 10**9,
+    valve: Valve | None = None,
+    heard: list[facts.Fact] | None = None,
+    **options: Any,
 ) -> AsyncGenerator[Spool]:
-    spool = Spool(directory, maximum_bytes, valve or Valve(), (heard if heard is not None else []).append)
+    spool = Spool(directory, maximum_bytes, valve or Valve(), (heard if heard is not None else []).append, **options)
     try:
         await spool.open()
         yield spool
@@ -218,7 +224,7 @@ async def test_random_damage_invents_nothing_and_never_stops_the_spool(seed: int
 
 async def test_a_spool_that_is_damaged_while_it_is_used_counts_what_is_lost(tmp_path: Path) -> None:
     heard: list[facts.Fact] = []
-    async with opened(tmp_path, heard=heard) as spool:
+    async with opened(tmp_path, heard=heard, records_at_hand=0) as spool:
         for number in range(3):
             await spool.commit([event(number), event(number + 10)])
         spool._database.run_now(lambda c: c.execute("UPDATE batches SET body = x'00' WHERE id = 2"))
@@ -229,7 +235,7 @@ async def test_a_spool_that_is_damaged_while_it_is_used_counts_what_is_lost(tmp_
 
 
 async def test_a_lost_batch_s_id_is_not_given_again_while_the_writer_has_it(tmp_path: Path) -> None:
-    async with opened(tmp_path) as spool:
+    async with opened(tmp_path, records_at_hand=0) as spool:
         for number in range(3):
             await spool.commit([event(number)])
         spool._database.run_now(lambda c: c.execute("UPDATE batches SET body = x'00' WHERE id = 3"))
@@ -239,6 +245,22 @@ async def test_a_lost_batch_s_id_is_not_given_again_while_the_writer_has_it(tmp_
         assert await spool.due(EVERYTHING, under_way.ids[-1]) == Batch(ids=(4,), records=(event(9),))
         spool.acknowledge(under_way.ids)
         assert await pending(spool) == [event(9)]
+
+
+async def test_a_writer_that_is_not_behind_gets_the_very_records_that_were_committed(tmp_path: Path) -> None:
+    records = [full(number) for number in range(6)]
+    async with opened(tmp_path, records_at_hand=4) as spool:
+        await spool.commit(records[:2])
+        await spool.commit(records[2:4])
+        await spool.commit(records[4:])  # more than is kept at hand
+        batch = await spool.due(4, 0)
+        assert batch
+        assert all(got is given for got, given in zip(batch.records, records[:4], strict=True))
+        behind = await spool.due(EVERYTHING, 0)
+        assert behind == Batch(ids=(1, 2, 3), records=tuple(records))
+        spool.acknowledge(batch.ids)
+        await spool.commit(records[:1])
+        assert await pending(spool) == [*records[4:], records[0]]
 
 
 def test_anyone_can_see_what_is_pending(tmp_path: Path) -> None:

@@ -1,14 +1,11 @@
 -- The embedded database. Anyone may read it with sqlite3 while the service runs: query the views and tables of docs/schema.md.
--- Times are Unix nanoseconds, UTC. What repeats (tags, attributes, weather) is stored once and joined.
+-- Times are Unix nanoseconds, UTC. What repeats (tags, attributes, weather) is stored once and joined. The views, and the
+-- columns of fields that were added since the first version, are made by columns.py.
 
 CREATE TABLE IF NOT EXISTS series (
     id INTEGER PRIMARY KEY,
     home TEXT NOT NULL, entity_id TEXT NOT NULL, domain TEXT NOT NULL,
     device_class TEXT, state_class TEXT, area TEXT, friendly_name TEXT, unit TEXT
-);
-CREATE UNIQUE INDEX IF NOT EXISTS series_identity ON series (
-    entity_id, home, domain,
-    ifnull(device_class, ''), ifnull(state_class, ''), ifnull(area, ''), ifnull(friendly_name, ''), ifnull(unit, '')
 );
 CREATE TABLE IF NOT EXISTS attributes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);  -- id: a 64-bit hash of the text
 CREATE TABLE IF NOT EXISTS observations (

@@ -1,0 +1,83 @@
+"""The one table of what both databases hold of an event, read off the records themselves.
+
+An attribute of `Series`, `Event` or `WeatherObservation` that is annotated with `Stored` is a row of it. From the table
+derive the line encoder, the tables and the view of SQLite, the reader of both stores, and docs/schema.md; so a new
+field is its attribute, and the place that knows its value. A field never changes its name or its type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import NoneType
+from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+
+from msgspec import Struct
+
+from ingestor.model.records import Event, Series, Stored, WeatherObservation
+
+FieldType: TypeAlias = Literal["string", "float", "integer", "boolean"]
+"""InfluxDB's words. A boolean is stored only when it is true."""
+
+_TYPES: dict[type, FieldType] = {str: "string", float: "float", int: "integer", bool: "boolean"}
+
+
+class Field(Struct, frozen=True, kw_only=True):
+    """A column of both databases: its `name` there, and the `attribute` that it comes from.
+
+    That is an attribute of the event itself, of its series where it is a tag, or of the record that `part` names.
+    """
+
+    name: str
+    part: str
+    attribute: str
+    type: FieldType
+    meaning: str
+    unit: str
+
+
+def stored(record: type[Struct], part: str = "") -> tuple[Field, ...]:
+    """Return the fields of a record, in the order of its attributes."""
+    fields: list[Field] = []
+    for name, hint in get_type_hints(record, include_extras=True).items():
+        for said in getattr(hint, "__metadata__", ()):
+            if isinstance(said, Stored):
+                fields += _rows(part, name, _given(hint), said)
+    return tuple(fields)
+
+
+def _rows(part: str, name: str, given: Any, said: Stored) -> tuple[Field, ...]:  # noqa: ANN401  a type as annotated
+    if isinstance(given, type) and issubclass(given, Struct):
+        return stored(given, part=name)
+    type_ = "string" if get_origin(given) is Literal else _TYPES[given]
+    full_name = f"{part}_{name}" if part else name
+    return (Field(name=full_name, part=part, attribute=name, type=type_, meaning=said.meaning, unit=said.unit),)
+
+
+def _given(hint: Any) -> Any:  # noqa: ANN401  the same
+    """Return the type of a value that is there: that of `Annotated[int | None, ...]` is `int`."""
+    annotated = get_args(hint)[0]
+    return next((one for one in get_args(annotated) if NoneType in get_args(annotated)), annotated)
+
+
+TAGS = stored(Series)
+FIELDS = stored(Event)
+OWN_FIELDS = tuple(field for field in FIELDS if not field.part)
+WEATHER_FIELDS = tuple(field for field in FIELDS if field.part == "weather")
+
+
+def event(row: Mapping[str, Any]) -> Event:
+    """Return the event of a row that has `time` in nanoseconds and these names; one that it lacks is absent.
+
+    An observation's place is not stored with the event.
+    """
+    weather = None
+    if row.get("weather_observed_at") is not None:
+        weather = WeatherObservation(location="", **_values(WEATHER_FIELDS, row))
+    return Event(time_ns=row["time"], series=Series(**_values(TAGS, row)), weather=weather, **_values(OWN_FIELDS, row))
+
+
+def _values(fields: tuple[Field, ...], row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        field.attribute: bool(row.get(field.name)) if field.type == "boolean" else row.get(field.name)
+        for field in fields
+    }

@@ -1,0 +1,129 @@
+"""Inserts points into the tables of the embedded database. Tags, attributes and weather repeat: each is stored once.
+
+What was stored is remembered, so that it costs nothing the next time: the id of each series with the attributes of its
+last event, and the last observation. That is true as long as every transaction commits and nobody else deletes. So it
+is forgotten after a rollback, after old rows were deleted, and when SQLite says that another connection has written.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from hashlib import blake2b
+from operator import attrgetter, itemgetter
+from typing import Any
+
+from msgspec import Struct
+
+from ingestor.model.records import EntityRecord, Event, Point, Series, Statistic, WeatherObservation
+from ingestor.storage.columns import EVENT_COLUMNS, OBSERVATION_COLUMNS, TAG_COLUMNS, upsert
+
+_ENTITY = ("time", "home", "entity_id", "domain", "friendly_name", "device", "area", "floor", "labels", "integration")
+_STATISTIC = ("home", "entity_id", "source", "unit", "time", "mean", "min", "max", "sum", "state")
+_OBSERVATION = (
+    "location",
+    "observed_at",
+    *(name for name in OBSERVATION_COLUMNS if name != "observed_at"),
+)  # in the id
+
+_WRITE_EVENT = upsert(
+    "events", ("series_id", "attributes_id", "observation_id", "time", *EVENT_COLUMNS), ("series_id", "time")
+)
+_WRITE_ENTITY = upsert("home_assistant_entities", _ENTITY, ("home", "entity_id", "time"))
+_WRITE_STATISTIC = upsert("home_assistant_statistics", _STATISTIC, ("home", "entity_id", "source", "unit", "time"))
+_WRITE_ATTRIBUTES = "INSERT OR IGNORE INTO attributes VALUES (?, ?)"
+_WRITE_OBSERVATION = f"""INSERT OR IGNORE INTO observations (id, {", ".join(_OBSERVATION)})
+    VALUES (?, {", ".join("?" * len(_OBSERVATION))})"""
+_WRITE_SERIES = f"""INSERT OR IGNORE INTO series ({", ".join(TAG_COLUMNS)})
+    VALUES ({", ".join("?" * len(TAG_COLUMNS))})"""
+_READ_SERIES = f"SELECT id FROM series WHERE {' AND '.join(f'{name} IS ?' for name in TAG_COLUMNS)}"
+
+_tags = attrgetter(*TAG_COLUMNS)
+_fields = attrgetter("time_ns", *EVENT_COLUMNS)
+_observed = attrgetter(*_OBSERVATION)
+
+
+class _Written(Struct, gc=False):
+    """A series that is in the file, with the attributes of its last event."""
+
+    id: int
+    attributes: str | None = None
+    attributes_id: int | None = None
+
+
+class Tables:
+    """The tables of one file. Used from that file's thread, within a transaction."""
+
+    def __init__(self) -> None:
+        self._seen: tuple[sqlite3.Connection, int] | None = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Trust nothing that was remembered."""
+        self._series: dict[Series, _Written] = {}
+        self._observation: WeatherObservation | None = None
+        self._observation_id = 0
+
+    def insert(self, connection: sqlite3.Connection, points: Sequence[Point]) -> None:
+        """Insert the points."""
+        [version] = connection.execute("PRAGMA data_version").fetchone()  # another one when others have written
+        if self._seen != (connection, version):
+            self._seen = connection, version
+            self.forget()
+        self._insert_events(connection, [point for point in points if isinstance(point, Event)])
+        for point in points:
+            if isinstance(point, WeatherObservation):
+                self._observe(connection, point)
+        connection.executemany(_WRITE_ENTITY, (_entity_row(p) for p in points if isinstance(p, EntityRecord)))
+        connection.executemany(_WRITE_STATISTIC, (_statistic_row(p) for p in points if isinstance(p, Statistic)))
+
+    def _insert_events(self, connection: sqlite3.Connection, events: Sequence[Event]) -> None:
+        texts: list[tuple[int, str]] = []
+        rows: list[tuple[Any, ...]] = []
+        for event in events:
+            written = self._series.get(event.series) or self._add(connection, event.series)
+            text, weather = event.attributes, event.weather
+            if text is not None and text != written.attributes:
+                written.attributes, written.attributes_id = text, _hash(text)
+                texts.append((written.attributes_id, text))
+            rows.append(
+                (
+                    written.id,
+                    None if text is None else written.attributes_id,
+                    None if weather is None else self._observe(connection, weather),
+                    *_fields(event),
+                )
+            )
+        rows.sort(key=itemgetter(0))  # those of a series share a page
+        connection.executemany(_WRITE_ATTRIBUTES, texts)
+        connection.executemany(_WRITE_EVENT, rows)
+
+    def _add(self, connection: sqlite3.Connection, series: Series) -> _Written:
+        tags = _tags(series)
+        connection.execute(_WRITE_SERIES, tags)
+        [id_] = connection.execute(_READ_SERIES, tags).fetchone()
+        self._series[series] = written = _Written(id_)
+        return written
+
+    def _observe(self, connection: sqlite3.Connection, observation: WeatherObservation) -> int:
+        if observation is not self._observation and observation != self._observation:
+            columns = _observed(observation)
+            self._observation, self._observation_id = observation, _hash("\x00".join(map(repr, columns)))
+            connection.execute(_WRITE_OBSERVATION, (self._observation_id, *columns))
+        return self._observation_id
+
+
+def _hash(text: str) -> int:
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def _entity_row(record: EntityRecord) -> tuple[Any, ...]:
+    texts = (record.friendly_name, record.device, record.area, record.floor)
+    labels = ",".join(record.labels) or None
+    return record.time_ns, record.home, record.entity_id, record.domain, *texts, labels, record.integration
+
+
+def _statistic_row(one: Statistic) -> tuple[Any, ...]:
+    tags = one.home, one.entity_id, one.source, one.unit or ""
+    return *tags, one.time_ns, one.mean, one.min, one.max, one.sum, one.state

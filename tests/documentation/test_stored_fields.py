@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+from tests.documentation.stored_fields import derived, written
+
+
+def test_the_page_shows_the_fields_that_the_records_have() -> None:
+    assert written() == derived(), "run `make schema`"
