@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Generator, Iterable, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -100,12 +100,13 @@ class ParseOnly:
         """Return how many `events` and `frames` it has received."""
         assert self._process.stdin
         assert self._process.stdout
+        assert self._process.poll() is None, "Home Assistant has cut the client off: too much load for this machine"
         print(file=self._process.stdin, flush=True)
         return dict(json.loads(self._process.stdout.readline()))
 
     def stop(self) -> None:
         """Stop it."""
-        with self._process:
+        with suppress(BrokenPipeError), self._process:
             self._process.terminate()
 
 
