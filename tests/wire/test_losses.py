@@ -12,16 +12,17 @@ import trio
 from ingestor.history.jobs import Jobs
 from ingestor.history.ledger import Ledger
 from ingestor.history.recovery import Recovering, Recovery
+from ingestor.model.channels import Inbox
 from ingestor.model.errors import Unavailable
 from ingestor.model.gaps import GapFound, Kept
 from ingestor.model.records import StoreMark, Watermark
 from ingestor.storage.database import Database
 from ingestor.storage.intake import Intake
-from ingestor.storage.marks import SPOOL_LOST, STORE_RESTORED, Marks
+from ingestor.storage.marks import Marks
 from ingestor.storage.spool import Spool
 from ingestor.storage.valve import Valve
 from metrics import facts
-from supervisors import Inbox
+from metrics.codes import ErrorCode, GapCause, Loss
 from tests.actors.heard import Heard
 from tests.servers.records import START_NS, event
 
@@ -39,7 +40,7 @@ class Store:
 
     async def prepare(self) -> None:
         if self.is_away:
-            raise Unavailable("no answer", code="no_answer")
+            raise Unavailable("no answer", code=ErrorCode.NO_ANSWER)
 
     async def newest(self, home: str) -> list[Watermark]:
         return self.marks_of.get(home, [])
@@ -77,12 +78,10 @@ class Rig:
 
     async def start_first(self, *homes: str) -> None:
         """Let the ledger have the first start of homes."""
-        await self.ledger.record(
-            [
-                GapFound(gap=f"{home}:1", home=home, cause="first_start", detail="", from_us=0, found_ns=START_NS)
-                for home in homes
-            ]
-        )
+        times: dict[str, Any] = {"from_us": 0, "found_ns": START_NS}
+        for home in homes:
+            gap = GapFound(gap=f"{home}:1", home=home, cause=GapCause.FIRST_START, detail="", **times)
+            await self.ledger.record([gap])
 
     async def compared(self) -> list[tuple[str, str]]:
         """Return which homes are compared with their recorders, and why."""
@@ -110,7 +109,7 @@ async def test_of_homes_that_the_journal_does_not_know_only_those_in_the_store_h
     async with rig(tmp_path) as one:
         one.store.marks_of = {"attic": [mark("attic")], "barn": [mark("barn")]}
         assert await one.recovery.recollect([mark("attic")]) == [mark("attic"), mark("barn")]
-        assert one.intake.losses == {"barn": SPOOL_LOST}
+        assert one.intake.losses == {"barn": Loss.SPOOL_LOST}
         assert await one.spool.open() == [mark("barn")]
 
 
@@ -121,16 +120,17 @@ async def test_while_the_store_is_away_homes_in_the_ledger_have_lost_something_a
         await one.start_first("attic", "barn")
         one.store.is_away = True
         assert await one.recovery.recollect([mark("attic")]) == [mark("attic")]
-        assert one.intake.losses == {"barn": SPOOL_LOST}
+        assert one.intake.losses == {"barn": Loss.SPOOL_LOST}
 
 
 async def test_a_home_whose_ledger_is_gone_is_compared_though_others_have_begun_a_new_one(tmp_path: Path) -> None:
     async with rig(tmp_path) as one:
         await one.start_first("attic")
-        for home, captured in (("attic", True), ("barn", True), ("cellar", False)):
-            await one.recovery.look(home, captured=captured)
-        assert await one.compared() == [("barn", "state_lost")]
-        assert [fact.code for fact in one.heard.of(facts.Warned)] == ["state_lost"]
+        one.intake.opened([mark("attic"), mark("barn")])
+        for home in HOMES:
+            await one.recovery.look(home)
+        assert await one.compared() == [("barn", Loss.STATE_LOST)]
+        assert [fact.code for fact in one.heard.of(facts.Warned)] == [Loss.STATE_LOST]
 
 
 async def test_an_embedded_database_of_before_is_compared_once_for_every_home(tmp_path: Path) -> None:
@@ -140,8 +140,8 @@ async def test_an_embedded_database_of_before_is_compared_once_for_every_home(tm
         one.store.marked = dict.fromkeys(HOMES, 8)
         async with trio.open_nursery() as nursery:
             for home in HOMES:
-                nursery.start_soon(lambda home: one.recovery.look(home, captured=True), home)
-        assert await one.compared() == [(home, STORE_RESTORED) for home in HOMES]
+                nursery.start_soon(one.recovery.look, home)
+        assert await one.compared() == [(home, Loss.STORE_RESTORED) for home in HOMES]
 
 
 async def test_a_spool_or_store_is_lost_only_when_no_home_has_the_mark_that_it_should(tmp_path: Path) -> None:
@@ -157,4 +157,4 @@ async def test_a_spool_or_store_is_lost_only_when_no_home_has_the_mark_that_it_s
         assert await one.compared() == []
         one.store.marked = {}
         await marks.check(at_once=True)
-        assert await one.compared() == [(home, STORE_RESTORED) for home in HOMES]
+        assert await one.compared() == [(home, Loss.STORE_RESTORED) for home in HOMES]
