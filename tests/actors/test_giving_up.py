@@ -43,17 +43,16 @@ def living(lives: Iterator[float]) -> Start:
     return run
 
 
-def copied(original: Supervisor, lives: Lives, observer: Callable[[Any], None] | None) -> Supervisor:
+def copied(original: Supervisor, lives: Lives, observer: Callable[[Any], None] | None, above: str = "") -> Supervisor:
     """Return the same tree with other actors, which take all the time that they are given for a drain."""
     children = []
     for spec in original.specs():
         if spec.supervisor is None:
-            path = "/".join((*original.path, spec.id))
-            start = living(lives.get(path, lives.get(spec.id, repeat(inf))))
+            start = living(lives.get(f"{above}{original.id}/{spec.id}", lives.get(spec.id, repeat(inf))))
             children.append(replace(spec, start=start, drain=(lambda: None) if spec.drain else None, progress=None))
         else:
             assert isinstance(spec.supervisor, Supervisor)
-            below = copied(spec.supervisor, lives, None)
+            below = copied(spec.supervisor, lives, None, f"{above}{original.id}/")
             start = below.run if spec.start == spec.supervisor.run else at_once(below.run)
             children.append(replace(spec, start=start, drain=below.stop, supervisor=below))
     return Supervisor(

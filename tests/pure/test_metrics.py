@@ -113,8 +113,8 @@ def test_every_series_that_can_be_known_is_there_from_the_start() -> None:
             series = f"{name}{{{','.join(pairs)}}}" if pairs else name
             starts[series] = seen[series]
     assert {series: value for series, value in starts.items() if value} == {
-        'ingestor_weather_breaker_state{home="home",state="closed"}': 1,
-        "ingestor_weather_age_seconds": -1,
+        **{f'ingestor_weather_breaker_state{{home="{home}",state="closed"}}': 1 for home in HOMES},
+        **{f'ingestor_weather_age_seconds{{home="{home}"}}': -1 for home in HOMES},
         "ingestor_newest_stored_age_seconds": -1,
         "ingestor_uptime_seconds": -1,
         **{f'ingestor_{name}{{home="{home}"}}': 1 for name in ("refill_up", "capture_ratio") for home in HOMES},
