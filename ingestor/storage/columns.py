@@ -1,7 +1,7 @@
-"""The tables and views of the embedded database that hold events, as the table of fields wants them.
+"""The columns, views and statements of the embedded database that derive from the table of fields.
 
-`events.sql` has the tables as the first version made them. Here they get a column for each field that was added since,
-and whatever lists all columns is made: the views, and the index that tells one series from another.
+`events.sql` has the tables as the first version made them; they get a column for each field that was added since. What
+lists all columns is made here: the views, and the index that tells one series from another.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ LEFT JOIN observations AS o ON o.id = e.observation_id""",
     {", ".join(name for name in OBSERVATION_COLUMNS if name != "observed_at")}
 FROM observations""",
 }
-"""The index that tells one series from another and the views, by name: the whole statements, which list all columns."""
+"""The index that tells one series from another, and the views: by their names, the statements that create them."""
 
 
 def complete(connection: sqlite3.Connection) -> None:
-    """Add the columns that an older file lacks, and make anew each view or index that is not the one above."""
+    """Add the columns that an older file lacks, and create again each view or index whose statement has changed."""
     for table, columns in COLUMNS.items():
         there = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}
         for name in columns.keys() - there:
@@ -65,7 +65,7 @@ def complete(connection: sqlite3.Connection) -> None:
 
 
 def upsert(table: str, columns: Sequence[str], key: Sequence[str]) -> str:
-    """Insert a row; one of the same identity keeps what the new one does not give, as fields merge in InfluxDB."""
+    """Return the statement that inserts a row, or merges it into one with the same key, as InfluxDB merges fields."""
     updates = ", ".join(f"{name} = ifnull(excluded.{name}, {name})" for name in columns if name not in key)
     marks = ", ".join("nullif(?, 0)" if name in _BOOLEANS else "?" for name in columns)
     values = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
