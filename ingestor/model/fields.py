@@ -1,8 +1,12 @@
-"""The one table of what both databases hold of an event, read off the records themselves.
+"""The one table of the fields that both databases hold with each event, derived from the records.
 
-An attribute of `Series`, `Event` or `WeatherObservation` that is annotated with `Stored` is a row of it. From the table
-derive the line encoder, the tables and the view of SQLite, the reader of both stores, and docs/schema.md; so a new
-field is its attribute, and the place that knows its value. A field never changes its name or its type.
+Each attribute of `Series` (a tag), `Event` and `WeatherObservation` that is annotated with `Stored` is a row:
+
+    illuminance: Annotated[float | None, Stored("the light in the room", unit="lx")] = None
+
+The line encoder, the tables and views of SQLite, the reader of both stores and docs/schema.md derive from the table. So
+a new field takes two places: this line, and the factory that knows its value (`make schema` then writes the page). It
+needs a default, since the spool may hold records from before. A field never changes its name or its type.
 """
 
 from __future__ import annotations
@@ -22,9 +26,9 @@ _TYPES: dict[type, FieldType] = {str: "string", float: "float", int: "integer", 
 
 
 class Field(Struct, frozen=True, kw_only=True):
-    """A column of both databases: its `name` there, and the `attribute` that it comes from.
+    """A field or tag of both databases: its `name` there, and the `attribute` that it is read from and put back to.
 
-    That is an attribute of the event itself, of its series where it is a tag, or of the record that `part` names.
+    That is an attribute of the series (for a tag), of the event, or of the record that the event holds as `part`.
     """
 
     name: str
@@ -41,11 +45,11 @@ def stored(record: type[Struct], part: str = "") -> tuple[Field, ...]:
     for name, hint in get_type_hints(record, include_extras=True).items():
         for said in getattr(hint, "__metadata__", ()):
             if isinstance(said, Stored):
-                fields += _rows(part, name, _given(hint), said)
+                fields += _fields(part, name, _given(hint), said)
     return tuple(fields)
 
 
-def _rows(part: str, name: str, given: Any, said: Stored) -> tuple[Field, ...]:  # noqa: ANN401  a type as annotated
+def _fields(part: str, name: str, given: Any, said: Stored) -> tuple[Field, ...]:  # noqa: ANN401  it is a type
     if isinstance(given, type) and issubclass(given, Struct):
         return stored(given, part=name)
     type_ = "string" if get_origin(given) is Literal else _TYPES[given]
@@ -66,9 +70,9 @@ WEATHER_FIELDS = tuple(field for field in FIELDS if field.part == "weather")
 
 
 def event(row: Mapping[str, Any]) -> Event:
-    """Return the event of a row that has `time` in nanoseconds and these names; one that it lacks is absent.
+    """Return the event of a row, which has `time` in nanoseconds and any of the names above; the others are absent.
 
-    An observation's place is not stored with the event.
+    The location of the weather is empty: it is not stored with the event.
     """
     weather = None
     if row.get("weather_observed_at") is not None:

@@ -1,4 +1,4 @@
-"""The tables and views of the embedded database that hold events, as the table of fields wants them.
+"""The columns, views and statements of the embedded database that derive from the table of fields.
 
 `migrations/events/1.sql` has the tables as the first version made them. `COLUMNS` adds one for each field since, and
 `DERIVED` is whatever lists all columns: the views, and the index that tells one series from another.
@@ -47,11 +47,11 @@ LEFT JOIN observations AS o ON o.id = e.observation_id""",
     {", ".join(name for name in OBSERVATION_COLUMNS if name != "observed_at")}
 FROM observations""",
 }
-"""The index that tells one series from another and the views, by name: the whole statements, which list all columns."""
+"""The index that tells one series from another, and the views: by their names, the statements that create them."""
 
 
 def upsert(table: str, columns: Sequence[str], key: Sequence[str]) -> str:
-    """Insert a row; one of the same identity keeps what the new one does not give, as fields merge in InfluxDB."""
+    """Return the statement that inserts a row, or merges it into one with the same key, as InfluxDB merges fields."""
     updates = ", ".join(f"{name} = ifnull(excluded.{name}, {name})" for name in columns if name not in key)
     marks = ", ".join("nullif(?, 0)" if name in _BOOLEANS else "?" for name in columns)
     values = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"

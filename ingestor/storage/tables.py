@@ -1,8 +1,8 @@
 """Inserts points into the tables of the embedded database. Tags, attributes and weather repeat: each is stored once.
 
-What was stored is remembered, so that it costs nothing the next time: the id of each series with the attributes of its
-last event, and the last observation. That is true as long as every transaction commits and nobody else deletes. So it
-is forgotten after a rollback, after old rows were deleted, and when SQLite says that another connection has written.
+Hashing all of them for every event would cost as much as its row does. So what is in the file is remembered: the id of
+each series with the attributes of its last event, and the last observation. It is forgotten when it may not be true any
+more: after a rollback, after old rows were deleted, and when SQLite says that another connection has written.
 """
 
 from __future__ import annotations
@@ -20,11 +20,7 @@ from ingestor.storage.columns import EVENT_COLUMNS, OBSERVATION_COLUMNS, TAG_COL
 
 _ENTITY = ("time", "home", "entity_id", "domain", "friendly_name", "device", "area", "floor", "labels", "integration")
 _STATISTIC = ("home", "entity_id", "source", "unit", "time", "mean", "min", "max", "sum", "state")
-_OBSERVATION = (
-    "location",
-    "observed_at",
-    *(name for name in OBSERVATION_COLUMNS if name != "observed_at"),
-)  # in the id
+_OBSERVATION = ("location", "observed_at", *(name for name in OBSERVATION_COLUMNS if name != "observed_at"))
 
 _WRITE_EVENT = upsert(
     "events", ("series_id", "attributes_id", "observation_id", "time", *EVENT_COLUMNS), ("series_id", "time")
@@ -65,8 +61,8 @@ class Tables:
         self._observation_id = 0
 
     def insert(self, connection: sqlite3.Connection, points: Sequence[Point]) -> None:
-        """Insert the points."""
-        [version] = connection.execute("PRAGMA data_version").fetchone()  # another one when others have written
+        """Insert the points; what is there already is merged."""
+        [version] = connection.execute("PRAGMA data_version").fetchone()  # it changes when another connection writes
         if self._seen != (connection, version):
             self._seen = connection, version
             self.forget()
@@ -107,7 +103,7 @@ class Tables:
 
     def _observe(self, connection: sqlite3.Connection, observation: WeatherObservation) -> int:
         if observation is not self._observation and observation != self._observation:
-            columns = _observed(observation)
+            columns = _observed(observation)  # their order is part of the id
             self._observation, self._observation_id = observation, _hash("\x00".join(map(repr, columns)))
             connection.execute(_WRITE_OBSERVATION, (self._observation_id, *columns))
         return self._observation_id

@@ -40,6 +40,7 @@ class Watermarks:
         """Move them on to the last of these events of each entity."""
         last = {(r.series.home, r.series.entity_id): r for r in records if isinstance(r, Event)}
         rows = [_row(self._id(connection, event.series), event.time_ns, int(event.removed)) for event in last.values()]
+        rows.sort()  # neighbours share a page
         connection.executemany(_WRITE, rows)
 
     def write_notes(self, connection: sqlite3.Connection, notes: Iterable[Note]) -> None:

@@ -108,9 +108,11 @@ class Homes:
         """Bring a fault upon the home that flaps; the others beat meanwhile."""
         server = self.servers[FLAPPING]
         if fault == "closed":
+            await self.reopened()
             closed = len(self.heard.of(facts.SessionClosed))
             server.stop()
-            await self.heard.wait(facts.SessionClosed, closed + 1)
+            with trio.fail_after(20):
+                await self.heard.wait(facts.SessionClosed, closed + 1)
             await self.beat()
             await self.nursery.start(server.run)
         else:

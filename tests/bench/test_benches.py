@@ -12,6 +12,7 @@ from ingestor.storage.sqlite import SQLiteStore
 from tests.bench import (
     bench_backlog,
     bench_chain,
+    bench_commit,
     bench_cost,
     bench_disk,
     bench_entities,
@@ -48,6 +49,11 @@ def test_the_bench_of_the_chain_runs() -> None:
     cost, share = bench_chain.measure(events=200, rounds=1)
     assert cost > 0
     assert share < 100
+
+
+def test_the_bench_of_a_commit_runs() -> None:
+    found = bench_commit.measure(events=5000, rounds=1, sizes=[1000])
+    assert list(found) == [("embedded", 1000), ("spooled", 1000)]
 
 
 async def test_the_bench_of_many_entities_runs() -> None:
