@@ -108,17 +108,16 @@ def close_gap(
     return replace(opening.gap, cause=cause, found_ns=now_ns, whole=True, intact_since_us=intact)
 
 
-class Findings:
+class Findings(Struct):
     """What a batch found to be missing, gap by gap, for the ledger. `broken` counts the links that do not hold."""
 
-    def __init__(self, home: str) -> None:
-        self.broken = 0
-        self._home = home
-        self._gaps: dict[str, GapFound] = {}
-        self._intervals: dict[str, list[Interval]] = {}
-        self._returned: list[EntityReturned] = []
-        self._left_out: list[str] = []
-        self._wanted_again: list[Interval] = []
+    _home: str
+    broken: int = 0
+    _gaps: dict[str, GapFound] = {}
+    _intervals: dict[str, list[Interval]] = {}
+    _returned: list[EntityReturned] = []
+    _left_out: list[str] = []
+    _wanted_again: list[Interval] = []
 
     def notes(self) -> list[Note]:
         """Return what was found, gaps first."""

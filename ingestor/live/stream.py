@@ -9,7 +9,6 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass, field
 from functools import partial
 
 import msgspec
@@ -40,18 +39,17 @@ class Location(Struct, frozen=True):
     longitude: float
 
 
-@dataclass(slots=True)
-class Taken:
+class Taken(Struct):
     """What a batch of messages came to. `stale` names the answers to ask Home Assistant for again.
 
     `passed` are the fences whose answers came: everything that was sent before them is among the records.
     """
 
-    records: list[Record] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
-    passed: list[str] = field(default_factory=list)
-    reports: list[facts.ServiceEvent] = field(default_factory=list)
-    stale: set[str] = field(default_factory=set)
+    records: list[Record] = []
+    notes: list[Note] = []
+    passed: list[str] = []
+    reports: list[facts.ServiceEvent] = []
+    stale: set[str] = set()
     location: Location | None = None
 
 
