@@ -5,20 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.servers.absence import missing
-from tests.servers.processes import program
+from tests.servers.processes import brought
 
 
 class SteppedClock:
     """The wall clock of the processes that are started with its `environment`."""
 
     def __init__(self, file: Path) -> None:
-        program("faketime", "faketime")
-        found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-        if not found:
-            missing("the library of faketime in /usr/lib")
+        if reason := why_not():
+            missing(reason)
         self._file = file
         self.environment = {
-            "LD_PRELOAD": str(found[0]),
+            "LD_PRELOAD": str(_libraries()[0]),
             "FAKETIME_TIMESTAMP_FILE": str(file),
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
@@ -30,3 +28,14 @@ class SteppedClock:
         written = self._file.with_suffix(".new")
         written.write_text(f"{seconds:+d}")
         written.replace(self._file)
+
+
+def why_not() -> str:
+    """Return why no clock can be stepped here; nothing if one can."""
+    if not brought("faketime", "faketime"):
+        return "faketime (install Debian's package faketime)"
+    return "" if _libraries() else "the library of faketime in /usr/lib"
+
+
+def _libraries() -> list[Path]:
+    return sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.faults.clock import why_not as why_no_clock
 from tests.faults.load import Home
 from tests.faults.matrix import ROWS, Row
 from tests.faults.outcome import Outcome
@@ -41,7 +42,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
         plans.append((RealHome(directory / "home"), "influxdb", REAL))
 
     def lived(home: Home, database: str, rows: Sequence[Row]) -> list[Outcome]:
-        permitted = [row for row in rows if not (needs_a_disk(row) and why_no_disk())]
+        permitted = [row for row in rows if not why_not(row)]
         plan = Plan(
             rows=permitted, databases=(database,), times=1, seed=SEED, rate=30, together=20,
             settings=weather.settings, short=True,
@@ -61,13 +62,16 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     return merged
 
 
-def needs_a_disk(row: Row) -> bool:
-    return row.needs.small_data or row.needs.small_store
+def why_not(row: Row) -> str:
+    """Return why a row cannot be lived through here; nothing if it can."""
+    if row.needs.small_data or row.needs.small_store:
+        return why_no_disk()
+    return why_no_clock() if row.needs.clock else ""
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
 def test_it_costs_no_change(row: Row, outcomes: dict[str, Outcome]) -> None:
-    if needs_a_disk(row) and (reason := why_no_disk()):
+    if reason := why_not(row):
         missing(reason)
     lived = [outcome for name, outcome in outcomes.items() if name in {row.name, f"{row.name} (embedded)"}]
     assert lived

@@ -78,7 +78,7 @@ def test_the_one_that_is_named_is_preferred_if_it_works(tmp_path: Path) -> None:
         assert found == expected
 
 
-@pytest.mark.parametrize("told_by", ["PYENV_ROOT", "pyenv root", "HOME"])
+@pytest.mark.parametrize("told_by", ["PYENV_ROOT", "pyenv root", "its own place", "HOME"])
 def test_those_of_pyenv_are_found_wherever_its_root_is(told_by: str, tmp_path: Path) -> None:
     root = tmp_path / ".pyenv"
     for version in ("3.9.9", "3.99.1", "3.100.0"):
@@ -86,6 +86,7 @@ def test_those_of_pyenv_are_found_wherever_its_root_is(told_by: str, tmp_path: P
     environments = {
         "PYENV_ROOT": {"PYENV_ROOT": str(root), "PATH": ""},
         "pyenv root": {"PATH": str(program(tmp_path / "bin" / "pyenv", f"echo {root}").parent)},
+        "its own place": {"PATH": str(program(root / "bin" / "pyenv", "echo /another").parent)},
         "HOME": {"HOME": str(tmp_path), "PATH": ""},
     }
     found = choose(sources("3.99", environments[told_by], tmp_path), lambda candidate: why_not(candidate, "3.99"))

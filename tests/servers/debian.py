@@ -49,6 +49,7 @@ def _unpack(version: str, directory: Path) -> None:
         "Dir::Etc::sourceparts": "/dev/null",
         "Dir::Etc::preferences": "/dev/null",
         "Dir::Etc::preferencesparts": "/dev/null",
+        "APT::Update::Error-Mode": "any",  # a mirror that does not answer is an error
         "APT::Install-Recommends": "false",
         "APT::Sandbox::User": "",  # another user could not write into our directory
     }

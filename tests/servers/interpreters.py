@@ -89,10 +89,12 @@ def _of_pyenv(version: str, environment: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _pyenv_roots(environment: Mapping[str, str]) -> Iterator[str]:
+    """Yield what is set, what pyenv says, where it is installed itself, and where it is by default."""
     if root := environment.get("PYENV_ROOT"):
         yield root
     if pyenv := shutil.which("pyenv", path=environment.get("PATH", os.defpath)):
         yield output([pyenv, "root"], environment)
+        yield str(Path(pyenv).resolve().parents[1])
     yield f"{environment.get('HOME', '')}/.pyenv"
 
 
