@@ -1,4 +1,38 @@
-"""The durable memory of what the store has not confirmed: a batch is captured once it is fsynced here."""
+"""The durable memory of what the store has not confirmed: a batch is captured once it is fsynced here.
+
+One SQLite file, used by one thread at a time; everything that is written together shares a transaction:
+
+    batches      id (rises, never given twice), counts, crc32, MessagePack compressed with zlib
+    captured     the tags of each entity        } the watermarks: how far each entity was captured, in order of arrival
+    watermarks   its last captured event        }
+    notes        what the ledger must learn of gaps, until it has
+
+The life of a batch:
+
+    commit ----fsync----> pending ----due----> the writer ----acknowledge----> done ----next commit, or sweep----> gone
+                             ^                     |
+                             `--not acknowledged---'   due gives it out again, also to a successor and after a restart
+
+1. A batch, the watermarks that it moves and the notes that it reveals are on the disk together, or none of them is.
+2. `due` forgets nothing; only `acknowledge` does, once the store has confirmed or the quarantine holds every record.
+   Acknowledged ids come in their order, so one number, `_done`, says it all.
+3. Numbers rise over restarts, losses and damage: the store's mark compares them, see `marks`. So a number that may be
+   on its way to the store is never given to another batch.
+4. `pending_*` count exactly what is not acknowledged. At `maximum_bytes` the valve closes and homes pause; below
+   `RESUMES_BELOW` of it they come back.
+5. A watermark moves with live events only. What is refilled never touches it, but for the removal of an absent entity.
+
+What a crash leaves:
+
+    before the fsync of a commit    nothing of it; the inbox repeats it, or after a kill the next session finds a gap
+    after it, before the write      the batch is pending, and written by the next run
+    after the write, before the     the batch is written again: the same points, so nothing is doubled
+    acknowledgement is on the disk
+    within `sweep`                  the batch is still there, and written again; or it is gone, and was confirmed
+    a damaged page                  the file is set aside; every batch whose checksum holds goes on under its number,
+                                    the others are counted as dropped (`spool_damaged`) and compared with the recorder
+    a lost file                     the store's mark is ahead of our numbers: we go on behind it, and compare
+"""
 
 from __future__ import annotations
 
