@@ -1,20 +1,21 @@
 """What the subtrees share: what they stand on, the specs of their actors, and how much crashing ends what.
 
 A supervisor whose children crash too often gives up, which is a crash to its own parent. Twenty crashes within minutes
-are no reason to end the process. An actor that crashes within three seconds of each start, and goes on with that, is:
-then a new process is worth a try. But no home ends what the others need.
+are no reason to end the process. An actor that crashes within three seconds of each start, and goes on with that, is
+one: a new process is worth a try. But no home ends what the others need.
 
+    child of                   may crash    when it crashes for ever, in ten minutes
     root                       MANY
-    ├─ api, ledger             85 crashes in ten minutes or more, so the root gives up
-    ├─ storage                 FEW: gives up 21 times in ten minutes or more, so the root does, too
-    └─ home:<name>             MANY for the only home, and its end is the root's; MOST for one of several
-       ├─ live                 FEW: gives up 21 to 80 times in ten minutes
-       ├─ weather              like the api
-       └─ refill, auditor ...  MOST: each gives up every six minutes or later, whatever it does
+    ├─ api, ledger                          75 crashes or more: the root gives up
+    ├─ storage                 FEW          gives up 21 times or more: so does the root
+    └─ home:<name>             MANY         of the only home: gives up, which ends the root
+       │                       MOST         of one among several: gives up twice at most, with every actor crashing
+       ├─ weather                           75 crashes or more
+       ├─ live                 FEW          gives up 21 to 80 times
+       └─ refill, auditor ...  MOST         each gives up twice at most
 
-So the only home ends the process as the storage does. One of several is restarted for as long as it crashes: its live
-part alone never reaches MOST, and when every actor of it crashes, its supervisor gives up about every five minutes,
-which the root bears from nine homes at once.
+So the only home ends the process as the storage does. One among several is restarted for as long as it crashes; the
+root bears that from nine homes at once. tests/actors/test_giving_up.py holds all of it to its word.
 """
 
 from __future__ import annotations

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from argparse import Namespace
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
@@ -13,7 +16,11 @@ import httpx
 import pytest
 import trio
 
+from ingestor.assembly.run import Exit
 from ingestor.assembly.service import Service, build
+from ingestor.commands.audit import audit
+from ingestor.commands.backfill import backfill
+from ingestor.commands.check import check
 from ingestor.simulator.home import Json, SimulatedHome
 from ingestor.simulator.server import SimulatedServer
 from ingestor.simulator.weather import serve_weather
@@ -108,11 +115,9 @@ class Homes:
         """Bring a fault upon the home that flaps; the others beat meanwhile."""
         server = self.servers[FLAPPING]
         if fault == "closed":
-            await self.reopened()
-            closed = len(self.heard.of(facts.SessionClosed))
+            await self.connected(wanted=True)
             server.stop()
-            with trio.fail_after(20):
-                await self.heard.wait(facts.SessionClosed, closed + 1)
+            await self.connected(wanted=False)
             await self.beat()
             await self.nursery.start(server.run)
         else:
@@ -120,11 +125,11 @@ class Homes:
             await self.crash(fault, lambda: len(self.heard.of(ChildFailed)) > failed)
         await self.beat()
 
-    async def reopened(self) -> None:
-        """Wait until the home that flaps is connected after all."""
+    async def connected(self, *, wanted: bool) -> None:
+        """Wait until the home that flaps is connected, or is not."""
         status = self.service.status.homes[FLAPPING]
         with trio.fail_after(20):
-            while not status.connected:  # noqa: ASYNC110  what is waited for has no event of its own
+            while status.connected is not wanted:  # noqa: ASYNC110  what is waited for has no event of its own
                 await trio.sleep(0.02)
 
     @asynccontextmanager
@@ -153,31 +158,36 @@ class Homes:
         told.server = self.servers[home]
         stored = [row for row in rows if row["home"] == home]
         found = compare(refilled(expected(told.truth(), home), stored), stored)
-        return {name: found[name] for name in ("missing", "extra", "doubled") if found[name]}
+        names = ("missing", "extra", "doubled", *(("different",) if home in STEADY else ()))
+        return {name: found[name] for name in names if found[name]}
+
+
+@asynccontextmanager
+async def served() -> AsyncGenerator[tuple[trio.Nursery, dict[str, SimulatedServer]]]:
+    """Serve three homes until the end of the block."""
+    servers = {name: SimulatedServer(PlacedHome(name), token=TOKEN, remember=True) for name in NAMES}
+    async with trio.open_nursery() as nursery:
+        for server in servers.values():
+            await nursery.start(server.run)
+        yield nursery, servers
+        nursery.cancel_scope.cancel()
 
 
 @asynccontextmanager
 async def three_homes(data_dir: Path, **given: Any) -> AsyncGenerator[Homes]:
     """Run a tree with three homes until the end of the block, then drain it."""
     heard = Heard()
-    servers = {name: SimulatedServer(PlacedHome(name), token=TOKEN, remember=True) for name in NAMES}
     with logged():
-        async with trio.open_nursery() as nursery:
-            for server in servers.values():
-                await nursery.start(server.run)
+        async with served() as (nursery, servers):
             weather = await nursery.start(serve_weather)
+            given |= {"weather_api_key": "key", "weather_base_url": weather}
+            given |= {"data_dir": data_dir, "batch_max_seconds": 0.1, "commit_seconds": 0.1}
             homes = [home_of(name, server.url) for name, server in servers.items()]
-            given |= {
-                "weather_api_key": "key",
-                "weather_base_url": weather,
-                "batch_max_seconds": 0.1,
-                "commit_seconds": 0.1,
-            }
-            service = build(settings_of(homes, data_dir=data_dir, **given), more_reports=(heard,), random=Random(1))
+            service = build(settings_of(homes, **given), more_reports=(heard,), random=Random(1))
             async with until_drained(service):
-                await heard.wait(facts.SessionOpened, len(NAMES))
+                await heard.wait(facts.SessionOpened, len(NAMES), seconds=20)
                 yield Homes(service, nursery, servers, heard)
-            nursery.cancel_scope.cancel()
+    assert heard.undeclared == []
 
 
 @contextmanager
@@ -211,7 +221,7 @@ async def test_a_home_that_flaps_loses_nothing_and_disturbs_no_other(
                     await trio.sleep(random.uniform(0, 0.5))
                 await homes.give_up(given_up)
                 await homes.beat()
-                await homes.reopened()
+                await homes.connected(wanted=True)
             wrong = await homes.wrong(rows)
             gaps = {name: await homes.get(f"/api/gaps?home={name}") for name in NAMES}
             health = await homes.get("/api/health")
@@ -227,11 +237,11 @@ async def test_a_home_that_flaps_loses_nothing_and_disturbs_no_other(
 async def test_health_weather_and_metrics_are_each_homes_own(tmp_path: Path) -> None:
     span = {"from": "2026-01-01T00:00:00Z"}
     async with three_homes(tmp_path) as homes:
-        await homes.heard.wait(facts.WeatherUpdated, len(NAMES))
-        await homes.heard.wait(facts.StoreReady)
+        await homes.heard.wait(facts.WeatherUpdated, len(NAMES), seconds=20)
+        await homes.heard.wait(facts.StoreReady, seconds=20)
         whole = await homes.get("/api/health")
         homes.servers[FLAPPING].stop()
-        await homes.heard.wait(facts.ConnectFailed)
+        await homes.heard.wait(facts.ConnectFailed, seconds=20)
         broken = await homes.get("/api/health")
         exposed = (await homes.request("GET", "/metrics")).text
         asked = await homes.request("POST", "/api/audit", json=span)
@@ -262,3 +272,24 @@ async def test_a_home_that_does_not_answer_at_the_end_holds_up_no_other(tmp_path
     assert homes.service.unwritten() == 0
     with embedded(tmp_path) as (_, rows):
         assert await homes.wrong(rows) == {}
+
+
+async def test_commands_without_a_service_ask_each_home(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async with served() as (_, servers):
+        homes = [home_of(name, server.url) for name, server in servers.items()]
+        settings = settings_of(homes, data_dir=tmp_path)
+        for server in servers.values():
+            server.make_changes(50)
+        found = await check(settings)
+        span = Namespace(from_=datetime.now(UTC) - timedelta(hours=1), to_=None)
+        outcomes = [await command(settings, span) for command in (backfill, audit)]
+    assert [one.subject for one in found if one.works][:6] == [
+        f"{what} of {name}" for name in NAMES for what in ("Home Assistant", "token")
+    ]
+    assert outcomes == [Exit.DONE, Exit.DONE]
+    assert capsys.readouterr().out.splitlines() == [
+        *(f"{name}  compared: 51  imported: 51  hours of statistics: 0" for name in NAMES),
+        *(f"{name}  compared: 0  refilled: 0  in the quarantine: 0" for name in NAMES),
+    ]
+    with embedded(tmp_path) as (_, rows):
+        assert Counter(row["home"] for row in rows()) == dict.fromkeys(NAMES, 51)
