@@ -7,25 +7,22 @@ from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 
 from tests.servers.home_assistant import RealHome
 from tests.servers.ingestor import Ingestor
-from tests.servers.simulated_home import SimHome
 from tests.servers.truth import expected
 
 pytestmark = pytest.mark.real
 
-Home: TypeAlias = RealHome | SimHome
 EVERYTHING = "SELECT * FROM home_assistant_events"
 GLOBS = ("*temp*", "*celsius*", "*fleeting*")  # the last is removed and created again
 
 
-@pytest.fixture(params=["real", "simulated"])
-def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Home]:
-    started = RealHome(tmp_path_factory.mktemp("home")) if request.param == "real" else SimHome()
+@pytest.fixture
+def home(tmp_path_factory: pytest.TempPathFactory) -> Generator[RealHome]:
+    started = RealHome(tmp_path_factory.mktemp("home"))
     try:
         started.start()
         yield started
@@ -33,7 +30,7 @@ def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         started.stop()
 
 
-def lived(home: Home, data: Path, seed: int, **settings: str) -> tuple[int, int]:
+def lived(home: RealHome, data: Path, seed: int, **settings: str) -> tuple[int, int]:
     """Let the service run while the home changes, before it and after it too; return that time in nanoseconds."""
     home.run(count=300, rate=1000, seed=100 + seed)
     service = Ingestor(data, HA_URL=home.url, HA_TOKEN=home.token, **settings)
@@ -60,7 +57,7 @@ def audited(service: Ingestor) -> tuple[int, str]:
     return max(one.returncode for one in done), "".join(one.stdout + one.stderr for one in done)
 
 
-def test_what_is_left_out_on_purpose_is_neither_stored_nor_missed(home: Home, tmp_path: Path) -> None:
+def test_what_is_left_out_on_purpose_is_neither_stored_nor_missed(home: RealHome, tmp_path: Path) -> None:
     data = tmp_path / "data"
     lived(home, data, 1)
     service = Ingestor(data, HA_URL=home.url, HA_TOKEN=home.token)
