@@ -77,7 +77,7 @@ def _was_readable(value: object) -> object:
 
 @dataclass(frozen=True, slots=True)
 class _Unreadable:
-    """Stands for a secret whose file can not be read, so that this is told beside every other mistake."""
+    """Stands for a secret whose file cannot be read, so that this is told beside every other mistake."""
 
     sentence: str
 

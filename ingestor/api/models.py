@@ -75,7 +75,7 @@ class HomeAssistantEvent(BaseModel):
 
 
 class ListedInterval(BaseModel):
-    """Changes of an entity between two times that can not be refilled, and why; an absent time is not known."""
+    """Changes of an entity between two times that cannot be refilled, and why; an absent time is not known."""
 
     entity_id: str
     after: datetime | None

@@ -21,7 +21,7 @@ GRACE_SECONDS = 2.0
 class ApiServer:
     """Serves on `API_HOST:API_PORT`; port 0 takes any. The address is bound when it is made, once for all restarts.
 
-    Raises `ConfigError` when the address can not be bound.
+    Raises `ConfigError` when the address cannot be bound.
     """
 
     def __init__(self, application: Callable[[], FastAPI], host: str, port: int) -> None:
@@ -72,7 +72,7 @@ def _bound(host: str, port: int) -> socket.socket:
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
         reason = "another program uses it: set another API_PORT" if taken else str(error.strerror or error)
-        raise ConfigError([f"API_HOST, API_PORT: can not listen on {host}:{port}: {reason}"]) from None
+        raise ConfigError([f"API_HOST, API_PORT: cannot listen on {host}:{port}: {reason}"]) from None
     made.listen(100)
     made.setblocking(False)  # noqa: FBT003  the standard library's signature
     return made

@@ -52,12 +52,12 @@ async def run(settings: Settings, *companions: Companion) -> Exit:
 
 @contextmanager
 def locked(data_dir: Path) -> Generator[None]:
-    """Hold the data directory for one run. Raises `ConfigError` when it can not be used, or another run has it."""
+    """Hold the data directory for one run. Raises `ConfigError` when it cannot be used, or another run has it."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         file = (data_dir / LOCK_FILE).open("a")
     except OSError as error:
-        raise ConfigError([f"DATA_DIR: can not write to {data_dir}: {error.strerror}"]) from None
+        raise ConfigError([f"DATA_DIR: cannot write to {data_dir}: {error.strerror}"]) from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def audit(settings: Settings, arguments: argparse.Namespace) -> Exit:
-    """Print the ledger, or compare a span of time. Raises `ConfigError` when that can not be done."""
+    """Print the ledger, or compare a span of time. Raises `ConfigError` when that cannot be done."""
     if arguments.from_ is None:
         return await _print(settings)
     refuse_empty(arguments)

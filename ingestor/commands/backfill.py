@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def backfill(settings: Settings, arguments: argparse.Namespace) -> Exit:
-    """Import a span of time; FAILED when it did not come to its end. Raises `ConfigError` when it can not begin."""
+    """Import a span of time; FAILED when it did not come to its end. Raises `ConfigError` when it cannot begin."""
     refuse_empty(arguments)
     console = Console(highlight=False, markup=False, soft_wrap=True)
     async with running_service(settings) as running:

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def quarantine(settings: Settings, arguments: argparse.Namespace) -> Exit:
-    """Do what was asked. Raises `ConfigError` when it can not be done."""
+    """Do what was asked. Raises `ConfigError` when it cannot be done."""
     console = Console(highlight=False, markup=False)
     match arguments.action:
         case "list":

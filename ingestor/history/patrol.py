@@ -43,7 +43,7 @@ class AuditPatrol:
         self._clock_ns = clock_ns
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Audit until cancelled. Of its own audits one that can not be done is tried again."""
+        """Audit until cancelled. Of its own audits one that cannot be done is tried again."""
         task_status.started()
         due = trio.current_time() + FIRST_SECONDS
         while True:

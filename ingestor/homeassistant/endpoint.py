@@ -92,7 +92,7 @@ class Endpoint:
             return ssl.create_default_context(cafile=self.ca_file)
         except OSError:
             raise Unavailable(
-                f"HA_CA_FILE: {self.ca_file} can not be read as a certificate", code=ErrorCode.TLS
+                f"HA_CA_FILE: {self.ca_file} cannot be read as a certificate", code=ErrorCode.TLS
             ) from None
 
     def _tls_sentence(self, cause: BaseException | None) -> str:

@@ -40,7 +40,7 @@ class AnswerTooLarge(Unavailable):
 
 
 class Refused(IngestorError):
-    """Home Assistant answered that it will not, or can not; `code` is one of `REFUSALS`.
+    """Home Assistant answered that it will not, or cannot; `code` is one of `REFUSALS`.
 
     One that does not know the command has no recorder, as after a start for which that was stuck: the next may have.
     """
@@ -127,7 +127,7 @@ class Recorder:
         return _decoded(answer, dict[str, list[Row]]), size_bytes
 
     async def states(self) -> list[wire.State]:
-        """Return the present state of every entity, but for those that can not be read."""
+        """Return the present state of every entity, but for those that cannot be read."""
         answer, _ = await self._ask("get_states")
         return list(read(answer).values())
 
@@ -171,7 +171,7 @@ class Recorder:
         except AnswerTooLarge as error:
             if self._sizes.was_too_large(span):
                 raise
-            raise Unavailable(f"{error}, and can not be had in parts", code=error.code) from None
+            raise Unavailable(f"{error}, and cannot be had in parts", code=error.code) from None
 
     async def _send(self, type_: str, **arguments: Any) -> int:  # noqa: ANN401  any JSON value
         number, frame = self._dialogue.command(type_, **arguments)
@@ -187,7 +187,7 @@ class Recorder:
         if not message.success:
             said = message.error or wire.Failure()
             code = ErrorCode(said.code) if said.code in REFUSALS else ErrorCode.REFUSED
-            raise Refused(f"Home Assistant's recorder can not be asked: {said.message} ({said.code})", code=code)
+            raise Refused(f"Home Assistant's recorder cannot be asked: {said.message} ({said.code})", code=code)
         return message.result, size_bytes
 
     async def _event(self, number: int) -> None:

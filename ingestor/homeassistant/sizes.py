@@ -1,6 +1,6 @@
 """How much to ask a recorder for at once, learned from answers that were too large: after a quiet time comes a storm.
 
-A span whose answer was too large is asked for again in shorter ones. What can not be split is taken whole. Pure.
+A span whose answer was too large is asked for again in shorter ones. What cannot be split is taken whole. Pure.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A snapshot of every state of a home, of which one that can not be read costs only itself. Pure."""
+"""A snapshot of every state of a home, of which one that cannot be read costs only itself. Pure."""
 
 from __future__ import annotations
 

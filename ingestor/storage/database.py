@@ -218,7 +218,7 @@ def _meaning(error: sqlite3.Error, path: Path) -> IngestorError:
         "SQLITE_READONLY": (ErrorCode.READ_ONLY, "it may not be written to"),
         "SQLITE_CANTOPEN": (
             ErrorCode.CAN_NOT_OPEN,
-            "it can not be opened: is DATA_DIR writable for this user, with room left?",
+            "it cannot be opened: is DATA_DIR writable for this user, with room left?",
         ),
     }
     for name, (short, sentence) in sentences.items():

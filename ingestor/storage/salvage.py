@@ -79,7 +79,7 @@ def _lengthen(damaged: Path) -> None:
 
 
 def _readable(damaged: sqlite3.Connection, query: str, *values: int) -> Iterator[Any]:
-    """Yield rows up to the first one that can not be read."""
+    """Yield rows up to the first one that cannot be read."""
     with suppress(sqlite3.Error, UnicodeDecodeError):
         yield from damaged.execute(query, values)
 

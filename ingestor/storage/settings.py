@@ -25,7 +25,7 @@ class LiveSettings(Struct, frozen=True, kw_only=True):
 class SettingsStore:
     """Keeps the changes in `DATA_DIR/state.sqlite3`; a damaged file is set aside under a dated name and told of.
 
-    Raises `ConfigError` when the file can not be used.
+    Raises `ConfigError` when the file cannot be used.
     """
 
     def __init__(self, settings: Settings, database: Database, warn: Callable[[str], None]) -> None:
@@ -44,7 +44,7 @@ class SettingsStore:
         self._listeners.append(listener)
 
     async def change(self, changes: dict[str, object]) -> LiveSettings:
-        """Keep checked changes and tell the listeners. Raises `Unavailable` when they can not be kept."""
+        """Keep checked changes and tell the listeners. Raises `Unavailable` when they cannot be kept."""
         changed: LiveSettings = msgspec.convert(msgspec.structs.asdict(self.current) | changes, LiveSettings)
         rows = [(name, msgspec.json.encode(value).decode()) for name, value in changes.items()]
         await self._database.run(partial(_keep, rows=rows))

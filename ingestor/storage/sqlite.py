@@ -156,7 +156,7 @@ class SQLiteStore:
             self._watermarks.forget()
             self._tables.forget()
             if isinstance(error, (OverflowError, UnicodeError, sqlite3.InterfaceError, sqlite3.IntegrityError)):
-                raise Rejected(f"SQLite can not hold it: {error}") from None
+                raise Rejected(f"SQLite cannot hold it: {error}") from None
             raise
         self.marked = marked
         self._expire(connection)
@@ -188,9 +188,7 @@ def _not_yet(path: Path) -> Finding:
         with TemporaryFile(dir=parent):
             pass
     except OSError as error:
-        raise Unavailable(
-            f"{path} can not be made in {parent}: {error.strerror}", code=ErrorCode.CAN_NOT_OPEN
-        ) from None
+        raise Unavailable(f"{path} cannot be made in {parent}: {error.strerror}", code=ErrorCode.CAN_NOT_OPEN) from None
     return Finding(subject="database", works=True, detail=f"embedded, {path}; made with the first run")
 
 

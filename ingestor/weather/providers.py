@@ -79,7 +79,7 @@ def _observation(location: str, answer: httpx.Response) -> WeatherObservation:
     try:
         found = msgspec.json.decode(answer.content, type=_Answer)
     except msgspec.MsgspecError as error:
-        raise RemoteProtocolError(f"OpenWeatherMap's answer can not be read: {error}") from None
+        raise RemoteProtocolError(f"OpenWeatherMap's answer cannot be read: {error}") from None
     first = found.weather[0] if found.weather else _Weather()
     return WeatherObservation(
         location=location,

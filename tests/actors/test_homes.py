@@ -100,7 +100,7 @@ class Homes:
                 beating = {one["home"] for one in newest if one["state_value"] == str(self._beats)}
 
     async def crash(self, actor: str, until: Callable[[], bool]) -> None:
-        """Crash an actor again and again until something is true; at some of its awaits it can not be struck."""
+        """Crash an actor again and again until something is true; at some of its awaits it cannot be struck."""
         with trio.fail_after(20):
             while not until():
                 await crash(actor)

@@ -20,7 +20,7 @@ from tests.actors.heard import Heard
 
 
 class Scripted:
-    """An auditor whose first audit can not be done; it keeps the times of all."""
+    """An auditor whose first audit cannot be done; it keeps the times of all."""
 
     def __init__(self) -> None:
         self.at: list[float] = []

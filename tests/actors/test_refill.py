@@ -125,7 +125,7 @@ async def test_a_crash_of_the_refill_begins_again_and_doubles_nothing(tmp_path: 
     async with running(tmp_path) as tree:
         await miss(tree)
         while not any("refill" in failed.path for failed in tree.heard.of(ChildFailed)):
-            await crash(REFILL)  # one that waits for a thread can not be struck just then
+            await crash(REFILL)  # one that waits for a thread cannot be struck just then
             await trio.sleep(0.02)
         await tree.heard.wait(facts.GapSettled, seconds=20)
         await tree.until(lambda: not wrong(tree))

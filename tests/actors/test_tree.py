@@ -21,7 +21,7 @@ CONNECTION = "root/home:home/live/connection"
 async def crash_seen(tree: Tree, actor: str) -> None:
     """Crash an actor and wait until it is up again."""
     before = len(tree.heard.of(ChildFailed))
-    while len(tree.heard.of(ChildFailed)) == before:  # one that waits for a thread can not be struck just then
+    while len(tree.heard.of(ChildFailed)) == before:  # one that waits for a thread cannot be struck just then
         await crash(actor)
         await trio.sleep(0.02)
     failed = tree.heard.of(ChildFailed)[-1]

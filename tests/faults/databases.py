@@ -1,7 +1,7 @@
 """The database under test, with one interface: embedded, a real InfluxDB 2 of our own or a given one, or the double.
 
 One of our own is started by the command that TEST_INFLUXDB_COMMAND names, as `COMMAND DIR PORT`; a given one is at
-TEST_INFLUXDB_URL, with TEST_INFLUXDB_TOKEN and TEST_INFLUXDB_ORG, and can not be stopped. Without either it is the
+TEST_INFLUXDB_URL, with TEST_INFLUXDB_TOKEN and TEST_INFLUXDB_ORG, and cannot be stopped. Without either it is the
 double.
 """
 

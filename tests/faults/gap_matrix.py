@@ -103,6 +103,6 @@ GAP_ROWS = LINK + HOME
 
 
 def permitted(row: GapRow, database: str) -> bool:
-    """Return whether a row can happen here with a database: an InfluxDB that is not ours can not be restored."""
+    """Return whether a row can happen here with a database: an InfluxDB that is not ours cannot be restored."""
     ours = database == "embedded" or "TEST_INFLUXDB_COMMAND" in os.environ
     return database in row.databases and (ours or not row.needs.own_store)

@@ -83,7 +83,7 @@ class Strike:
         return told(one.data_dir).open == 0
 
     def audit(self, times: int = 2) -> None:
-        """Audit every service's data of the last hour by its command line, again and again; it can not be running.
+        """Audit every service's data of the last hour by its command line, again and again; it cannot be running.
 
         An audit refuses while a gap is open, so that is waited for.
         """

@@ -105,7 +105,7 @@ def refilled(cut: Cut, missed: Interval) -> tuple[dict[int, str | None], Track]:
 def test_captured_and_refilled_together_are_the_truth(cut: Cut) -> None:
     captured, missed, live = cut.history[: cut.first], cut.history[cut.first : cut.last], cut.history[cut.last :]
     assume(missed)
-    assume(not (captured and captured[-1].at_us == missed[-1].at_us))  # the chain can not see a gap in a microsecond
+    assume(not (captured and captured[-1].at_us == missed[-1].at_us))  # the chain cannot see a gap in a microsecond
     assume(not (live and live[0].at_us == missed[-1].at_us))  # nor tell the two sides of a cut within one
     stored, track = refilled(cut, interval(cut))
     assert stored == dict(keys(cut.history))

@@ -82,7 +82,7 @@ def since_start(heard: Iterable[Row], stored: list[Row]) -> tuple[dict[Key, Row]
 
 
 def refilled(truth: dict[Key, Row], stored: Iterable[Row]) -> dict[Key, Row]:
-    """Return the truth without what the recorder can not tell of the rows that it gave: who caused a change."""
+    """Return the truth without what the recorder cannot tell of the rows that it gave: who caused a change."""
     untold = [(row["entity_id"], row["time"]) for row in stored if row["caused_by"] is None]
     return truth | {key: truth[key] | {"caused_by": None} for key in untold if key in truth}
 

@@ -72,7 +72,7 @@ def test_a_port_that_is_taken_is_told_and_ends_with_2(home: SimHome, tmp_path: P
         other.listen()
         port = other.getsockname()[1]
         told = command(tmp_path, "run", HA_URL=home.url, HA_TOKEN=home.token, API_PORT=str(port))
-    sentence = f"API_HOST, API_PORT: can not listen on 127.0.0.1:{port}: another program uses it: set another API_PORT"
+    sentence = f"API_HOST, API_PORT: cannot listen on 127.0.0.1:{port}: another program uses it: set another API_PORT"
     assert told == (2, f"ingestor: {sentence}\n")
 
 

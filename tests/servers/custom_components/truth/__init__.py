@@ -235,7 +235,7 @@ class Truth:
             self.hass.states.async_set(entity_id, state, attributes, force_update=forced, context=Context())
 
     async def spoil(self, call):
-        """Make three changes of which the first can not be told."""
+        """Make three changes of which the first cannot be told."""
         entity_id = call.data["entity_id"]
         self.hass.states.async_set(entity_id, "1", {"spoilt": object()}, force_update=True)
         for state in ("2", "3"):
