@@ -27,6 +27,7 @@ SILENCE_SECONDS = 9.0  # then a ping is sent; a second such silence means that t
 FAREWELL_SECONDS = 2.0  # for what is on its way, and the pong behind it
 TOKEN_POLL_SECONDS = 5.0
 GATHER_SECONDS = 0.09  # between two reads of the socket
+SETTLING_SECONDS = 5.0  # without that: the time at which the cut is read bounds what an audit compares
 FORWARD_SECONDS = 0.01  # for all that one read brought to be handed on together
 HELD_BYTES = 32 * 1024 * 1024  # of frames that the subscription has not taken; beyond it the socket is not read
 NORMAL = 1000
@@ -269,8 +270,9 @@ class _Life:
 
     def pause_seconds(self) -> float:
         """Return how long messages may gather before the next read; at the login and the farewell no time."""
-        is_live = self.live_since is not None and self.session.is_at(Phase.LIVE)
-        return GATHER_SECONDS if is_live else 0.0
+        if self.live_since is None or not self.session.is_at(Phase.LIVE):
+            return 0.0
+        return GATHER_SECONDS if trio.current_time() >= self.live_since + SETTLING_SECONDS else 0.0
 
 
 def _is_by_home(error: ConnectionClosed) -> bool:
