@@ -9,6 +9,8 @@ import trio
 from trio.testing import MockClock
 
 from ingestor.homeassistant.endpoint import MAXIMUM_MESSAGE_BYTES
+from ingestor.homeassistant.session import Phase
+from ingestor.live.connection import GATHER_SECONDS, SETTLING_SECONDS, _Life
 from ingestor.live.frames import Frame
 from ingestor.live.reconnect import FIRST_SECONDS, MAXIMUM_SECONDS
 from metrics import facts
@@ -181,3 +183,15 @@ async def test_a_drain_ends_within_two_seconds_wherever_it_meets_the_connection(
                 rig.connection.drain()
                 await rig.ended.wait()
                 assert trio.current_time() - began < 2.1
+
+
+async def test_no_frame_waits_before_a_session_has_settled_nor_at_its_farewell(clock: MockClock) -> None:
+    life = _Life("token-of-the-simulated-home")
+    pauses = [life.pause_seconds()]
+    life.session.phase, life.live_since = Phase.LIVE, trio.current_time()
+    pauses.append(life.pause_seconds())
+    await trio.sleep(SETTLING_SECONDS)
+    pauses.append(life.pause_seconds())
+    life.session.leave()
+    pauses.append(life.pause_seconds())
+    assert pauses == [0, 0, GATHER_SECONDS, 0]
