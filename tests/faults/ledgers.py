@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 STATE = "state.sqlite3"
+JOURNALS = ("spool.sqlite3", "events.sqlite3")
 OPEN, PARTLY, UNPROVEN = "open", "partly", "tail_unproven"
 
 
@@ -28,7 +29,8 @@ class Listed:
 class Told:
     """The ledger. An unproven span lies between a captured change (home's time, us) and a moment of ours (ns).
 
-    `open` are gaps, and comparisons of all that is stored, that have not come to their end.
+    `open` are gaps, and comparisons of all that is stored, that have not come to their end; and notes of the journal
+    that the ledger has not taken over yet.
     """
 
     open: int = 0
@@ -43,8 +45,8 @@ def told(data_dir: Path) -> Told:
     file = data_dir / STATE
     if not file.exists():
         return Told()
-    connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10)
-    connection.row_factory = sqlite3.Row
+    waiting = sum(_notes(data_dir / name) for name in JOURNALS)  # read first: what leaves them is in the ledger
+    connection = _connected(file)
     try:
         gaps = [dict(row) for row in connection.execute("SELECT * FROM gaps ORDER BY id")]
         intervals = [dict(row) for row in connection.execute("SELECT * FROM intervals ORDER BY id")]
@@ -54,12 +56,30 @@ def told(data_dir: Path) -> Told:
     finally:
         connection.close()
     return Told(
-        open=sum(gap["state"] == OPEN for gap in gaps) + comparing,
+        open=sum(gap["state"] == OPEN for gap in gaps) + comparing + waiting,
         refilled=sum(gap["refilled"] for gap in gaps),
         listed=tuple(_listed(row) for row in intervals if row["reason"]),
         unproven=tuple((gap["from_us"], gap["found_ns"]) for gap in gaps if _is_unproven(gap)),
         gaps=tuple(f"{gap['cause']} {gap['state']} {gap['refilled']} {gap['reason']}".strip() for gap in gaps),
     )
+
+
+def _notes(file: Path) -> int:
+    if not file.exists():
+        return 0
+    connection = _connected(file)
+    try:
+        return int(connection.execute("SELECT count(*) FROM notes").fetchone()[0])
+    except sqlite3.Error:  # not made yet, or damaged on purpose
+        return 0
+    finally:
+        connection.close()
+
+
+def _connected(file: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10)
+    connection.row_factory = sqlite3.Row
+    return connection
 
 
 def _is_unproven(gap: dict[str, Any]) -> bool:

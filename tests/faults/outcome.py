@@ -81,6 +81,7 @@ def count(
         invented=len(invented),
     )
     examples = [f"lost {key} {truth.get(key)}" for key in sorted(lost, key=lambda key: key[1])[:EXAMPLES]]
+    examples += [f"missed {key} {truth.get(key)}" for key in sorted(missed, key=lambda key: key[1])[:EXAMPLES]]
     examples += [f"invented {row}, true is {truth.get((row['entity_id'], row['time']))}" for row in invented[:EXAMPLES]]
     return Counter({name: number for name, number in found.items() if number}), examples
 

@@ -142,3 +142,5 @@ def _finish(life: _Life, around: Situation, load: Load, outcome: Outcome) -> Non
         committed={key for key in around.committed if key[1] >= first},
         quarantined=in_quarantine(around.data_dir),
     )
+    if not outcome.holds:
+        outcome.examples += told(around.data_dir).gaps
