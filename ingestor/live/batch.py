@@ -183,15 +183,31 @@ class Batch:
             self.findings.returns(last.absent_in, entity_id, at_us)
         if not self.known.session or follows(last, old, before_the_cut=opening is not None):
             return last
-        gap = self._miss(entity_id, last, old, now_ns)
+        gap = self._miss(entity_id, last, old, now_ns, new)
         if gap and old is None and new is not None:
             self.findings.returns(gap, entity_id, at_us)
         return self._entities.get(entity_id)
 
-    def _miss(self, entity_id: str, last: Last | None, state: wire.State | None, now_ns: int) -> str | None:
-        """Store the state before, if there is one, and note the gap up to it; return its name."""
-        restored = None if state is None else self._restore(entity_id, state, last)
-        return self.findings.miss(entity_id, last, restored, self.known.opening, now_ns)
+    def _miss(
+        self,
+        entity_id: str,
+        last: Last | None,
+        state: wire.State | None,
+        now_ns: int,
+        created: wire.State | None = None,
+    ) -> str | None:
+        """Store the state before, if there is one, and note the gap up to it; return its name.
+
+        Where there is none, the state with which an entity is `created` tells the tags of one never captured before.
+        """
+        if state is not None:
+            restored = self._restore(entity_id, state, last)
+            return self.findings.miss(entity_id, last, restored, restored.series, self.known.opening, now_ns)
+        series = None
+        if last is None and created is not None:
+            data = wire.EventData(entity_id=entity_id, new_state=created)
+            series = describe_change(self._home, entity_id, data, self.known.registry, None)[0].series
+        return self.findings.miss(entity_id, last, None, series, self.known.opening, now_ns)
 
     def _want_again(self, entity_id: str, last: Last, state: wire.State | None, at_us: int) -> Last:
         """Begin afresh with an entity that was left out until `at_us`, or until the state before."""

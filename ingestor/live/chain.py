@@ -40,7 +40,7 @@ from ingestor.homeassistant import wire
 from ingestor.live.entities import Last
 from ingestor.live.frames import SessionStarted
 from ingestor.model.gaps import EntityReturned, GapFound, Interval, LeftOut, Note
-from ingestor.model.records import Event
+from ingestor.model.records import Event, Series
 from metrics.codes import ErrorCode, GapCause
 
 ANCHORS = 20
@@ -135,13 +135,20 @@ class Findings(Struct):
         self._intervals.setdefault(gap.gap, []).extend(intervals)
 
     def miss(
-        self, entity_id: str, last: Last | None, until: Event | None, opening: Opening | None, now_ns: int
+        self,
+        entity_id: str,
+        last: Last | None,
+        until: Event | None,
+        series: Series | None,
+        opening: Opening | None,
+        now_ns: int,
     ) -> str | None:
         """Note that the changes from the last captured one to `until` were missed; no event is absence.
 
-        Return the name of the gap; None where there is nothing that could have been missed.
+        `series` are the tags of an entity that was never captured. Return the name of the gap; None where there is
+        nothing that could have been missed.
         """
-        series = last.described.series if last is not None else until.series if until is not None else None
+        series = series if last is None else last.described.series
         if series is None or (opening is not None and opening.fresh):
             return None
         was_absent = last is None or last.at is None

@@ -11,7 +11,7 @@ from typing import Any
 from tests.faults.load import COMPARED
 from tests.servers.truth import Key, Row, same
 
-COUNTS = ("made", "stored", "missed", "quarantined", "lost", "doubled", "invented")
+COUNTS = ("made", "stored", "missed", "nameless", "quarantined", "lost", "doubled", "invented")
 """The columns; another one appears as soon as an outcome counts it here."""
 GAP_COUNTS = ("made", "stored", "refilled", "nameless", "listed", "lost", "doubled", "invented")
 EXAMPLES = 3
@@ -58,23 +58,31 @@ def count(
     gaps: Iterable[tuple[int, int]],
     committed: set[Key],
     quarantined: set[Key],
+    known: Iterable[str] = (),
 ) -> tuple[Counter[str], list[str]]:
     """Count what was made until a moment: lost is what was neither stored nor accounted for, outside of all gaps.
 
     A gap is when the service could not hear the home, and misses what is made; what was committed is never missed.
-    Returns examples of what is wrong, too.
+    An entity that is not `known` from before and stored for the first time behind a gap is `nameless`: that it had come and
+    gone in the gap, no link and no snapshot can tell. An audit brings that. Returns examples of what is wrong, too.
     """
     rows = list(stored)
     keys = Counter((row["entity_id"], row["time"]) for row in rows)
     made = {key for key in truth if key[1] <= until_ns}
     absent = (made | committed) - keys.keys() - quarantined
-    missed = {key for key in absent - committed if any(low <= key[1] <= high for low, high in gaps)}
-    lost = absent - missed
+    first = dict.fromkeys(known, 0)
+    for entity_id, at_ns in keys.keys() | committed:
+        first[entity_id] = min(at_ns, first.get(entity_id, at_ns))
+    within = [(key, high) for key in absent - committed for low, high in gaps if low <= key[1] <= high]
+    nameless = {key for key, high in within if first.get(key[0], high + 1) > high}
+    missed = {key for key, _ in within} - nameless
+    lost = absent - missed - nameless
     invented = [row for row in rows if not _true(row, truth.get((row["entity_id"], row["time"])))]
     found = Counter(
         made=len(made),
         stored=len(made & keys.keys()),
         missed=len(missed),
+        nameless=len(nameless),
         quarantined=len(quarantined - keys.keys()),
         lost=len(lost),
         doubled=keys.total() - len(keys),

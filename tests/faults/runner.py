@@ -141,6 +141,7 @@ def _finish(life: _Life, around: Situation, load: Load, outcome: Outcome) -> Non
         gaps=around.gaps,
         committed={key for key in around.committed if key[1] >= first},
         quarantined=in_quarantine(around.data_dir),
+        known={row["entity_id"] for row in rows if row["time"] < first},
     )
     if not outcome.holds:
         outcome.examples += told(around.data_dir).gaps

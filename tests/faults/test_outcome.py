@@ -38,6 +38,12 @@ def test_a_change_in_quarantine_is_accounted_for() -> None:
     assert found == {"made": 10, "stored": 9, "quarantined": 1}
 
 
+def test_a_change_within_a_gap_of_an_entity_that_nobody_knew_before_it_is_nameless() -> None:
+    assert counted([row(9)], gaps=[(0, 8)]) == {"made": 10, "stored": 1, "nameless": 9}
+    assert counted([row(8), row(9)], gaps=[(0, 8)]) == {"made": 10, "stored": 2, "missed": 8}
+    assert counted([row(9)], gaps=[(0, 8)], known=["sensor.a"]) == {"made": 10, "stored": 1, "missed": 9}
+
+
 def test_a_change_within_a_gap_was_missed_unless_it_had_been_committed() -> None:
     stored = [row(at) for at in range(8)]
     assert counted(stored, gaps=[(7, 20)]) == {"made": 10, "stored": 8, "missed": 2}

@@ -196,6 +196,13 @@ def test_an_absent_entity_that_is_created_before_the_cut_may_have_come_and_gone_
     assert [fact.broken for fact in taken.reports if isinstance(fact, facts.LinksChecked)] == [0]
 
 
+def test_an_entity_that_was_never_captured_and_is_created_before_the_cut_may_have_come_and_gone_before() -> None:
+    taken = Home(b=(0, False)).session(changed(5, None), snapshot=[now(5), now(0, B)])
+    [interval] = gaps(taken)[0].intervals
+    assert (missed(taken), stored(taken), returns(taken)) == ([(A, None, None)], [(A, 5)], [("home:1", A, 5)])
+    assert (interval.was_absent, interval.series.entity_id) == (True, A)
+
+
 def test_an_entity_that_is_created_behind_the_cut_proves_by_that_that_nothing_is_missing() -> None:
     home = Home(a=(1, True), b=(0, False))
     home.session(snapshot=[now(0, B)])
