@@ -63,8 +63,8 @@ def count(
     """Count what was made until a moment: lost is what was neither stored nor accounted for, outside of all gaps.
 
     A gap is when the service could not hear the home, and misses what is made; what was committed is never missed.
-    An entity that is not `known` from before and stored for the first time behind a gap is `nameless`: that it had come and
-    gone in the gap, no link and no snapshot can tell. An audit brings that. Returns examples of what is wrong, too.
+    An entity that is not `known` from before, and stored for the first time behind a gap, is `nameless`: that it had
+    come and gone in the gap, no link and no snapshot can tell. An audit brings that. Returns examples of what is wrong.
     """
     rows = list(stored)
     keys = Counter((row["entity_id"], row["time"]) for row in rows)
