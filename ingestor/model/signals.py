@@ -1,10 +1,40 @@
-"""Waiting for the first of several things."""
+"""Waiting for something that happens again and again, and for the first of several things."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
 import trio
+
+
+class Signal:
+    """Wakes everyone who waits for it, each time that it is sent; who comes later waits for the next time.
+
+    A waiter looks first whether there is anything to do. Nothing is missed where no `await` lies between that look and
+    the wait, or where the next time is taken before the look:
+
+        while not is_ready():                  while True:
+            await signal.wait()                    changed = signal.next
+                                                   await look()
+                                                   await changed.wait()
+    """
+
+    def __init__(self) -> None:
+        self._next = trio.Event()
+
+    @property
+    def next(self) -> trio.Event:
+        """What is set when the signal is sent next."""
+        return self._next
+
+    def send(self) -> None:
+        """Wake everyone who waits."""
+        self._next.set()
+        self._next = trio.Event()
+
+    async def wait(self) -> None:
+        """Wait until the signal is sent next."""
+        await self._next.wait()
 
 
 async def first_of(*waits: Callable[[], Awaitable[object]]) -> None:
