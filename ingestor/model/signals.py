@@ -20,21 +20,24 @@ class Signal:
     """
 
     def __init__(self) -> None:
-        self._next = trio.Event()
+        self._next: trio.Event | None = None  # made when somebody wants it: sending to nobody costs nothing
 
     @property
     def next(self) -> trio.Event:
         """What is set when the signal is sent next."""
+        if self._next is None:
+            self._next = trio.Event()
         return self._next
 
     def send(self) -> None:
         """Wake everyone who waits."""
-        self._next.set()
-        self._next = trio.Event()
+        if self._next is not None:
+            self._next.set()
+            self._next = None
 
     async def wait(self) -> None:
         """Wait until the signal is sent next."""
-        await self._next.wait()
+        await self.next.wait()
 
 
 async def first_of(*waits: Callable[[], Awaitable[object]]) -> None:
