@@ -127,11 +127,14 @@ class Batch:
         """
         new, last = event.data.new_state, self._entities.get(entity_id)
         at = event.time_fired if new is None else new.last_updated
+        at_us = min(instants.LAST_US, instants.microseconds(at))
+        beside = last if last is not None and last.at_us == at_us else None
         passed = Last(
-            at_us=min(instants.LAST_US, instants.microseconds(at)),
+            at_us=at_us,
             at=None if new is None else at,
-            captured=0,
+            captured=0 if beside is None else beside.captured,
             described=last.described if last else described_as(bare_series(self._home, entity_id)),
+            contexts=() if beside is None else beside.contexts,
             session=self.known.session,
         )
         self._entities.put(entity_id, passed)

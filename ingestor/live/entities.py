@@ -35,8 +35,8 @@ class Last(Struct, frozen=True, kw_only=True):
     `at` is the same time as Home Assistant says it in the `old_state` of the next change; None where the entity is
     absent: it was removed, or a snapshot lacked it. `contexts` are the ids of those changes, as far as this process saw
     them; `session` is the number of the one in which the entity was heard last. `absent_in` names the gap at whose end
-    the entity was absent; its first live event bounds what was missed. `captured` is 0 where the change itself could
-    not be read, and where the entity was `left_out`.
+    the entity was absent; its first live event bounds what was missed. A change that could not be read is not among
+    those `captured`; it is 0 where the entity was `left_out`.
     """
 
     at_us: int
