@@ -58,8 +58,8 @@ class SpecError(ValueError):
 class Backoff:
     """How long a crashed child waits before it starts again. OTP has no such delay.
 
-    The delay doubles (`factor`) with every crash in a row, varies by `jitter` (a share of it), and begins anew after a
-    life of `healthy_seconds`.
+    The delay doubles (`factor`) with every crash in a row, is shortened by at most `jitter` (a share of it), and begins
+    anew after a life of `healthy_seconds`. It serves whatever else is tried again, too.
     """
 
     initial_seconds: float = 0.1
@@ -70,7 +70,7 @@ class Backoff:
 
     def delay_seconds(self, crashes: int, random: Random) -> float:
         """Return the delay after this many earlier crashes in a row; never more than the maximum."""
-        return min(self.maximum_seconds, self._plain(crashes) * random.uniform(1 - self.jitter, 1 + self.jitter))
+        return self._plain(crashes) * random.uniform(1 - self.jitter, 1)
 
     def shortest_sum_seconds(self, crashes: int) -> float:
         """Return the least time that a child spends waiting when it crashes at once, this many times in a row."""

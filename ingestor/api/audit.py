@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException
@@ -43,7 +43,7 @@ def routes(audits: AskedAudits, homes: Sequence[str]) -> APIRouter:
     @router.post("")
     async def begin(wanted: Span) -> AuditJob:
         from_us, to_us = bounds(wanted)
-        asked = audits.ask(home_of(wanted, homes), from_us, to_us, instants.microseconds(datetime.now(UTC)))
+        asked = audits.ask(home_of(wanted, homes), from_us, to_us, instants.now_us())
         if asked is None:
             raise HTTPException(409, "another audit of this home is under way")
         return shown(asked)

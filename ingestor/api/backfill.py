@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException
@@ -44,7 +44,7 @@ def routes(jobs: Jobs, homes: Sequence[str]) -> APIRouter:
     @router.post("")
     async def begin(wanted: Span) -> BackfillJob:
         from_us, to_us = bounds(wanted)
-        home, now_us = home_of(wanted, homes), instants.microseconds(datetime.now(UTC))
+        home, now_us = home_of(wanted, homes), instants.now_us()
         try:
             job = await jobs.ask(home, from_us, to_us, now_us)
         except IngestorError as error:

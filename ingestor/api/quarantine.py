@@ -12,6 +12,7 @@ from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel
 
 from ingestor.model.errors import IngestorError
+from ingestor.model.instants import SECOND_NS
 from ingestor.storage.quarantine import Quarantine, Quarantined
 from ingestor.storage.replay import Replay
 
@@ -81,7 +82,7 @@ def shown(one: Quarantined) -> QuarantinedRecord:
     """Return a record as the API shows it."""
     return QuarantinedRecord(
         id=one.id,
-        quarantined_at=datetime.fromtimestamp(one.at_ns // 10**9, UTC),
+        quarantined_at=datetime.fromtimestamp(one.at_ns // SECOND_NS, UTC),
         home=one.home,
         entity_id=one.entity_id,
         code=one.code,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import HTTPException
@@ -26,7 +25,7 @@ def bounds(wanted: Span) -> tuple[int, int | None]:
     """Return a span in Unix microseconds. Raises what answers 400 for one that ends before it begins."""
     from_us = instants.microseconds(wanted.from_)
     to_us = None if wanted.to is None else instants.microseconds(wanted.to)
-    if from_us >= (instants.microseconds(datetime.now(UTC)) if to_us is None else to_us):
+    if from_us >= (instants.now_us() if to_us is None else to_us):
         raise HTTPException(400, "the span of time is empty: it begins after its end")
     return from_us, to_us
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 import supervisors
+from ingestor.model.instants import SECOND_NS
 from metrics import facts
 from metrics.codes import REFUSALS
 
@@ -161,7 +162,7 @@ class StatusBoard:
     def _fold(self, fact: facts.Fact) -> None:  # noqa: C901  one case per fact, in one table
         match fact:
             case facts.EventsReceived():
-                self._received(fact.events, fact.newest_ns / 1e9)
+                self._received(fact.events, fact.newest_ns / SECOND_NS)
             case facts.RecordsSpooled():
                 self.pending = fact.pending_events
             case facts.RecordsDropped():
@@ -174,8 +175,8 @@ class StatusBoard:
                 self.quarantined = fact.records
             case facts.BatchWritten():
                 self.stored += fact.events
-                if fact.newest_event_ns is not None:
-                    self.newest_stored_at = max(self.newest_stored_at or 0.0, fact.newest_event_ns / 1e9)
+                if fact.newest_event_at is not None:
+                    self.newest_stored_at = max(self.newest_stored_at or 0.0, fact.newest_event_at)
             case facts.StoreReady():
                 self.store_problem = None
             case facts.StoreFailed():

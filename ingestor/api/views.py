@@ -13,6 +13,7 @@ from ingestor.api.models import Configuration, ConnectionStatus, EventStats, Hea
 from ingestor.api.status import StatusBoard
 from ingestor.config import Settings
 from ingestor.history.ledger import Gap
+from ingestor.model import instants
 from ingestor.model.records import Event, WeatherObservation
 from ingestor.storage.settings import LiveSettings
 
@@ -133,7 +134,7 @@ def _event(event: Event) -> _Event:
         device_class=event.series.device_class,
         state_value=event.state,
         previous_state=event.previous_state,
-        timestamp=_iso(event.time_ns),
+        timestamp=_iso(event.at_us),
         weather_data=_weather(event.weather) if event.weather else None,
         attributes=Raw((event.attributes or "{}").encode()),
     )
@@ -145,18 +146,18 @@ def _gap(gap: Gap) -> _Gap:
         gap.home,
         gap.cause,
         gap.detail,
-        _iso(gap.from_us * 1000),
-        _iso(gap.found_ns),
+        _iso(gap.from_us),
+        _iso(instants.to_us(gap.found_ns)),
         gap.state,
         gap.reason,
         gap.entities,
         gap.refilled,
-        [_Listed(one.entity_id, _iso_us(one.after_us), _iso_us(one.until_us), one.reason) for one in gap.listed],
+        [_Listed(one.entity_id, _bound(one.after_us), _bound(one.until_us), one.reason) for one in gap.listed],
     )
 
 
-def _iso_us(at_us: int | None) -> str | None:
-    return None if at_us is None else _iso(at_us * 1000)
+def _bound(at_us: int | None) -> str | None:
+    return None if at_us is None else _iso(at_us)
 
 
 def _weather(observation: WeatherObservation) -> _Weather:
@@ -165,13 +166,12 @@ def _weather(observation: WeatherObservation) -> _Weather:
         observation.humidity,
         observation.pressure,
         observation.condition,
-        _iso(observation.observed_at * 10**9),
+        _iso(observation.observed_at * instants.SECOND_US),
     )
 
 
-def _iso(at_ns: int) -> str:
-    seconds, rest = divmod(at_ns, 10**9)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest // 1000:06d}Z"
+def _iso(at_us: int) -> str:
+    return instants.text(at_us).replace("+00:00", "Z")
 
 
 def _moment(at: float | None) -> datetime | None:

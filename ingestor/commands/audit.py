@@ -99,7 +99,7 @@ def _table(found: Sequence[Gap]) -> Table:
     for heading in ("gap", "home", "from", "to", "cause", "refilled", "state", "why"):
         table.add_column(heading, overflow="fold")
     for gap in reversed(found):
-        times = _moment(gap.from_us), _moment(gap.found_ns // 1000)
+        times = _moment(gap.from_us), _moment(instants.to_us(gap.found_ns))
         table.add_row(str(gap.id), gap.home, *times, gap.cause, str(gap.refilled), gap.state, gap.reason)
     return table
 
@@ -111,4 +111,4 @@ def _listed(one: Listed) -> str:
 
 
 def _moment(at_us: int) -> str:
-    return f"{datetime.fromtimestamp(at_us // 1_000_000, UTC):%Y-%m-%d %H:%M:%S}"
+    return f"{instants.moment(at_us):%Y-%m-%d %H:%M:%S}"

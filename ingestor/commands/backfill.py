@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from pydantic import TypeAdapter
 from rich.console import Console
@@ -70,7 +69,7 @@ async def _alone(
     with service.locked(settings.data_dir):
         try:
             async with offline_backfill(settings, home) as (work, jobs):
-                now_us = instants.microseconds(datetime.now(UTC))
+                now_us = instants.now_us()
                 job = await jobs.begin(home.name, from_us, to_us, now_us)
                 return shown(await work.run(job, lambda now: told(shown(now))))
         except* IngestorError as group:

@@ -12,7 +12,7 @@ from ingestor.enrichment.series import Described, describe
 from ingestor.enrichment.values import value
 from ingestor.homeassistant import wire
 from ingestor.homeassistant.registry import Registry
-from ingestor.model.instants import LAST_US
+from ingestor.model.instants import SECOND_US, change_ns
 from ingestor.model.records import CausedBy, Event, WeatherObservation
 
 
@@ -27,12 +27,12 @@ class Around(Struct, frozen=True, gc=False):
 class Change(Struct, frozen=True, gc=False):
     """A change, wherever it comes from. No `state` is a removal; `attributes` is JSON text.
 
-    It is the `number`-th (from 0) of its entity in the microsecond `at_us`. `previous` is the state before and when it
-    was set, in microseconds. `late` says that it was not heard when it happened.
+    `previous` is the state before and when it was set, in microseconds. `late` says that it was not heard when it
+    happened. The head of `model/instants.py` has the rest.
     """
 
     at_us: int
-    number: int
+    ordinal: int
     state: str | None
     attributes: str | None
     previous: tuple[str, int] | None
@@ -41,17 +41,15 @@ class Change(Struct, frozen=True, gc=False):
 
 
 def make_event(change: Change, described: Described, around: Around) -> Event:
-    """Return the event of a change. Raises `ValueError` for a time that no database can hold."""
+    """Return the event of a change. Raises `ValueError` for one that has no place in a database."""
     at_us, state, previous, series = change.at_us, change.state, change.previous, described.series
-    if not -LAST_US <= at_us <= LAST_US:
-        raise ValueError(f"{at_us} us since 1970 is no time that a database can hold")
     return Event(
-        time_ns=at_us * 1000 + change.number,
+        time_ns=change_ns(at_us, change.ordinal),
         series=series,
         state=state,
         value=None if state is None else value(series.domain, state, described.conversion),
         previous_state=None if previous is None else previous[0],
-        previous_duration_seconds=None if previous is None else (at_us - previous[1]) / 1e6,
+        previous_duration_seconds=None if previous is None else (at_us - previous[1]) / SECOND_US,
         attributes=change.attributes if around.with_attributes and state is not None else None,
         weather=around.weather,
         persons_home=around.persons_home,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeVar
@@ -112,16 +111,16 @@ class Recorder:
 
         `with_start` adds a row at the start for what each entity was then.
         """
-        end = {} if end_us is None else {"end_time": _iso(end_us)}
+        end = {} if end_us is None else {"end_time": instants.text(end_us)}
         answer, size_bytes = await self._ask(
             "history/history_during_period",
-            start_time=_iso(start_us),
+            start_time=instants.text(start_us),
             entity_ids=[*entity_ids, NOBODY],
             include_start_time_state=with_start,
             significant_changes_only=False,
             minimal_response=False,
             no_attributes=False,
-            span=(start_us, time.time_ns() // 1000 if end_us is None else end_us),
+            span=(start_us, instants.now_us() if end_us is None else end_us),
             **end,
         )
         return _decoded(answer, dict[str, list[Row]]), size_bytes
@@ -150,8 +149,8 @@ class Recorder:
         """Return the hours that begin within [start, end), by statistic, in the units of `UNITS`."""
         answer, _ = await self._ask(
             "recorder/statistics_during_period",
-            start_time=_iso(start_us),
-            end_time=_iso(end_us),
+            start_time=instants.text(start_us),
+            end_time=instants.text(end_us),
             statistic_ids=list(ids),
             period="hour",
             units=UNITS,
@@ -249,7 +248,3 @@ def _deadline(seconds: float) -> Generator[None]:
         yield
     if scope.cancelled_caught:
         raise Unavailable("Home Assistant's recorder did not answer in time", code=ErrorCode.TIMEOUT)
-
-
-def _iso(at_us: int) -> str:
-    return instants.moment(at_us).isoformat(timespec="microseconds")

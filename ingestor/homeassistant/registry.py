@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
+from ingestor.model import instants
 from ingestor.model.records import EntityRecord
 
 
@@ -99,7 +100,7 @@ class Registry:
         labels = [self._labels[label] for label in entity.labels if label in self._labels]
         parts = [entity, *labels, *(part for part in (device, area, floor) if part)]
         return EntityRecord(
-            time_ns=round(max(part.modified_at for part in parts) * 1_000_000) * 1000,
+            time_ns=instants.to_ns(round(max(part.modified_at for part in parts) * instants.SECOND_US)),
             home=home,
             entity_id=entity.entity_id,
             domain=entity.entity_id.partition(".")[0],

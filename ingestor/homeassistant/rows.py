@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from msgspec import Raw, Struct
 
 from ingestor.model import instants
@@ -22,10 +20,10 @@ class Row(Struct, frozen=True):
 
     @property
     def at_us(self) -> int:
-        """Its time in microseconds, by the very function that Home Assistant uses: rounding is often off by one."""
-        return instants.microseconds(datetime.fromtimestamp(self.lu, UTC))
+        """Its time in microseconds."""
+        return instants.of_seconds(self.lu)
 
     @property
     def changed_us(self) -> int:
         """When the state itself changed, in microseconds: a row of that time was recorded, or is missing."""
-        return self.at_us if self.lc is None else instants.microseconds(datetime.fromtimestamp(self.lc, UTC))
+        return self.at_us if self.lc is None else instants.of_seconds(self.lc)

@@ -10,7 +10,6 @@ from msgspec import Raw, Struct
 
 from ingestor.homeassistant import wire
 from ingestor.model import instants
-from ingestor.model.instants import LAST_US
 
 _parts = msgspec.json.Decoder(list[Raw])
 _state = msgspec.json.Decoder(wire.State)
@@ -65,8 +64,7 @@ def read(answer: Raw) -> Snapshot:
 def _add(found: Snapshot, part: Raw) -> None:
     state = _state.decode(part)
     name = _named.decode(state.attributes).friendly_name
-    if abs(instants.microseconds(state.last_updated)) > LAST_US:  # a TypeError where it has no time zone
-        raise ValueError(f"{state.last_updated} is no time that a database can hold")
+    instants.change_ns(instants.microseconds(state.last_updated), 0)  # raises where no database has a place for it
     found[state.entity_id] = state
     if isinstance(name, str):
         found.names[state.entity_id] = name

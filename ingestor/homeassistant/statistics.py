@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from ingestor.model import instants
 from ingestor.model.records import Statistic
 
 UNITS = {"temperature": "°C", "pressure": "hPa", "power": "W", "energy": "kWh"}
@@ -33,7 +34,7 @@ class Hour(Struct, frozen=True, kw_only=True):
 def statistic(home: str, about: StatisticId, hour: Hour) -> Statistic:
     """Return the record of an hour."""
     return Statistic(
-        time_ns=hour.start * 1_000_000,
+        time_ns=instants.to_ns(hour.start * 1000),
         home=home,
         entity_id=about.statistic_id,
         source=about.source,

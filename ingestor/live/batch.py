@@ -85,12 +85,12 @@ class Batch:
         at_us = instants.microseconds(at)
         last = self._entities.get(entity_id)
         contexts: tuple[str, ...] = (context.id,)
-        number = 0
+        ordinal = 0
         if last is not None and last.at_us == at_us:
             if context.id in last.contexts:
                 self.repeated += 1
                 return
-            contexts, number = (*last.contexts, context.id), last.captured
+            contexts, ordinal = (*last.contexts, context.id), last.captured
         self.links += 1
         last = self._link(entity_id, last, event, at_us, now_ns)
         if entity_id.startswith("person."):
@@ -104,13 +104,13 @@ class Batch:
             self._home, entity_id, event.data, known.registry, None if last is None else last.described
         )
         state = None if new is None else new.state
-        made = make_event(Change(at_us, number, state, attributes, previous, context), described, self._around)
+        made = make_event(Change(at_us, ordinal, state, attributes, previous, context), described, self._around)
         self._entities.put(
             entity_id,
             Last(
                 at_us=at_us,
                 at=None if new is None else at,
-                captured=number + 1,
+                captured=ordinal + 1,
                 described=described,
                 contexts=contexts,
                 session=known.session,
@@ -127,11 +127,14 @@ class Batch:
         """
         new, last = event.data.new_state, self._entities.get(entity_id)
         at = event.time_fired if new is None else new.last_updated
+        at_us = min(instants.LAST_US, instants.microseconds(at))
+        beside = last if last is not None and last.at_us == at_us else None
         passed = Last(
-            at_us=min(instants.LAST_US, instants.microseconds(at)),
+            at_us=at_us,
             at=None if new is None else at,
-            captured=0,
+            captured=0 if beside is None else beside.captured,
             described=last.described if last else described_as(bare_series(self._home, entity_id)),
+            contexts=() if beside is None else beside.contexts,
             session=self.known.session,
         )
         self._entities.put(entity_id, passed)
@@ -213,7 +216,7 @@ class Batch:
         """Begin afresh with an entity that was left out until `at_us`, or until the state before."""
         until_us = at_us - 1
         if state is not None and state.last_updated != last.at:
-            until_us = self._restore(entity_id, state, last).time_ns // 1000 - 1
+            until_us = self._restore(entity_id, state, last).at_us - 1
         self.findings.wanted_again(entity_id, last, until_us)
         begun = replace(self._entities.get(entity_id) or last, left_out=False)
         self._entities.put(entity_id, begun)

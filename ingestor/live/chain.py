@@ -39,6 +39,7 @@ from msgspec.structs import replace
 from ingestor.homeassistant import wire
 from ingestor.live.entities import Last
 from ingestor.live.frames import SessionStarted
+from ingestor.model import instants
 from ingestor.model.gaps import EntityReturned, GapFound, Interval, LeftOut, Note
 from ingestor.model.records import Event, Series
 from metrics.codes import ErrorCode, GapCause
@@ -64,7 +65,7 @@ def open_gap(started: SessionStarted, home: str, captured: Iterable[tuple[str, L
         home=home,
         cause=loss or (started.cause if known else GapCause.FIRST_START),
         detail=started.detail,
-        from_us=newest[0][1] if newest else started.at_ns // 1000,
+        from_us=newest[0][1] if newest else instants.to_us(started.at_ns),
         found_ns=started.at_ns,
         anchors=tuple(newest),
     )
@@ -160,7 +161,7 @@ class Findings(Struct):
             after_us=last.at_us if last else None,
             captured=last.captured if last else 0,
             was_absent=was_absent,
-            until_us=until.time_ns // 1000 if until else None,
+            until_us=until.at_us if until else None,
             until_series=until.series if until else None,
         )
         self.add(gap, interval)
@@ -181,7 +182,7 @@ class Findings(Struct):
         self._wanted_again.append(Interval(entity_id=entity_id, series=series, after_us=after_us, until_us=until_us))
 
     def _link_gap(self, entity_id: str, last: Last | None, until: Event | None, now_ns: int) -> GapFound:
-        from_us = last.at_us if last else until.time_ns // 1000 - 1 if until else now_ns // 1000
+        from_us = last.at_us if last else until.at_us - 1 if until else instants.to_us(now_ns)
         return GapFound(
             gap=f"{self._home}:{now_ns}:link",
             home=self._home,

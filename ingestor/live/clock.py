@@ -6,10 +6,11 @@ only seems to be more. The first note of a session is compared with the last of 
 
 from __future__ import annotations
 
+from ingestor.model import instants
 from ingestor.model.gaps import ClockRead
 
-FINER_US = 500_000  # a lag is noted again when it has shown to be this much less
-AGAIN_NS = 300 * 10**9  # or after this time, so that it is known about when a gap began
+FINER_US = instants.SECOND_US // 2  # a lag is noted again when it has shown to be this much less
+AGAIN_NS = 300 * instants.SECOND_NS  # or after this time, so that it is known about when a gap began
 
 
 def read_clock(home: str, noted: ClockRead | None, newest_ns: int, heard_ns: int) -> ClockRead | None:
@@ -17,7 +18,7 @@ def read_clock(home: str, noted: ClockRead | None, newest_ns: int, heard_ns: int
 
     `noted` is the last note of this session; its first one `opens` it.
     """
-    lag_us = (heard_ns - newest_ns) // 1000
+    lag_us = instants.to_us(heard_ns - newest_ns)
     if noted is None:
         return ClockRead(home=home, heard_ns=heard_ns, lag_us=lag_us, opens=True)
     if lag_us < noted.lag_us - FINER_US or heard_ns >= noted.heard_ns + AGAIN_NS:

@@ -14,9 +14,9 @@ from ingestor.homeassistant.session import SYNCHRONISING, Phase, Session
 from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
 from ingestor.live.reconnect import Reconnect
 from ingestor.model.channels import Outbox
-from ingestor.model.errors import CredentialsRefused, IngestorError, RemoteProtocolError, Unavailable, first
+from ingestor.model.errors import IngestorError, RemoteProtocolError, Unavailable, first
 from ingestor.model.records import size_bytes
-from ingestor.model.signals import first_of
+from ingestor.model.signals import Signal, first_of
 from ingestor.storage.valve import Valve
 from metrics import facts
 from metrics.codes import ErrorCode, GapCause, IgnoredCode, Leaving
@@ -72,8 +72,7 @@ class Connection:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Stay connected until drained."""
-        self._arrived = trio.Event()
-        self._taken = trio.Event()
+        self._arrived, self._taken = Signal(), Signal()
         self._held_bytes = 0
         self._held_frames = 0
         self._life: _Life | None = None
@@ -119,9 +118,8 @@ class Connection:
             leaving = Leaving.SHUTDOWN if self._draining.is_set() else Leaving.PAUSED
             code = error.code if error else leaving
             self._end_session(code, detail)
-            return self._reconnect.after_session(trio.current_time() - life.live_since)
-        refused = isinstance(error, CredentialsRefused)
-        delay = self._reconnect.after_refusal() if refused else self._reconnect.after_failure()
+            return self._reconnect.after(error, lived_seconds=trio.current_time() - life.live_since)
+        delay = self._reconnect.after(error)
         if error:
             self._report(facts.ConnectFailed(home=home, code=error.code, detail=detail, retry_seconds=delay))
         return delay
@@ -222,15 +220,15 @@ class Connection:
         if isinstance(message, Frame):
             self._held_bytes += size_bytes(message.text)
             self._held_frames += 1
-        self._arrived.set()
+        self._arrived.send()
 
     async def _forward(self) -> None:
+        arrived = self._arrived.next
         while True:
             await self._outbox.flush()
-            self._taken.set()
-            self._taken = trio.Event()
-            await self._arrived.wait()
-            self._arrived = trio.Event()
+            self._taken.send()
+            await arrived.wait()
+            arrived = self._arrived.next
             await trio.sleep(FORWARD_SECONDS)
             frames, taken_bytes = self._held_frames, self._held_bytes
             self._held_frames = 0

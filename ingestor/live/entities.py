@@ -35,8 +35,8 @@ class Last(Struct, frozen=True, kw_only=True):
     `at` is the same time as Home Assistant says it in the `old_state` of the next change; None where the entity is
     absent: it was removed, or a snapshot lacked it. `contexts` are the ids of those changes, as far as this process saw
     them; `session` is the number of the one in which the entity was heard last. `absent_in` names the gap at whose end
-    the entity was absent; its first live event bounds what was missed. `captured` is 0 where the change itself could
-    not be read, and where the entity was `left_out`.
+    the entity was absent; its first live event bounds what was missed. A change that could not be read is not among
+    those `captured`; it is 0 where the entity was `left_out`.
     """
 
     at_us: int
@@ -93,11 +93,12 @@ class Entities:
     def removed(self, events: Iterable[Event]) -> None:
         """Note what was refilled: of that only the removal of an entity that is absent is news."""
         for event in events:
-            entity_id, at_us = event.series.entity_id, event.time_ns // 1000
+            entity_id = event.series.entity_id
+            at_us, ordinal = instants.split(event.time_ns)
             last = self._accepted.get(entity_id)
             if event.removed and last is not None and last.at is None and last.at_us < at_us:
                 self._accepted[entity_id] = replace(
-                    last, at_us=at_us, captured=event.time_ns % 1000 + 1, described=described_as(event.series)
+                    last, at_us=at_us, captured=ordinal + 1, described=described_as(event.series)
                 )
 
     def wanted(self) -> Iterator[tuple[str, Last]]:
@@ -121,11 +122,11 @@ def _never_captured(home: str, entity_id: str) -> Last:
 
 
 def _last(mark: Watermark) -> Last:
-    at_us = mark.at_ns // 1000
+    at_us, ordinal = instants.split(mark.at_ns)
     return Last(
         at_us=at_us,
         at=None if mark.removed else instants.moment(at_us),
-        captured=mark.at_ns % 1000 + 1 if mark.at_ns else 0,
+        captured=ordinal + 1 if mark.at_ns else 0,
         described=described_as(mark.series),
         left_out=mark.left_out,
     )

@@ -8,6 +8,7 @@ from ingestor.homeassistant.session import FENCE
 from ingestor.live.bounds import Bounds
 from ingestor.model.errors import Unavailable
 from ingestor.model.gaps import Note
+from ingestor.model.signals import Signal
 from metrics.codes import ErrorCode
 
 PASS_SECONDS = 30.0
@@ -21,7 +22,7 @@ class Fence:
         self._commands = commands
         self._number = 0
         self._passed: set[str] = set()
-        self._told = trio.Event()
+        self._told = Signal()
 
     def tell(self, passed: list[str], notes: list[Note]) -> None:
         """Take what a batch of the live stream brought."""
@@ -29,8 +30,7 @@ class Fence:
             self.bounds.learn(note)
         if passed:
             self._passed = set(passed)
-            self._told.set()
-            self._told = trio.Event()
+            self._told.send()
 
     async def wait(self) -> None:
         """Wait until everything that Home Assistant had sent by now is worked off. Raises `Unavailable`."""

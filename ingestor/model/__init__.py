@@ -1,1 +1,1 @@
-"""What crosses rooms: records, gaps, instants, errors."""
+"""What crosses rooms: records, gaps, errors, channels; instants, signals, backoff."""

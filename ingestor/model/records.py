@@ -1,4 +1,4 @@
-"""What crosses a channel inside the service. Times in `_ns` are Unix nanoseconds, UTC.
+"""What crosses a channel inside the service. The head of `instants` says what a time is.
 
 Records hold values only and so never a cycle: the garbage collector need not look at them (`gc=False`), which makes
 reading them back four times as fast.
@@ -6,9 +6,12 @@ reading them back four times as fast.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Struct
+
+from ingestor.model import instants
 
 CausedBy: TypeAlias = Literal["user", "automation", "device"]
 
@@ -48,6 +51,11 @@ class WeatherObservation(Struct, frozen=True, kw_only=True, tag=True, gc=False):
     condition: Annotated[str | None, Stored("the condition, as `light rain`")] = None
     observed_at: Annotated[int, Stored("Unix time of the observation", unit="s")]
 
+    @property
+    def time_ns(self) -> int:
+        """Its time, as every point has one."""
+        return self.observed_at * instants.SECOND_NS
+
 
 class Event(Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """One state change, enriched. Its time and its series are fixed here, once, and written again unchanged.
@@ -69,6 +77,11 @@ class Event(Struct, frozen=True, kw_only=True, tag=True, gc=False):
     caused_by: Annotated[CausedBy | None, Stored("`user`, `automation` or `device`")] = None
     removed: Annotated[bool, Stored("only when the entity was removed: true")] = False
     late: bool = False
+
+    @property
+    def at_us(self) -> int:
+        """The microsecond that it shares with other changes."""
+        return instants.to_us(self.time_ns)
 
 
 class EntityRecord(Struct, frozen=True, kw_only=True, tag=True, gc=False):
@@ -144,6 +157,12 @@ class Watermark(Struct, frozen=True, kw_only=True):
     removed: bool
     series: Series
     left_out: bool = False
+
+
+def ages_seconds(records: Iterable[Record], now_ns: int) -> tuple[float, ...]:
+    """Return how old each live event among these is; of a late one its age says nothing."""
+    live = [one.time_ns for one in records if isinstance(one, Event) and not one.late]
+    return tuple([(now_ns - time_ns) / instants.SECOND_NS for time_ns in live])
 
 
 def size_bytes(text: str) -> int:

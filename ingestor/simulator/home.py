@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
 from msgspec import Struct
 
+from ingestor.model import instants
 from ingestor.simulator.recorder import KEPT_ROWS, SimulatedRecorder
 
 Json = dict[str, Any]
@@ -179,9 +179,8 @@ class SimulatedHome:
 
     def _moment(self) -> str:
         """Return the present; no two changes share a microsecond."""
-        self._last_us = max(self._last_us + 1, int(self._now() * 1e6))
-        seconds, rest = divmod(self._last_us, 1_000_000)
-        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:06d}+00:00"
+        self._last_us = max(self._last_us + 1, instants.of_seconds(self._now()))
+        return instants.text(self._last_us)
 
     def _registered(self, number: int, entity_id: str, stamps: Json) -> Json:
         return {

@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
+
+from ingestor.model import instants
 
 Json = dict[str, Any]
 COMMIT_SECONDS = 5.0
 KEPT_ROWS = 20_000
 LARGEST_ATTRIBUTES = 16_384
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class SimulatedRecorder:
@@ -51,7 +52,7 @@ class SimulatedRecorder:
             attributes = state["attributes"]
             large = len(json.dumps(attributes)) > LARGEST_ATTRIBUTES
             row |= {"s": state["state"], "a": {} if large else attributes}
-        self._rows.append((_microseconds(at), entity_id, row))
+        self._rows.append((instants.microseconds(at), entity_id, row))
 
     def commit(self) -> None:
         """Commit everything that is queued."""
@@ -60,15 +61,15 @@ class SimulatedRecorder:
     def history(self, asked: Json) -> Json:
         """Return the answer to `history/history_during_period`."""
         start = datetime.fromisoformat(asked["start_time"])
-        if start.timestamp() > max(self._clock(), self._newest_us() / 1e6):
+        start_us = instants.microseconds(start)
+        if start_us > max(instants.of_seconds(self._clock()), self._newest_us()):
             return {}
-        start_us = _microseconds(start)
         end = asked.get("end_time")
-        end_us = _microseconds(datetime.fromisoformat(end)) if end else 2**62
+        end_us = instants.microseconds(datetime.fromisoformat(end)) if end else 2**62
         wanted = set(asked["entity_ids"])
         found: dict[str, list[Json]] = {}
         before: Json = {}
-        committed_us = max(self._committed_us, int(self._clock() // COMMIT_SECONDS * COMMIT_SECONDS * 1e6))
+        committed_us = max(self._committed_us, instants.of_seconds(self._clock() // COMMIT_SECONDS * COMMIT_SECONDS))
         for at_us, entity_id, row in sorted(self._rows, key=_time):  # the clock may have been set back
             if entity_id not in wanted or at_us > committed_us:
                 continue
@@ -117,8 +118,3 @@ class SimulatedRecorder:
 
 def _time(row: tuple[int, str, Json]) -> int:
     return row[0]
-
-
-def _microseconds(at: datetime) -> int:
-    delta = at - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds

@@ -10,6 +10,7 @@ import msgspec
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, serve_websocket
 
+from ingestor.model.signals import Signal
 from ingestor.simulator.home import Json, SimulatedHome
 from ingestor.simulator.session import Closed, ServerSession
 
@@ -103,7 +104,7 @@ class _Client:
         self._socket = socket
         self._pending: list[bytes] = []
         self._raw: list[str | bytes] = []
-        self._wake = trio.Event()
+        self._wake = Signal()
         self._closing = False
 
     def put(self, message: Json) -> None:
@@ -114,17 +115,17 @@ class _Client:
         if len(self._pending) > MAXIMUM_PENDING:
             self._pending.clear()
             self._closing = True
-        self._wake.set()
+        self._wake.send()
 
     def put_raw(self, frame: str | bytes) -> None:
         """Queue a frame as it is."""
         self._raw.append(frame)
-        self._wake.set()
+        self._wake.send()
 
     async def live(self) -> None:
         """Talk until either side closes."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._send)
+            nursery.start_soon(self._send, self._wake.next)
             self.put(self.session.greet())
             try:
                 while True:
@@ -135,15 +136,15 @@ class _Client:
                 for message in closed.messages:
                     self.put(message)
                 self._closing = True
-                self._wake.set()
+                self._wake.send()
             except ConnectionClosed:
                 nursery.cancel_scope.cancel()
 
-    async def _send(self) -> None:
+    async def _send(self, woken: trio.Event) -> None:
         try:
             while True:
-                await self._wake.wait()
-                self._wake = trio.Event()
+                await woken.wait()
+                woken = self._wake.next
                 if self._mute():
                     continue
                 pending, self._pending = self._pending, []

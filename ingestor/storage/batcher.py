@@ -5,33 +5,20 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from random import Random
 
-from ingestor.model.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
+from ingestor.model.backoff import Delays
+from ingestor.model.errors import CredentialsRefused, Rejected
 from ingestor.model.records import Point, Record
+from supervisors import Backoff
 
-FIRST_RETRY_SECONDS = 0.5
-MAXIMUM_RETRY_SECONDS = 30.0
-REFUSED_RETRY_SECONDS = 60.0
+BACKOFF = Backoff(initial_seconds=0.5, maximum_seconds=30.0, jitter=0.5)
+REFUSED_SECONDS = 60.0
 
 
-class Retry:
+class Retry(Delays):
     """The waits between the tries of a store that does not take a batch, in seconds."""
 
     def __init__(self, random: Random) -> None:
-        self._random = random
-        self._failures = 0
-
-    def succeeded(self) -> None:
-        """Start anew."""
-        self._failures = 0
-
-    def after(self, error: IngestorError) -> float:
-        """Return the wait after a failure: doubling with jitter, never shorter than the store itself asked for."""
-        if isinstance(error, CredentialsRefused):
-            return REFUSED_RETRY_SECONDS
-        ceiling = min(MAXIMUM_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0**self._failures)
-        self._failures = min(self._failures + 1, 16)
-        wished = error.retry_after_seconds if isinstance(error, Unavailable) else None
-        return max(ceiling / 2 + self._random.random() * ceiling / 2, wished or 0.0)
+        super().__init__(BACKOFF, random, {CredentialsRefused: REFUSED_SECONDS})
 
 
 Bisection = Generator[Sequence[Point], Rejected | None, list[tuple[Record, Rejected]]]

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from ingestor.model.errors import Unavailable
 from ingestor.model.gaps import GapFound, Kept, Note
-from ingestor.model.records import Event, RawEvent, Watermark, size_bytes
+from ingestor.model.records import Event, RawEvent, Watermark, ages_seconds, size_bytes
 from ingestor.storage.intake import Intake
 from ingestor.storage.journal import RETRY_SECONDS, Journal
 from metrics import facts
@@ -112,14 +112,11 @@ class Committer:
             self._intake.tell_noted()
         self._works()
         self.progress.report()
-        now_ns = self._clock_ns()
         self._report(
             facts.BatchCommitted(
                 records=len(records),
                 duration_seconds=trio.current_time() - began,
-                ages_seconds=tuple(
-                    [(now_ns - one.time_ns) / 1e9 for one in records if isinstance(one, Event) and not one.late]
-                ),
+                ages_seconds=ages_seconds(records, self._clock_ns()),
             )
         )
 

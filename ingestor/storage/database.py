@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import trio
 
@@ -28,6 +29,7 @@ _UNREADABLE = ("no such table", "no such column", "Could not decode to UTF-8", "
 _STATEMENT_FAILED = ("SQLITE_ERROR", "SQLITE_CONSTRAINT", "SQLITE_MISMATCH")
 
 T = TypeVar("T")
+Warn: TypeAlias = Callable[[str], None]
 
 
 class Outdated(ConfigError):
@@ -47,6 +49,9 @@ class Database:
     `upgrades` is false. `run` raises `Unavailable` (disk full, no room for the copy, locked, no permission), `Damaged`,
     `Outdated`, or `ConfigError` for a file that a newer version wrote, or that cannot be upgraded; whatever else `work`
     raises passes. A cancelled `run` waits for its thread: the work was done, or was not begun.
+
+    Who gives `run` a `warn` wants no `Damaged`: such a file is set aside under a dated name, the work is done with a
+    new one, and `warn` takes a sentence about it. Nobody else uses the file in between.
     """
 
     def __init__(
@@ -57,23 +62,33 @@ class Database:
         self._report = report
         self._upgrades = upgrades
         self._copy: Path | None = None
-        self._upgraded: facts.FileUpgraded | None = None
+        self._to_tell: deque[Callable[[], None]] = deque()  # outside the thread
         self._limiter = trio.CapacityLimiter(1)
         self._connection: sqlite3.Connection | None = None
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def run(self, work: Callable[[sqlite3.Connection], T], warn: Warn | None = None) -> T:
         """Do the work in a thread, and return what it returns."""
         try:
-            return await trio.to_thread.run_sync(partial(self._do, work), limiter=self._limiter)
+            return await trio.to_thread.run_sync(partial(self._do_or_replace, work, warn), limiter=self._limiter)
         finally:
-            self._tell_upgraded()
+            self._tell()
 
-    def run_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def run_now(self, work: Callable[[sqlite3.Connection], T], warn: Warn | None = None) -> T:
         """Do the work here; only while no `run` is under way."""
         try:
-            return self._do(work)
+            return self._do_or_replace(work, warn)
         finally:
-            self._tell_upgraded()
+            self._tell()
+
+    def _do_or_replace(self, work: Callable[[sqlite3.Connection], T], warn: Warn | None) -> T:
+        try:
+            return self._do(work)
+        except Damaged as damage:
+            if warn is None:
+                raise
+            result, aside = self.replace_now(lambda aside, connection: (work(connection), aside))
+            self._to_tell.append(partial(warn, f"{damage}; it is now {aside.name}"))
+            return result
 
     def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
@@ -158,16 +173,15 @@ class Database:
             self._check_whole(connection, error)
             raise
         if self._copy is not None:
-            self._upgraded = facts.FileUpgraded(
+            upgraded = facts.FileUpgraded(
                 file=str(self.path), copy=self._copy.name, from_format=found, to_format=self._schema.format
             )
+            self._to_tell.append(partial(self._report, upgraded))
             self._copy = None
 
-    def _tell_upgraded(self) -> None:
-        """Report it outside the thread."""
-        if self._upgraded is not None:
-            self._report(self._upgraded)
-            self._upgraded = None
+    def _tell(self) -> None:
+        while self._to_tell:
+            self._to_tell.popleft()()
 
     def _check_whole(self, connection: sqlite3.Connection, error: sqlite3.Error) -> None:
         """Raise what a failed statement means: only a file with damage is damaged, not one that a migration missed."""

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import trio
 
 from ingestor.model.errors import Rejected
-from ingestor.model.records import Event, Point, RawEvent, Record
+from ingestor.model.records import Event, Point, RawEvent, Record, ages_seconds
 from ingestor.storage.batcher import bisect
 from ingestor.storage.quarantine import Quarantine
 from metrics import facts
@@ -54,7 +54,6 @@ class Delivery:
         if bad:
             refused = {id(record) for record, _ in bad}
             events = [event for event in events if id(event) not in refused]
-        now_ns = self._clock_ns()
         self._report(
             facts.BatchWritten(
                 store=self._store,
@@ -62,7 +61,7 @@ class Delivery:
                 events=max(0, len(events) - expired),
                 newest_event_ns=max([event.time_ns for event in events], default=None),
                 duration_seconds=trio.current_time() - began,
-                ages_seconds=tuple([(now_ns - event.time_ns) / 1e9 for event in events if not event.late]),
+                ages_seconds=ages_seconds(events, self._clock_ns()),
             )
         )
         return len(bad)

@@ -9,6 +9,7 @@ import trio
 from ingestor.model.channels import Inbox
 from ingestor.model.gaps import Kept
 from ingestor.model.records import Record, Watermark
+from ingestor.model.signals import Signal
 from ingestor.storage.recent import RecentEvents
 from ingestor.storage.valve import Valve
 from metrics.codes import Loss
@@ -17,8 +18,8 @@ from metrics.codes import Loss
 class Intake:
     """The inbox of records, the valve that lets homes bring them, and what was captured last.
 
-    `ended` is set when every sender has closed its end and everything was committed, `noted` when there are notes,
-    `known` once the journal has said what was captured before; `losses` says of a home why it had to ask the store.
+    `ended` is set when every sender has closed its end and everything was committed, `known` once the
+    journal has said what was captured before; `losses` says of a home why it had to ask the store.
     """
 
     def __init__(self, inbox: Inbox[list[Kept]]) -> None:
@@ -26,10 +27,15 @@ class Intake:
         self.valve = Valve()
         self.recent = RecentEvents()
         self.ended = trio.Event()
-        self.noted = trio.Event()
         self.known = trio.Event()
         self.losses: dict[str, Loss] = {}
+        self._noted = Signal()
         self._marks: list[Watermark] = []
+
+    @property
+    def noted(self) -> trio.Event:
+        """What is set when there are notes again."""
+        return self._noted.next
 
     def opened(self, watermarks: Iterable[Watermark]) -> None:
         """Take over what the journal says was captured by earlier processes; what this one captured is newer."""
@@ -43,8 +49,7 @@ class Intake:
 
     def tell_noted(self) -> None:
         """Wake who takes notes out of the journal."""
-        self.noted.set()
-        self.noted = trio.Event()
+        self._noted.send()
 
     def marks(self, home: str) -> list[Watermark]:
         """Return how far earlier processes captured each entity of a home."""

@@ -150,8 +150,7 @@ def _series(series: Series) -> str:
 
 def _weather(observation: WeatherObservation) -> str:
     fields = _observed(observation)[1:]
-    time_ns = observation.observed_at * 1_000_000_000
-    return f"{WEATHER}{_tags(location=observation.location)} {fields} {time_ns}" if fields else ""
+    return f"{WEATHER}{_tags(location=observation.location)} {fields} {observation.time_ns}" if fields else ""
 
 
 def _entity(record: EntityRecord) -> str:

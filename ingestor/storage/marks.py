@@ -10,13 +10,14 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 
+from ingestor.model.instants import SECOND_NS
 from ingestor.model.records import StoreMark
 from ingestor.storage.spool import Spool
 from ingestor.storage.store import Store
 from metrics.codes import Loss
 
 CHECK_SECONDS = 300.0
-HOUR_NS = 3600 * 10**9  # marks of the same hour are one point
+HOUR_NS = 3600 * SECOND_NS  # marks of the same hour are one point
 
 
 class Marks:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from ingestor.model.errors import Damaged, Rejected
+from ingestor.model.errors import Rejected
 from ingestor.model.records import Event, RawEvent, Record, StoreMark, WeatherObservation
 from ingestor.storage.codec import pack_one, unpack_one
 from ingestor.storage.database import Database, transaction
@@ -86,7 +86,7 @@ class Quarantine:
         return await self._run(delete)
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do the work in a transaction; over a damaged file, set it aside and do it again."""
+        """Do the work in a transaction; a damaged file is replaced."""
 
         def counted(connection: sqlite3.Connection) -> tuple[T, int]:
             with transaction(connection):
@@ -94,14 +94,12 @@ class Quarantine:
                 [held] = connection.execute("SELECT count(*) FROM quarantine").fetchone()
             return result, held
 
-        try:
-            result, held = await self._database.run(counted)
-        except Damaged as damage:
-            aside = await self._database.replace(lambda aside, _connection: aside)
-            self._report(facts.Warned(code=WarningCode.STATE_DAMAGED, detail=f"{damage}; it is now {aside.name}"))
-            result, held = await self._database.run(counted)
+        result, held = await self._database.run(counted, self._warn)
         self._report(facts.QuarantineHeld(records=held))
         return result
+
+    def _warn(self, detail: str) -> None:
+        self._report(facts.Warned(code=WarningCode.STATE_DAMAGED, detail=detail))
 
 
 def _row(record: Record, refusal: Rejected, at_ns: int) -> tuple[Any, ...]:
@@ -117,7 +115,7 @@ def about(record: Record) -> tuple[str | None, str | None, int | None]:
         case RawEvent():
             return record.home, None, record.received_at_ns
         case WeatherObservation():
-            return None, None, record.observed_at * 10**9
+            return None, None, record.time_ns
         case Event():
             return record.series.home, record.series.entity_id, record.time_ns
         case StoreMark():

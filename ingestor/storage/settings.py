@@ -55,12 +55,9 @@ class SettingsStore:
 
     def _load(self, configured: LiveSettings) -> LiveSettings:
         try:
-            stored = self._database.run_now(_read)
-            return msgspec.convert(msgspec.structs.asdict(configured) | stored, LiveSettings)
-        except (Damaged, msgspec.MsgspecError) as error:
-            aside = self._database.replace_now(lambda aside, _connection: aside)
-            self._warn(f"{error}; it is now {aside.name}, and settings are those configured")
-            return configured
+            return self._database.run_now(
+                partial(_read, configured), lambda detail: self._warn(f"{detail}, and settings are those configured")
+            )
         except Unavailable as error:
             raise ConfigError([f"DATA_DIR: {error}"]) from None
 
@@ -70,6 +67,10 @@ def _keep(connection: sqlite3.Connection, rows: list[tuple[str, str]]) -> None:
         connection.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", rows)
 
 
-def _read(connection: sqlite3.Connection) -> dict[str, object]:
+def _read(configured: LiveSettings, connection: sqlite3.Connection) -> LiveSettings:
     rows = connection.execute("SELECT name, value FROM settings").fetchall()
-    return {name: msgspec.json.decode(value) for name, value in rows if name in LiveSettings.__struct_fields__}
+    try:
+        stored = {name: msgspec.json.decode(value) for name, value in rows if name in LiveSettings.__struct_fields__}
+        return msgspec.convert(msgspec.structs.asdict(configured) | stored, LiveSettings)
+    except msgspec.MsgspecError as error:
+        raise Damaged(f"a setting is not what was written: {error}") from None

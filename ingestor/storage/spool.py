@@ -51,6 +51,7 @@ from msgspec.structs import astuple
 from ingestor.model.errors import Damaged
 from ingestor.model.gaps import Note
 from ingestor.model.records import Event, Record, Watermark
+from ingestor.model.signals import Signal
 from ingestor.storage import notes as notebook
 from ingestor.storage import salvage
 from ingestor.storage.codec import Packed, pack, unpack
@@ -124,7 +125,7 @@ class Spool:
         self._at_hand: dict[int, Sequence[Record]] = {}
         self._done = 0
         self._swept = 0
-        self._arrived = trio.Event()
+        self._arrived = Signal()
         self._lock = trio.Lock()
 
     @property
@@ -182,8 +183,7 @@ class Spool:
         self._keep(added, records)
         self.newest_batch = max([self.newest_batch, *(size.id for size in added)])
         self._count(added, 1)
-        self._arrived.set()
-        self._arrived = trio.Event()
+        self._arrived.send()
 
     async def due(self, maximum_records: int, after: int) -> Batch | None:
         """Return the oldest batches behind the id `after`, without forgetting them: at least one, about this many."""

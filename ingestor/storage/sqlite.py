@@ -11,6 +11,7 @@ from tempfile import TemporaryFile
 from ingestor.model import fields
 from ingestor.model.errors import IngestorError, Rejected, Unavailable
 from ingestor.model.gaps import Note
+from ingestor.model.instants import SECOND_NS
 from ingestor.model.records import Event, Point, Watermark
 from ingestor.storage import notes as notebook
 from ingestor.storage.columns import COLUMNS, DERIVED
@@ -27,7 +28,7 @@ FILE = "events.sqlite3"
 SCHEMA = Schema.read(MIGRATIONS / "events", columns=COLUMNS, derived=DERIVED)
 EXPIRY_SECONDS = 3600.0
 EXPIRED_ROWS = 20_000  # at once, so that a write never waits long
-DAY_NS = 86_400 * 10**9
+DAY_NS = 86_400 * SECOND_NS
 
 _EVENT_KEYS = """SELECT s.entity_id, e.time
     FROM events AS e INDEXED BY events_time JOIN series AS s ON s.id = e.series_id
@@ -167,7 +168,7 @@ class SQLiteStore:
         oldest_ns = self._clock_ns() - self._retention_days * DAY_NS
         if connection.execute(_EXPIRE, (oldest_ns, EXPIRED_ROWS)).rowcount < EXPIRED_ROWS:
             connection.execute(_FORGET[0])
-            connection.execute(_FORGET[1], (oldest_ns // 10**9,))
+            connection.execute(_FORGET[1], (oldest_ns // SECOND_NS,))
             self._tables.forget()
             self._expired_at = time.monotonic()
 

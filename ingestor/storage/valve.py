@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import trio
+from ingestor.model.signals import Signal
 
 
 class Valve:
@@ -10,7 +10,7 @@ class Valve:
 
     def __init__(self) -> None:
         self._reasons: dict[str, str] = {}
-        self._turned = trio.Event()
+        self._turned = Signal()
 
     @property
     def reasons(self) -> dict[str, str]:
@@ -42,5 +42,4 @@ class Valve:
 
     def _turn(self, reasons: dict[str, str]) -> None:
         self._reasons = reasons
-        self._turned.set()
-        self._turned = trio.Event()
+        self._turned.send()

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from ingestor.model import instants
 from ingestor.model.gaps import GapFound, LeftOut, Note
 from ingestor.model.records import Event, Record, Series, Watermark, bare_series
 
@@ -50,10 +51,10 @@ class Watermarks:
                 for entity_id in note.entity_ids:
                     self._leave_out(connection, note.home, entity_id)
             elif isinstance(note, GapFound):
-                gone = [one for one in note.intervals if one.until_us is None and one.after_us is not None]
-                rows = [((one.after_us or 0) * 1000 + one.captured - 1, note.home, one.entity_id) for one in gone]
-                for at_ns, home, entity_id in rows:
-                    self._set_removed(connection, home, entity_id, at_ns, "at_ns = ?")
+                for one in note.intervals:
+                    if one.until_us is None and one.after_us is not None:
+                        at_ns = instants.to_ns(one.after_us) + one.captured - 1
+                        self._set_removed(connection, note.home, one.entity_id, at_ns, "at_ns = ?")
 
     def write_removals(self, connection: sqlite3.Connection, records: Iterable[Record]) -> None:
         """Move the marks of absent entities on to a removal that was refilled."""

@@ -11,6 +11,7 @@ from ingestor.model.channels import Outbox
 from ingestor.model.errors import IngestorError
 from ingestor.model.gaps import Kept
 from ingestor.model.records import WeatherObservation
+from ingestor.model.signals import Signal
 from ingestor.weather.breaker import Breaker
 from ingestor.weather.providers import Provider
 from metrics import facts
@@ -35,7 +36,7 @@ class Weather:
         self.cache_seconds = cache_minutes * 60
         self._set_by_user = location
         self._home_location: str | None = None
-        self.changed = trio.Event()
+        self.changed = Signal()
 
     @property
     def location(self) -> str | None:
@@ -54,7 +55,7 @@ class Weather:
     def set_home(self, location: str) -> None:
         """Take the place that Home Assistant gives for the home."""
         self._home_location = location
-        self._wake()
+        self.changed.send()
 
     def configure(self, location: str | None, cache_minutes: float) -> None:
         """Take the user's wishes; they hold at once."""
@@ -62,11 +63,7 @@ class Weather:
             self.current = None
         self._set_by_user = location
         self.cache_seconds = cache_minutes * 60
-        self._wake()
-
-    def _wake(self) -> None:
-        self.changed.set()
-        self.changed = trio.Event()
+        self.changed.send()
 
 
 class WeatherPoller:
@@ -106,7 +103,7 @@ class WeatherPoller:
     async def _poll(self) -> None:
         while True:
             await self._outbox.flush()
-            changed = self._weather.changed
+            changed = self._weather.changed.next
             seconds = await self._turn()
             with trio.move_on_after(seconds):
                 await changed.wait()

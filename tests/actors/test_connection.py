@@ -12,7 +12,7 @@ from ingestor.homeassistant.endpoint import MAXIMUM_MESSAGE_BYTES
 from ingestor.homeassistant.session import Phase
 from ingestor.live.connection import GATHER_SECONDS, SETTLING_SECONDS, _Life
 from ingestor.live.frames import Frame
-from ingestor.live.reconnect import FIRST_SECONDS, MAXIMUM_SECONDS
+from ingestor.live.reconnect import BACKOFF
 from metrics import facts
 from tests.actors.homes import Rig, Wire, listening, running, serving, simulated
 from tests.servers.processes import free_port
@@ -104,7 +104,7 @@ async def test_an_unreachable_home_is_tried_with_growing_delays_and_jitter(clock
     async with running(Rig(f"http://127.0.0.1:{free_port()}")) as rig:
         await rig.heard.wait(facts.ConnectFailed, 12)
     delays = [failed.retry_seconds for failed in rig.heard.of(facts.ConnectFailed)]
-    ceilings = [min(MAXIMUM_SECONDS, FIRST_SECONDS * 2**n) for n in range(12)]
+    ceilings = [min(BACKOFF.maximum_seconds, BACKOFF.initial_seconds * 2**n) for n in range(12)]
     assert all(top / 2 <= delay <= top for delay, top in zip(delays, ceilings, strict=True))
     assert len(set(delays)) == 12
     waited = [later - earlier for earlier, later in pairwise(rig.heard.times(facts.ConnectFailed))]

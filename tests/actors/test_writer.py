@@ -82,8 +82,8 @@ class ScriptedStore:
 class Quick(Retry):
     """Retries without the waits."""
 
-    def after(self, error: IngestorError) -> float:
-        return min(0.01, super().after(error))
+    def after(self, error: IngestorError | None = None, *, lived_seconds: float = 0.0) -> float:
+        return min(0.01, super().after(error, lived_seconds=lived_seconds))
 
 
 class Bench:

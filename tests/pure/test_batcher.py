@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ingestor.model.errors import CredentialsRefused, Rejected, Unavailable
 from ingestor.model.records import Point
-from ingestor.storage.batcher import FIRST_RETRY_SECONDS, MAXIMUM_RETRY_SECONDS, REFUSED_RETRY_SECONDS, Retry, bisect
+from ingestor.storage.batcher import REFUSED_SECONDS, Retry, bisect
 from metrics.codes import ErrorCode
 from tests.servers.records import event
 
@@ -43,16 +43,9 @@ def test_a_single_refused_point_is_not_written_again() -> None:
     assert end.value.value == [(event(1), refusal)]
 
 
-def test_the_waits_for_a_store_double_with_jitter_and_start_anew_after_success() -> None:
-    retry = Retry(Random(3))
-    waits = [retry.after(Unavailable("away", code=ErrorCode.NO_ANSWER)) for _ in range(10)]
-    ceilings = [min(MAXIMUM_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2**n) for n in range(10)]
+def test_the_waits_for_a_store_grow_to_half_a_minute_and_a_refused_token_waits_a_minute() -> None:
+    retry, away = Retry(Random(3)), Unavailable("away", code=ErrorCode.NO_ANSWER)
+    waits = [retry.after(away) for _ in range(10)]
+    ceilings = [0.5, 1, 2, 4, 8, 16, 30, 30, 30, 30]
     assert all(ceiling / 2 <= wait <= ceiling for wait, ceiling in zip(waits, ceilings, strict=True))
-    retry.succeeded()
-    assert retry.after(Unavailable("away", code=ErrorCode.NO_ANSWER)) <= FIRST_RETRY_SECONDS
-
-
-def test_the_store_s_own_wish_and_a_refused_token_are_respected() -> None:
-    retry = Retry(Random(3))
-    assert retry.after(Unavailable("busy", code=ErrorCode.OVERLOADED, retry_after_seconds=77)) == 77
-    assert retry.after(CredentialsRefused("no")) == REFUSED_RETRY_SECONDS
+    assert retry.after(CredentialsRefused("no")) == REFUSED_SECONDS

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from ingestor.weather.breaker import FAILURES, FIRST_PAUSE_SECONDS, MAXIMUM_PAUSE_SECONDS, Breaker
+from ingestor.weather.breaker import FAILURES, PAUSES, Breaker
 from metrics.codes import BreakerState
 
 
@@ -16,9 +16,9 @@ class BreakerMachine(RuleBasedStateMachine):
         self.now = 1000.0
         self.in_a_row = 0
         self.open_until: float | None = None
-        self.pause = FIRST_PAUSE_SECONDS
+        self.pause = PAUSES.initial_seconds
 
-    @rule(seconds=st.floats(0, 2 * MAXIMUM_PAUSE_SECONDS))
+    @rule(seconds=st.floats(0, 2 * PAUSES.maximum_seconds))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
 
@@ -31,12 +31,12 @@ class BreakerMachine(RuleBasedStateMachine):
             return
         if works:
             self.breaker.succeeded()
-            self.in_a_row, self.open_until, self.pause = 0, None, FIRST_PAUSE_SECONDS
+            self.in_a_row, self.open_until, self.pause = 0, None, PAUSES.initial_seconds
             return
         self.breaker.failed(self.now)
         self.in_a_row += 1
         if trial:
-            self.pause = min(MAXIMUM_PAUSE_SECONDS, 2 * self.pause)
+            self.pause = min(PAUSES.maximum_seconds, 2 * self.pause)
         if trial or self.in_a_row == FAILURES:
             self.open_until, self.in_a_row = self.now + self.pause, 0
 

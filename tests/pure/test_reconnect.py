@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from itertools import pairwise
 from random import Random
 
-from hypothesis import given
-from hypothesis import strategies as st
+from ingestor.live.reconnect import BACKOFF, Reconnect
+from ingestor.model.errors import CredentialsRefused, Unavailable
+from metrics.codes import ErrorCode
 
-from ingestor.live.reconnect import FIRST_SECONDS, HEALTHY_SECONDS, MAXIMUM_SECONDS, Reconnect
+AWAY = Unavailable("away", code=ErrorCode.NO_ANSWER)
 
 
 class Fixed(Random):
@@ -20,26 +20,18 @@ class Fixed(Random):
         return self.value
 
 
-def test_the_longest_delays_double_to_half_a_minute() -> None:
-    reconnect = Reconnect(Fixed(1.0))
-    assert [reconnect.after_failure() for _ in range(9)] == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
-
-
-@given(st.integers(0, 2**32), st.integers(1, 200))
-def test_half_of_each_delay_is_jitter(seed: int, tries: int) -> None:
-    drawn, longest = Reconnect(Random(seed)), Reconnect(Fixed(1.0))
-    for _ in range(tries):
-        delay, ceiling = drawn.after_failure(), longest.after_failure()
-        assert ceiling / 2 <= delay <= ceiling <= MAXIMUM_SECONDS
+def test_delays_double_to_half_a_minute_and_half_of_each_is_jitter() -> None:
+    longest, shortest = Reconnect(Fixed(1.0)), Reconnect(Fixed(0.0))
+    assert [longest.after(AWAY) for _ in range(9)] == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+    assert [shortest.after(AWAY) for _ in range(9)] == [0.25, 0.5, 1, 2, 4, 8, 15, 15, 15]
 
 
 def test_sessions_that_die_young_do_not_start_the_backoff_anew() -> None:
-    reconnect = Reconnect(Fixed(1.0))
-    delays = [reconnect.after_session(lived_seconds=HEALTHY_SECONDS - 1) for _ in range(4)]
-    assert all(later == 2 * earlier for earlier, later in pairwise(delays))
-    assert reconnect.after_session(lived_seconds=HEALTHY_SECONDS) == FIRST_SECONDS
+    reconnect, healthy = Reconnect(Fixed(1.0)), BACKOFF.healthy_seconds
+    lives = [healthy - 1, healthy - 1, healthy - 1, healthy]
+    assert [reconnect.after(None, lived_seconds=lived) for lived in lives] == [0.5, 1, 2, 0.5]
 
 
 def test_a_refusal_waits_fifteen_minutes_and_leaves_the_backoff_as_it_was() -> None:
     reconnect = Reconnect(Fixed(1.0))
-    assert [reconnect.after_failure(), reconnect.after_refusal(), reconnect.after_failure()] == [0.5, 900, 1]
+    assert [reconnect.after(error) for error in (AWAY, CredentialsRefused("no"), AWAY)] == [0.5, 900, 1]

@@ -103,6 +103,15 @@ def test_one_bad_event_never_costs_its_neighbours(name: str) -> None:
     assert (json.loads(raw.text), bool(raw.problem)) == (bad, True)
 
 
+def test_a_bad_event_gives_no_other_change_of_its_microsecond_the_place_of_one_that_was_captured() -> None:
+    changes = [change(1, context=f"c{number}") for number in range(3)]
+    changes[1]["event"]["data"]["new_state"]["attributes"] = [1]
+    taken = stream().take([text(frame_of(*changes, changes[0]))])
+    places = [record.time_ns for record in taken.records if isinstance(record, Event)]
+    assert [place - places[0] for place in places] == [0, 1]
+    assert told(taken) == [("EventsReceived", "2"), ("EventSkipped", "repeated")]
+
+
 @pytest.mark.parametrize("garbage", ["", "{", "null", "[3]", "<html>", "\x00", "[" * 100_000, '{"type": 3}', "\udc80"])
 def test_garbage_between_frames_is_counted_and_survived(garbage: str) -> None:
     taken = stream().take([text(frame_of(change(1))), text(garbage), text(frame_of(change(2)))])

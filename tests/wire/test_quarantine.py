@@ -127,3 +127,15 @@ async def test_a_damaged_file_is_set_aside_and_the_quarantine_goes_on(tmp_path: 
         await quarantine.add([(event(1), REFUSED)])
         assert [one.record for one in await quarantine.read()] == [event(1)]
     assert [fact.code for fact in heard if isinstance(fact, facts.Warned)] == ["state_damaged"]
+
+
+async def test_a_damaged_file_is_replaced_once_whoever_finds_it_and_no_record_goes_with_it(tmp_path: Path) -> None:
+    heard: list[facts.Fact] = []
+    await trio.Path(tmp_path / FILE).write_bytes(b"this is no database, but long enough to be read as one" * 20)
+    async with opened(tmp_path, heard) as quarantine:
+        async with trio.open_nursery() as nursery:
+            for number in range(20):
+                nursery.start_soon(quarantine.add, [(event(number), REFUSED)])
+        assert len(await quarantine.read()) == 20
+    assert len([fact for fact in heard if isinstance(fact, facts.Warned)]) == 1
+    assert len(list(tmp_path.glob("state.*.damaged"))) == 1  # noqa: ASYNC240  a small folder of the test's own

@@ -194,7 +194,7 @@ async def test_a_damaged_spool_is_set_aside_and_what_can_be_read_goes_on(how: st
         left = await pending(spool)
         assert set(left) <= set(records)
         assert how == "header" or left
-        assert left == sorted(left, key=lambda one: one.time_ns if not isinstance(one, RawEvent) else 0)  # type: ignore[union-attr]
+        assert left == sorted(left, key=lambda one: one.time_ns if not isinstance(one, RawEvent) else 0)
         await spool.commit([event(1000)])
         assert (await pending(spool))[-1] == event(1000)
     assert [fact.batches for fact in heard if isinstance(fact, facts.SpoolDamaged)] == [len(left) // 20]
