@@ -81,7 +81,7 @@ def _install(python: Path) -> None:
     shutil.rmtree(_HOME, ignore_errors=True)
     output([str(python), "-m", "venv", "--without-pip", str(_HOME)])
     [packages] = _HOME.glob("lib/python3*/site-packages")
-    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]  # half of its time
     output([sys.executable, *install, "--target", str(packages), "pip"])
     pip = [str(_HOME / "bin" / "python"), *install]
     output([*pip, "--no-deps", f"homeassistant=={VERSION}"])
