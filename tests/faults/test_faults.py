@@ -44,7 +44,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     def lived(home: Home, database: str, rows: Sequence[Row]) -> list[Outcome]:
         permitted = [row for row in rows if not why_not(row)]
         plan = Plan(
-            rows=permitted, databases=(database,), times=1, seed=SEED, rate=30, together=20,
+            rows=permitted, databases=(database,), times=1, seed=SEED, rate=30, together=8,
             settings=weather.settings, short=True,
         )  # fmt: skip
         home.start()
