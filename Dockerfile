@@ -1,7 +1,7 @@
 FROM python:3.13-slim AS build
 WORKDIR /src
 COPY requirements.txt .
-RUN python -m venv /opt/ingestor && /opt/ingestor/bin/pip install --no-cache-dir --require-hashes -r requirements.txt
+RUN python -m venv /opt/ingestor && /opt/ingestor/bin/pip install --no-cache-dir --require-hashes --no-deps -r requirements.txt
 COPY pyproject.toml requirements.in README.md ./
 COPY ingestor ingestor
 COPY metrics metrics
