@@ -22,6 +22,7 @@ from typing import Any
 import httpx
 
 from ingestor.__main__ import main
+from tests.servers.asking import CLIENT
 from tests.servers.ingestor import Ingestor
 from tests.servers.processes import wait_until
 
@@ -112,7 +113,7 @@ class CrashingIngestor(Ingestor):
     def _stirred(self, random: Random) -> bool:
         place = f"{random.uniform(-60, 60):.2f},{random.uniform(-180, 180):.2f}"
         with suppress(httpx.HTTPError):  # it is the API that crashes
-            httpx.put(f"{self.url}/api/config", json={"weather_location": place}, timeout=5)
+            CLIENT.put(f"{self.url}/api/config", json={"weather_location": place}, timeout=5)
         return True
 
 

@@ -18,6 +18,7 @@ from uuid import uuid4
 import httpx
 
 from ingestor.model.records import Event, Series
+from tests.servers.asking import CLIENT
 from tests.servers.influxdb2.server import ORG, ROOT, InfluxDB2
 from tests.servers.processes import Process, free_port, wait_until
 from tests.servers.truth import Row
@@ -193,7 +194,7 @@ class OwnInfluxDB(GivenInfluxDB):
         port = free_port()
         self._process = self._spawned(port)
         setup = {"username": "faults", "password": "faults-password", "org": ORG, "bucket": "first", "token": ROOT}
-        httpx.post(f"http://127.0.0.1:{port}/api/v2/setup", json=setup, timeout=30).raise_for_status()
+        CLIENT.post(f"http://127.0.0.1:{port}/api/v2/setup", json=setup, timeout=30).raise_for_status()
         super().__init__(port, org=ORG, root=ROOT)
 
     def start(self) -> None:
@@ -249,6 +250,6 @@ def influxdb(directory: Path) -> InfluxDB:
 
 def _answers(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/ping", timeout=1).is_success
+        return CLIENT.get(f"http://127.0.0.1:{port}/ping", timeout=1).is_success
     except httpx.HTTPError:
         return False

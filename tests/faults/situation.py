@@ -11,8 +11,6 @@ from pathlib import Path
 from random import Random
 from urllib.parse import urlsplit
 
-import httpx
-
 from tests.faults.clock import SteppedClock
 from tests.faults.committed import committed
 from tests.faults.crashing import CrashingIngestor
@@ -20,6 +18,7 @@ from tests.faults.databases import Database, Embedded, InfluxDB, influxdb
 from tests.faults.load import Home
 from tests.faults.proxy import Proxy
 from tests.faults.small_disk import SmallDisk, small_disk
+from tests.servers.asking import CLIENT
 from tests.servers.ingestor import Ingestor
 from tests.servers.processes import wait_until
 from tests.servers.truth import Key
@@ -106,7 +105,7 @@ class Situation:
         wait_until(lambda: self._replayed() == set(), "the quarantine is replayed", CONNECTED_SECONDS)
 
     def _replayed(self) -> set[Key]:
-        httpx.post(f"{self.service.url}/api/quarantine/replay", json={}, timeout=60)
+        CLIENT.post(f"{self.service.url}/api/quarantine/replay", json={}, timeout=60)
         return self.quarantined()
 
     def _hears_again(self, gap_from_ns: int) -> None:

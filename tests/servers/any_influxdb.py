@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
-import httpx
-
+from tests.servers.asking import CLIENT
 from tests.servers.influxdb2.server import ORG, ROOT, influxdb2
 
 
@@ -33,7 +32,7 @@ def events_in(settings: dict[str, str]) -> list[dict[str, Any]]:
 def points_in(settings: dict[str, str], measurement: str) -> list[dict[str, Any]]:
     """Return the points of a measurement that has some, as `events_in` does."""
     query = f"SELECT * FROM {measurement}"  # noqa: S608  our words
-    answer = httpx.get(
+    answer = CLIENT.get(
         f"{settings['INFLUXDB_URL']}/query",
         params={"db": settings["INFLUXDB_BUCKET"], "q": query, "epoch": "ns"},
         headers={"Authorization": f"Token {settings['INFLUXDB_TOKEN']}"},

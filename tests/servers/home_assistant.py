@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from tests.servers.asking import CLIENT
 from tests.servers.home_template import CONFIGURATION, installed, template
 from tests.servers.processes import Process, free_port, wait_until
 
@@ -87,7 +88,7 @@ class RealHome:
 
     def call(self, domain: str, service: str, **data: Any) -> None:
         """Call a service."""
-        answer = httpx.post(
+        answer = CLIENT.post(
             f"{self.url}/api/services/{domain}/{service}", json=data, headers=self._headers(), timeout=60
         )
         answer.raise_for_status()
@@ -133,7 +134,7 @@ class RealHome:
         if self._process.exit_code is not None:
             raise AssertionError(f"Home Assistant ended: {self._process.log.read_text()[-2000:]}")
         try:
-            config = httpx.get(f"{self.url}/api/config", headers=self._headers(), timeout=5).json()
+            config = CLIENT.get(f"{self.url}/api/config", headers=self._headers(), timeout=5).json()
         except (httpx.HTTPError, ValueError):
             return False
         return config.get("state") == "RUNNING" and (self.directory / "truth_ready").exists()

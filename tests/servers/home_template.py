@@ -19,6 +19,7 @@ import trio
 from trio_websocket import open_websocket_url
 
 from tests.servers.absence import Unobtainable, missing, output
+from tests.servers.asking import CLIENT
 from tests.servers.interpreters import interpreter
 from tests.servers.processes import CACHE, Process, alone, brought, free_port, wait_until
 
@@ -129,13 +130,13 @@ def _onboard(hass: Path, directory: Path) -> None:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/api/onboarding", timeout=5).status_code == httpx.codes.OK
+        return CLIENT.get(f"{url}/api/onboarding", timeout=5).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False
 
 
 def _post(url: str, **request: Any) -> Any:
-    answer = httpx.post(url, timeout=30, **request)
+    answer = CLIENT.post(url, timeout=30, **request)
     answer.raise_for_status()
     return answer.json()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from tests.servers.asking import CLIENT
 from tests.servers.processes import Process, free_port, program, wait_until
 
 CONFIGURATION = """
@@ -39,12 +40,12 @@ class InfluxDB1:
 
     def write(self, lines: bytes) -> httpx.Response:
         """Write lines."""
-        return httpx.post(f"{self.url}/write", params={"db": "test", "precision": "ns"}, content=lines, timeout=30)
+        return CLIENT.post(f"{self.url}/write", params={"db": "test", "precision": "ns"}, content=lines, timeout=30)
 
     def query(self, text: str) -> list[dict[str, Any]]:
         """Return the rows of an InfluxQL query, times in nanoseconds."""
         parameters = {"db": "test", "epoch": "ns", "q": text}
-        [result] = httpx.post(f"{self.url}/query", params=parameters, timeout=30).json()["results"]
+        [result] = CLIENT.post(f"{self.url}/query", params=parameters, timeout=30).json()["results"]
         return [
             dict(zip(series["columns"], values, strict=True))
             for series in result.get("series", [])
@@ -57,6 +58,6 @@ class InfluxDB1:
 
     def _answers(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/ping", timeout=1).is_success
+            return CLIENT.get(f"{self.url}/ping", timeout=1).is_success
         except httpx.HTTPError:
             return False

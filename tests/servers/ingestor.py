@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from tests.servers.asking import CLIENT
 from tests.servers.processes import Process, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -77,13 +78,13 @@ class Ingestor:
     def get(self, path: str) -> Any:
         """Ask its API; none while it does not answer."""
         try:
-            return httpx.get(self.url + path, timeout=5).json()
+            return CLIENT.get(self.url + path, timeout=5).json()
         except (httpx.HTTPError, ValueError):
             return None
 
     def text(self, path: str) -> str:
         """Return what its API says, as text."""
-        return httpx.get(self.url + path, timeout=5).text
+        return CLIENT.get(self.url + path, timeout=5).text
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Signal it and return its exit code."""

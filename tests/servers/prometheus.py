@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import yaml
 
+from tests.servers.asking import CLIENT
 from tests.servers.processes import Process, free_port, program, wait_until
 
 CONFIGURATION = Path(__file__).parents[2] / "metrics" / "prometheus"
@@ -37,7 +38,7 @@ class Prometheus:
     def query(self, expr: str) -> list[dict[str, Any]]:
         """Return the samples of an instant query; none while it does not answer."""
         try:
-            answer = httpx.get(f"{self.url}/api/v1/query", params={"query": expr}, timeout=5).json()
+            answer = CLIENT.get(f"{self.url}/api/v1/query", params={"query": expr}, timeout=5).json()
         except (httpx.HTTPError, ValueError):
             return []
         assert answer["status"] == "success", f"{expr}: {answer}"
