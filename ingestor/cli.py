@@ -15,7 +15,7 @@ from rich.table import Table
 from ingestor import config
 from ingestor.assembly import run as service
 from ingestor.assembly.run import Exit
-from ingestor.commands import audit, backfill, quarantine
+from ingestor.commands import audit, backfill, jobs, quarantine
 from ingestor.commands.check import check
 from ingestor.config import Settings
 from ingestor.model.errors import ConfigError
@@ -34,6 +34,9 @@ def command(arguments: Sequence[str]) -> int:
     quarantine.add_arguments(commands.add_parser("quarantine", help="what could not be stored, and why"))
     audit.add_arguments(commands.add_parser("audit", help="when changes were missed, and what became of them"))
     backfill.add_arguments(commands.add_parser("backfill", help="import history from Home Assistant's recorder"))
+    jobs.add_arguments(
+        commands.add_parser("jobs", help="what is being compared with Home Assistant's recorder, and was")
+    )
     commands.add_parser("demo", help="ingest a simulated home into .demo, with a live view")
     given = parser.parse_args(arguments)
     try:
@@ -56,6 +59,9 @@ def _with_settings(settings: Settings, given: argparse.Namespace) -> Exit:
         case "backfill":
             _configure_log(settings, "error")
             return trio.run(backfill.backfill, settings, given)
+        case "jobs":
+            _configure_log(settings, "error")
+            return trio.run(jobs.jobs, settings, given)
         case "quarantine":
             _configure_log(settings, "error")
             return trio.run(quarantine.quarantine, settings, given)

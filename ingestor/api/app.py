@@ -11,12 +11,11 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from ingestor.api import audit, backfill, quarantine, views
+from ingestor.api import jobs, quarantine, views
 from ingestor.api.models import Configuration, ConfigurationChange, EventStats, Gap, HomeAssistantEvent, SystemHealth
 from ingestor.api.quarantine import QuarantineDesk
 from ingestor.api.status import StatusBoard
 from ingestor.config import Settings
-from ingestor.history.asked import AskedAudits
 from ingestor.history.jobs import Jobs
 from ingestor.history.ledger import Ledger
 from ingestor.model.errors import IngestorError
@@ -42,8 +41,7 @@ class Ports:
     enriching: Callable[[], bool]
     quarantine: QuarantineDesk
     ledger: Ledger
-    audits: AskedAudits
-    backfills: Jobs
+    jobs: Jobs
 
 
 def application(ports: Ports) -> FastAPI:
@@ -56,8 +54,9 @@ def application(ports: Ports) -> FastAPI:
     guarded = [Depends(_guard(ports.settings))]
     app.include_router(quarantine.routes(ports.quarantine), prefix="/api/quarantine", dependencies=guarded)
     homes = [home.name for home in ports.settings.homes]
-    app.include_router(audit.routes(ports.audits, homes), prefix="/api/audit", dependencies=guarded)
-    app.include_router(backfill.routes(ports.backfills, homes), prefix="/api/backfill", dependencies=guarded)
+    app.include_router(jobs.routes(ports.jobs), prefix="/api/jobs", dependencies=guarded)
+    app.include_router(jobs.audits(ports.jobs, homes), prefix="/api/audit", dependencies=guarded)
+    app.include_router(jobs.backfills(ports.jobs, homes), prefix="/api/backfill", dependencies=guarded)
     return app
 
 

@@ -1,34 +1,21 @@
-"""`ingestor audit`: what was missed, and what became of it; with a span of time, the store is compared anew.
-
-That is done by the running service, or in its place.
-"""
+"""`ingestor audit`: what was missed, and what became of it; with a span of time, the store is compared anew."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
-from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
 
-from ingestor.api.audit import AuditJob
-from ingestor.api.spans import Span
-from ingestor.assembly import run as service
-from ingestor.assembly.offline import offline, offline_auditor
+from ingestor.assembly.offline import reading
 from ingestor.assembly.run import Exit
+from ingestor.commands import jobs
 from ingestor.commands.moments import add_span, refuse_empty
-from ingestor.commands.progress import Told, progress
-from ingestor.commands.running import RunningService, running_service
-from ingestor.config import HomeSettings, Settings
-from ingestor.history.comparison import Audited
+from ingestor.config import Settings
 from ingestor.history.ledger import Gap, Ledger, Listed
 from ingestor.model import instants
-from ingestor.model.errors import ConfigError, IngestorError, first
-
-UNFINISHED = "the audit did not finish"
-_jobs = TypeAdapter(list[AuditJob])
+from metrics.codes import JobKind
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,52 +28,14 @@ async def audit(settings: Settings, arguments: argparse.Namespace) -> Exit:
     if arguments.from_ is None:
         return await _print(settings)
     refuse_empty(arguments)
-    console = Console(highlight=False, markup=False, soft_wrap=True)
-    async with running_service(settings) as running:
-        for home in settings.homes:
-            with progress(console, "comparing") as told:
-                if running is None:
-                    found = await _alone(settings, home, arguments, told)
-                else:
-                    found = await _beside(running, home, arguments, told)
-            whose = f"{home.name}  " if len(settings.homes) > 1 else ""
-            console.print(f"{whose}{_figures(found)}")
-    return Exit.DONE
-
-
-async def _alone(settings: Settings, home: HomeSettings, arguments: argparse.Namespace, told: Told) -> Audited:
-    from_us, to_us = (instants.microseconds(at) for at in (arguments.from_, arguments.to_ or datetime.now(UTC)))
-    failure: IngestorError | None = None
-    with service.locked(settings.data_dir):
-        try:
-            async with offline_auditor(settings, home) as auditor:
-                return await auditor.audit(from_us, to_us, lambda share, found: told(share, _figures(found)))
-        except* IngestorError as group:
-            failure = first(group)
-    raise ConfigError([f"{UNFINISHED}: {failure}"]) from None
-
-
-async def _beside(running: RunningService, home: HomeSettings, arguments: argparse.Namespace, told: Told) -> Audited:
-    wanted = Span(from_=arguments.from_, to=arguments.to_, home=home.name).model_dump_json(by_alias=True)
-    job = await running.work_off("/api/audit", wanted, _jobs, lambda now: told(now.share, _figures(_found(now))))
-    if job.state == "failed":
-        raise ConfigError([f"{UNFINISHED}: {job.detail}"])
-    return _found(job)
-
-
-def _found(job: AuditJob) -> Audited:
-    return Audited(compared=job.compared, refilled=job.refilled, accounted=job.accounted)
-
-
-def _figures(found: Audited) -> str:
-    return f"compared: {found.compared}  refilled: {found.refilled}  in the quarantine: {found.accounted}"
+    return jobs.exit_of(await jobs.ask(settings, JobKind.AUDIT, arguments))
 
 
 async def _print(settings: Settings) -> Exit:
     """Print the ledger, beside a running service or without one; FAILED when something is listed or open."""
     console = Console(highlight=False, markup=False)
-    async with offline(settings, locked=False) as files:
-        found = await Ledger(files.state, lambda _fact: None).read(limit=-1)
+    async with reading(settings) as state:
+        found = await Ledger(state, lambda _fact: None).read(limit=-1)
     console.print(_table(found) if found else "the ledger is empty: the service has not run yet")
     for gap in found:
         for one in gap.listed:

@@ -12,12 +12,12 @@ from rich.table import Table
 from ingestor.api.quarantine import Outcome, Selection, shown
 from ingestor.assembly import run as service
 from ingestor.assembly.files import Files
-from ingestor.assembly.offline import offline
+from ingestor.assembly.offline import offline, reading
 from ingestor.assembly.run import Exit
 from ingestor.commands.running import running_service
 from ingestor.config import Settings
 from ingestor.model.errors import ConfigError
-from ingestor.storage.quarantine import Quarantined
+from ingestor.storage.quarantine import Quarantine, Quarantined
 
 _MESSAGE_CHARACTERS = 120
 
@@ -64,8 +64,8 @@ def _ids(given: Sequence[str]) -> list[int] | None:
 
 async def _read(settings: Settings, limit: int) -> list[Quarantined]:
     """Read beside a running service, or without one."""
-    async with offline(settings, locked=False) as files:
-        return await files.quarantine.read(limit=limit)
+    async with reading(settings) as state:
+        return await Quarantine(state, lambda _fact: None).read(limit=limit)
 
 
 async def _change(settings: Settings, action: str, ids: list[int] | None) -> Outcome:
