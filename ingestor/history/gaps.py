@@ -22,6 +22,15 @@ from ingestor.model.records import Event
 
 _NO_ATTRIBUTES = (b"{}", b"")
 BEFORE_US = 2_000_000  # so that the row of the last captured change is among the answers
+_DISABLED = "was the recorder disabled then (the action recorder.disable), or was this purged?"
+_SET_BACK = "Home Assistant's clock was set back in this time, so that what came before the step cannot be told apart"
+_NO_REMOVAL = f"the recorder has no record of its removal: {_DISABLED}"
+_NOT_THE_LAST = f"the recorder has not its last state: {_DISABLED}"
+_NOTHING = {
+    None: "the recorder has nothing of this entity: is it excluded from the recorder, was it purged or disabled?",
+    False: "the recorder has nothing of this entity, which it excludes: include it, and its next gaps are refilled",
+    True: f"the recorder has nothing of this entity, though it is recorded now: {_DISABLED}",
+}
 RENAMED_US = 600 * 10**6  # how far back what a new id may have from an old one is looked for, as it is read for many
 
 
@@ -30,7 +39,7 @@ class Track:
 
     `before_us` is where the absence of an entity ended that was absent at the end: by its first live event, or because
     a later gap has what came then. `was_renamed` says that its history has another id now: of its removal the recorder
-    keeps nothing.
+    keeps nothing. `is_recorded` is what Home Assistant says of the entity, where it does.
     """
 
     def __init__(self, interval: Interval, from_us: int, before_us: int | None = None) -> None:
@@ -38,6 +47,7 @@ class Track:
         self._before_us = before_us
         self.refilled = 0
         self.was_renamed = False
+        self.is_recorded: bool | None = None
         self._after_us = interval.after_us if interval.after_us is not None else from_us
         self._captured = interval.captured if interval.after_us is not None else 1
         self._teller = Teller(interval.series)
@@ -93,16 +103,20 @@ class Track:
         """
         until_us = self.interval.until_us
         if until_us is not None and until_us < self._after_us:
-            return "the clock of Home Assistant was set back in it"
+            return _SET_BACK
         if self._lacks_us is not None and intact:
             lacked = instants.text(self._lacks_us, "milliseconds")
-            return f"the recorder has no row of {lacked}, when the state changed, as a later one says: was it disabled?"
+            return f"the recorder has no row of {lacked}, when the state changed, as a later row says: {_DISABLED}"
         if until_us is None:
-            return "the recorder has not its removal" if intact and not self._is_over() else None
+            return _NO_REMOVAL if intact and not self._is_over() else None
         if self._until is not None or (self._anything and not intact):
             return None
-        lacks = "not its last state" if self._anything else "nothing of this entity"
-        return f"the recorder has {lacks}: is it excluded, was it purged or disabled?"
+        return _NOT_THE_LAST if self._anything else _NOTHING[self.is_recorded]
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the recorder has nothing of an entity that has changed."""
+        return self.interval.until_us is not None and not self._anything
 
     def _is_over(self) -> bool:
         """Return whether everything is known until the entity was absent, or all of it is of another interval."""
@@ -190,6 +204,16 @@ class Group:
         """The entities that are gone with all their rows, and when each was captured last."""
         tracks = self._tracks.values()
         return [(track.interval.entity_id, at_us) for track in tracks if (at_us := track.vanished_us) is not None]
+
+    @property
+    def silent(self) -> list[str]:
+        """The entities that have changed, and of which the recorder has nothing."""
+        return [entity_id for entity_id, tracks in self._by_entity.items() if any(one.is_silent for one in tracks)]
+
+    def explain(self, entity_id: str, *, is_recorded: bool) -> None:
+        """Take what Home Assistant says of an entity: whether it is recorded at all."""
+        for track in self._by_entity[entity_id]:
+            track.is_recorded = is_recorded
 
     def rename(self, entity_id: str) -> None:
         """Take it that an entity was given another id, under which its history is now."""

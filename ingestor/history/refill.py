@@ -96,6 +96,7 @@ class Refill:
             judge = _Filling(group, rhythm, self._fence, self.progress.report)
             await sweep(past, group.entity_ids, (group.start_us, group.end_us), judge, self._holdings.keep)
             await self._find_renamed(group, past)
+            await _explain_silence(group, past)
             rhythm.lack(group.lacking)
             closed, listed = group.verdicts()
             await self._ledger.close(gap.gap, closed=closed, listed=listed, refilled=group.refilled)
@@ -161,6 +162,15 @@ class _Filling:
     async def leave(self, _until_us: int | None) -> bool:
         self._got_on()
         return True
+
+
+async def _explain_silence(group: Group, past: Past) -> None:
+    """Find out of which entities the recorder has nothing because they are excluded, where Home Assistant says so."""
+    for entity_id in group.silent:
+        is_recorded = await past.recorder.is_recorded(entity_id)
+        if is_recorded is None:
+            return
+        group.explain(entity_id, is_recorded=is_recorded)
 
 
 async def _are_visible(anchors: Sequence[tuple[str, int]], past: Past) -> bool:

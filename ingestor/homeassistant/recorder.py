@@ -63,6 +63,10 @@ class _Info(Struct):
     recording: bool = True
 
 
+class _EntityOptions(Struct):
+    recording_disabled_by: str | None
+
+
 class Recorder:
     """A logged-in socket to a home that runs. Each method raises `Unavailable`, `Refused` or `RemoteProtocolError`."""
 
@@ -104,6 +108,14 @@ class Recorder:
         """Return what the recorder says of itself."""
         answer, _ = await self._ask("recorder/info")
         return _decoded(answer, _Info).recording
+
+    async def is_recorded(self, entity_id: str) -> bool | None:
+        """Return whether an entity is recorded; None where Home Assistant does not say: an older one, or not to us."""
+        try:
+            answer, _ = await self._ask("recorder/entity_options/get", entity_id=entity_id)
+        except Refused:
+            return None
+        return _decoded(answer, _EntityOptions).recording_disabled_by is None
 
     async def wait_committed(self) -> None:
         """Wait until the recorder has committed everything that happened before this call.

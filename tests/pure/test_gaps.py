@@ -164,6 +164,18 @@ def test_the_first_state_of_a_start_has_no_row_and_is_not_listed() -> None:
     assert "nothing of this entity" in str(taken(BETWEEN)[1].verdict(intact=False))
 
 
+def test_what_home_assistant_says_of_an_entity_is_the_reason_where_it_has_nothing_of_it() -> None:
+    reasons = []
+    for is_recorded in (None, False, True):
+        track = taken(BETWEEN)[1]
+        track.is_recorded = is_recorded
+        reasons.append(str(track.verdict(intact=True)))
+    assert all(
+        words in reason for words, reason in zip(("is it excluded", "include it", "purged?"), reasons, strict=True)
+    )
+    assert len({*reasons}) == 3
+
+
 def test_an_interval_over_a_clock_that_was_set_back_is_listed() -> None:
     back = Interval(entity_id="sensor.a", series=SERIES, after_us=START_US, captured=1, until_us=START_US - 5)
     assert "clock" in str(taken(back, at(0, "1"))[1].verdict(intact=True))
