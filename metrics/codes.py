@@ -120,6 +120,21 @@ AUDIT = (*REFILL, ErrorCode.PENDING, *STORE)
 """Of an audit: it asks the store, too, and only when everything is settled."""
 
 
+FOR_THE_USER = (
+    ErrorCode.CONFIG,
+    ErrorCode.TLS,
+    ErrorCode.CREDENTIALS_REFUSED,
+    ErrorCode.UNAUTHORIZED,
+    ErrorCode.REFUSED,
+    ErrorCode.READ_ONLY,
+    ErrorCode.CAN_NOT_OPEN,
+    ErrorCode.HTTP_401,
+    ErrorCode.HTTP_403,
+    ErrorCode.HTTP_404,
+)
+"""What time alone does not heal."""
+
+
 class Leaving(StrEnum):
     """Why a connection ended on our side."""
 

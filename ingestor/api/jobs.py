@@ -81,30 +81,24 @@ class AnyJob(Comparing):
 
 def audits(jobs: Jobs, homes: Sequence[str]) -> APIRouter:
     """Return the routes, to be put under `/api/audit`, of these homes."""
-    router = APIRouter()
-
-    @router.get("")
-    async def read() -> list[AuditJob]:
-        return [AuditJob.model_validate(_shown(job)) for job in await _read(jobs, JobKind.AUDIT)]
-
-    @router.post("")
-    async def begin(wanted: Span) -> AuditJob:
-        return AuditJob.model_validate(_shown(await _ask(jobs, JobKind.AUDIT, wanted, homes)))
-
-    return router
+    return _asked_for(jobs, homes, JobKind.AUDIT, AuditJob)
 
 
 def backfills(jobs: Jobs, homes: Sequence[str]) -> APIRouter:
     """Return the routes, to be put under `/api/backfill`, of these homes."""
+    return _asked_for(jobs, homes, JobKind.BACKFILL, BackfillJob)
+
+
+def _asked_for(jobs: Jobs, homes: Sequence[str], kind: JobKind, shape: type[Comparing]) -> APIRouter:
     router = APIRouter()
 
-    @router.get("")
-    async def read() -> list[BackfillJob]:
-        return [BackfillJob.model_validate(_shown(job)) for job in await _read(jobs, JobKind.BACKFILL)]
+    @router.get("", response_model=list[shape])  # type: ignore[valid-type]  # each kind has its own
+    async def read() -> list[Comparing]:
+        return [shape.model_validate(_shown(job)) for job in await jobs.read(kind=kind, of_user=True)]
 
-    @router.post("")
-    async def begin(wanted: Span) -> BackfillJob:
-        return BackfillJob.model_validate(_shown(await _ask(jobs, JobKind.BACKFILL, wanted, homes)))
+    @router.post("", response_model=shape)
+    async def begin(wanted: Span) -> Comparing:
+        return shape.model_validate(_shown(await _ask(jobs, kind, wanted, homes)))
 
     return router
 
@@ -152,10 +146,6 @@ def bounds(wanted: Span) -> tuple[int, int | None]:
     if from_us >= (instants.now_us() if to_us is None else to_us):
         raise ValueError("the span of time is empty: it begins after its end")
     return from_us, to_us
-
-
-async def _read(jobs: Jobs, kind: JobKind) -> list[Job]:
-    return await jobs.read(kind=kind, of_user=True)
 
 
 async def _ask(jobs: Jobs, kind: JobKind, wanted: Span, homes: Sequence[str]) -> Job:

@@ -31,7 +31,7 @@ def recorder_askers(files: Files, home: HomeSettings, live: Live, storage: Stora
     look = partial(storage.look_for_losses, home.name)
     return (
         apart("refill", Refill(archive, holdings, live.fence, storage.keeper, files.report)),
-        apart("jobs", Worker(audit, files.jobs, files.ledger, files.report, look, home.name)),
+        apart("jobs", Worker(audit, files.ledger, files.report, look)),
     )
 
 
@@ -45,7 +45,7 @@ async def offline_worker(files: Files, home: HomeSettings) -> Worker:
     holdings = holdings_of(files, home, Entities(selection(home.include, home.exclude)))
     audit = Audit(archive, holdings, files.jobs, underway_us=0)
     look = partial(files.recovery.look, home.name)
-    return Worker(audit, files.jobs, files.ledger, files.report, look, home.name)
+    return Worker(audit, files.ledger, files.report, look)
 
 
 def archive_of(

@@ -58,9 +58,10 @@ class Audit:
         underway_us: int,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
+        self.home = archive.home
+        self.jobs = jobs
         self._archive = archive
         self._holdings = holdings
-        self._jobs = jobs
         self._underway_us = underway_us
         self._clock_ns = clock_ns
 
@@ -113,7 +114,7 @@ class Audit:
         raise Unavailable("the store has not confirmed yet what was captured", code=ErrorCode.PENDING)
 
     async def _compare(self, past: Past, job: Job, to_us: int, goes_on: Callable[[Job], bool]) -> Job:
-        tails = await self._jobs.tails(job)
+        tails = await self.jobs.tails(job)
         comparing = await self._comparing(past, job, (job.cursor_us, to_us), tails)
         comparing.goes_on = goes_on
         entity_ids, start_us = list(comparing.series), job.cursor_us
@@ -122,7 +123,7 @@ class Audit:
             if start_us - job.from_us > HOUR_US:
                 begins = f"{instants.moment(start_us):%Y-%m-%d %H:%M}"
                 comparing.job = replace(comparing.job, reason=f"the recorder has nothing before {begins}")
-        comparing.look_back_from(start_us)
+        comparing.start_us = start_us
         if job.kind is JobKind.BACKFILL:
             await comparing.introduce(entity_ids, tails)
         if start_us < to_us:
@@ -152,11 +153,11 @@ class Audit:
         comparison = Comparison(accounted, left_out, span)
         series = self._holdings.series() if job.kind is JobKind.AUDIT else await self._all_series(past)
         series = {entity_id: tail.series for entity_id, tail in (tails or {}).items()} | series
-        return _Comparing(comparison, series, self._holdings, self._jobs, past, job)
+        return _Comparing(comparison, series, self._holdings, self.jobs, past, job)
 
     async def _all_series(self, past: Past) -> dict[str, Series]:
         """Return the tags of every wanted entity that may have rows: of now, registered, or ever captured."""
-        home, captured = self._archive.home, self._holdings.series()
+        home, captured = self.home, self._holdings.series()
         registry = await past.recorder.registry()
         states = {state.entity_id: str(bytes(state.attributes), "utf-8") for state in await past.recorder.states()}
         known = dict.fromkeys(registry.records(home, {}), "{}") | states
@@ -176,7 +177,7 @@ class Audit:
         for low_us in range(start_us, job.to_us, MONTH_US):
             high_us = min(job.to_us, low_us + MONTH_US)
             job = replace(await self._import_hours(past, job, by_id, (low_us, high_us)), hours_us=high_us)
-            await self._jobs.save(job)
+            await self.jobs.save(job)
             if not goes_on(job):
                 return replace(job, state=JobState.WAITING)
         return job
@@ -208,12 +209,8 @@ class _Comparing:
         self._past = past
         self._begun = Audited(compared=job.compared, refilled=job.imported, accounted=job.accounted)
         self._is_whole = False
-        self._start_us = job.cursor_us
+        self.start_us = job.cursor_us
         comparison.begin(series, {})
-
-    def look_back_from(self, start_us: int) -> None:
-        """Begin here."""
-        self._start_us = start_us
 
     def read_whole(self, stored: Mapping[str, Collection[int]]) -> None:
         """Compare with what is stored in all windows together, until a row is behind the span."""
@@ -252,7 +249,7 @@ class _Comparing:
         return False
 
     async def _look_back(self, entity_ids: Sequence[str], farthest_us: int) -> None:
-        for entity_id, row in (await self._past.before(entity_ids, self._start_us, farthest_us)).items():
+        for entity_id, row in (await self._past.before(entity_ids, self.start_us, farthest_us)).items():
             self._comparison.follow(entity_id, row)
 
 

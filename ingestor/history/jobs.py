@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ import trio
 from msgspec.structs import asdict, replace
 
 from ingestor.history.rows import Tail
-from ingestor.history.work import EARLIEST_US, LATEST_US, UNFINISHED, Job, JobState, is_within_reach, new_job
+from ingestor.history.work import UNFINISHED, Job, JobState, new_job
 from ingestor.model.signals import Signal
 from ingestor.storage.database import Database, Warn, transaction
 from metrics.codes import JobKind
@@ -24,14 +24,10 @@ from metrics.codes import JobKind
 KEPT = 100  # jobs that have ended
 PERIODIC_KEPT = 4  # of those, audits that nobody asked for
 COVERED = "a later job covers it"
-UNUSABLE = "it cannot be used: an earlier version has kept it with times, or words, that mean nothing"
 _COLUMNS = ", ".join(Job.__struct_fields__)
 _UNFINISHED = "state IN ('waiting', 'running')"
 _FORGET = f"""DELETE FROM jobs WHERE NOT {_UNFINISHED} AND cause = 'periodic' IS ? AND id NOT IN (
     SELECT id FROM jobs WHERE NOT {_UNFINISHED} AND cause = 'periodic' IS ? ORDER BY id DESC LIMIT ?)"""  # noqa: S608  our words
-_GIVE_UP = f"""UPDATE jobs SET state = 'failed', reason = ?,
-    {", ".join(f"{name} = max(?, min(?, {name}))" for name in ("from_us", "to_us", "cursor_us", "hours_us"))}
-    WHERE id = ?"""  # noqa: S608  our words
 
 T = TypeVar("T")
 _tails = msgspec.msgpack.Decoder(dict[str, Tail])
@@ -103,12 +99,9 @@ class Jobs:
         return found[0] if found else None
 
     async def unfinished(self, home: str) -> list[Job]:
-        """Return what there is to do for a home, the oldest first; what cannot be used has failed."""
-
-        def work(connection: sqlite3.Connection) -> list[Job]:
-            return _usable(connection, f"WHERE home = ? AND {_UNFINISHED} ORDER BY id", (home,))
-
-        return await self._run(work)
+        """Return what there is to do for a home, the oldest first."""
+        where = f"WHERE home = ? AND {_UNFINISHED} ORDER BY id"
+        return await self._run(lambda connection: _read(connection, where, (home,)))
 
     async def read(self, *, limit: int = 10, kind: JobKind | None = None, of_user: bool = False) -> list[Job]:
         """Return the newest first: of one kind, or only what users asked for; a limit of -1 is none."""
@@ -192,26 +185,9 @@ def _end(connection: sqlite3.Connection, job: Job, reason: str) -> None:
 
 
 def _read(connection: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> list[Job]:
-    """Return the jobs that can be used."""
-    rows = connection.execute(f"SELECT {_COLUMNS} FROM jobs {where}", values).fetchall()  # noqa: S608  our words
-    return [job for job in map(_job, rows) if job is not None]
-
-
-def _usable(connection: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> list[Job]:
-    """Return the jobs that can be used; the others fail, so that they stand in the way of none."""
-    rows = connection.execute(f"SELECT {_COLUMNS} FROM jobs {where}", values).fetchall()  # noqa: S608  our words
+    """Return the jobs that can be read; what is no job stands in the way of none."""
     found = []
-    for row in rows:
-        if (job := _job(row)) is not None:
-            found.append(job)
-        else:
-            connection.execute(_GIVE_UP, (UNUSABLE, *(EARLIEST_US, LATEST_US) * 4, row[0]))
+    for row in connection.execute(f"SELECT {_COLUMNS} FROM jobs {where}", values):  # noqa: S608  our words
+        with suppress(msgspec.ValidationError):
+            found.append(msgspec.convert(dict(zip(Job.__struct_fields__, row, strict=True)), Job))
     return found
-
-
-def _job(row: tuple[Any, ...]) -> Job | None:
-    try:
-        job: Job = msgspec.convert(dict(zip(Job.__struct_fields__, row, strict=True)), Job)
-    except msgspec.ValidationError:
-        return None
-    return job if all(map(is_within_reach, (job.from_us, job.to_us, job.cursor_us, job.hours_us))) else None

@@ -21,7 +21,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from ingestor.model import instants
-from metrics.codes import ErrorCode, JobKind
+from metrics.codes import FOR_THE_USER, JobKind
 
 MARGIN_US = 86_400 * instants.SECOND_US  # what is asked for before and behind a span has to have a place, too
 EARLIEST_US = instants.FIRST_US + MARGIN_US
@@ -29,18 +29,6 @@ LATEST_US = instants.LAST_US - MARGIN_US
 OUT_OF_REACH = (
     f"databases hold times between {instants.moment(EARLIEST_US):%Y-%m-%d} and {instants.moment(LATEST_US):%Y-%m-%d}"
 )
-_FOR_THE_USER = {
-    ErrorCode.CONFIG,
-    ErrorCode.TLS,
-    ErrorCode.CREDENTIALS_REFUSED,
-    ErrorCode.UNAUTHORIZED,
-    ErrorCode.REFUSED,
-    ErrorCode.READ_ONLY,
-    ErrorCode.CAN_NOT_OPEN,
-    ErrorCode.HTTP_401,
-    ErrorCode.HTTP_403,
-    ErrorCode.HTTP_404,
-}
 
 
 class JobState(StrEnum):
@@ -111,8 +99,8 @@ class Job(Struct, frozen=True, kw_only=True):
 
 
 def new_job(home: str, kind: JobKind, span: tuple[int, int], cause: str = "") -> Job:
-    """Return a job that is to be begun."""
-    from_us, to_us = span
+    """Return a job that is to be begun; what a clock has far off is brought within reach."""
+    from_us, to_us = (min(max(at_us, EARLIEST_US), LATEST_US) for at_us in span)
     return Job(home=home, kind=kind, cause=cause, from_us=from_us, to_us=to_us, cursor_us=from_us, hours_us=from_us)
 
 
@@ -123,4 +111,4 @@ def is_within_reach(at_us: int) -> bool:
 
 def unfinished(code: str) -> int:
     """Return the exit code for a job that did not come to its end: 1 when another try may, 2 when the user must act."""
-    return 2 if code in _FOR_THE_USER else 1
+    return 2 if code in FOR_THE_USER else 1

@@ -24,7 +24,6 @@ from msgspec.structs import replace
 
 from ingestor.history.audit import Audit
 from ingestor.history.holdings import DAY_US
-from ingestor.history.jobs import Jobs
 from ingestor.history.ledger import Ledger
 from ingestor.history.work import PERIODIC, UNFINISHED, Job, JobState, new_job
 from ingestor.homeassistant.recorder import Refused
@@ -55,20 +54,18 @@ class Worker:
     def __init__(
         self,
         audit: Audit,
-        jobs: Jobs,
         ledger: Ledger,
         report: facts.Report,
         look: Callable[[], Awaitable[None]],
-        home: str,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.progress = Progress()
         self._audit = audit
-        self._jobs = jobs
+        self._home = audit.home
+        self._jobs = audit.jobs
         self._ledger = ledger
         self._report = report
         self._look = look
-        self._home = home
         self._clock_ns = clock_ns
         self._waits: dict[int, Delays] = {}
         self._due: dict[int, float] = {}

@@ -128,7 +128,7 @@ class Rig:
 
     def worker(self, look: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint) -> Worker:
         """Return the actor."""
-        return Worker(self.audit(), self.jobs, self.ledger, self.heard, look, HOME)
+        return Worker(self.audit(), self.ledger, self.heard, look)
 
 
 @asynccontextmanager

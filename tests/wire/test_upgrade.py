@@ -19,7 +19,7 @@ import trio
 from ingestor.api.jobs import shown
 from ingestor.assembly.files import STATE, state_database
 from ingestor.config import Settings, load
-from ingestor.history.jobs import UNUSABLE, Jobs
+from ingestor.history.jobs import Jobs
 from ingestor.history.ledger import Ledger
 from ingestor.storage import spool, sqlite
 from ingestor.storage.quarantine import Quarantine
@@ -110,7 +110,11 @@ async def test_a_job_of_an_older_version_that_no_store_can_hold_has_failed_and_i
     finally:
         await database.aclose()
     assert [job.id for job in unfinished] == [2]
-    assert (poisoned.state, poisoned.reason, shown(poisoned).from_.year) == ("failed", UNUSABLE, 1677)
+    assert (poisoned.state, poisoned.reason, shown(poisoned).from_.year) == (
+        "failed",
+        "no database can hold these times",
+        1677,
+    )
 
 
 async def test_an_embedded_database_of_an_older_version_still_has_every_row(tmp_path: Path) -> None:

@@ -20,4 +20,9 @@ INSERT INTO jobs (id, home, kind, cause, from_us, to_us, cursor_us, hours_us, st
            CASE cause WHEN '' THEN 'backfill' WHEN 'clock_set_back' THEN 'clock' ELSE 'loss' END,
            cause, from_us, to_us, cursor_us, hours_us, state, detail, compared, imported, statistics, tails
     FROM backfills;
+-- Times that no database can hold stopped every backfill: 1677-09-22 to 2262-04-10 are within reach.
+UPDATE jobs SET state = 'failed', reason = 'no database can hold these times'
+    WHERE state = 'running' AND (min(from_us, to_us) < -9223285636854774 OR max(from_us, to_us) > 9223285636854774);
+UPDATE jobs SET from_us = max(min(from_us, 9223285636854774), -9223285636854774),
+                to_us = max(min(to_us, 9223285636854774), -9223285636854774);
 DROP TABLE backfills;
