@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from ingestor.api.spans import Span, bounds, home_of
 from ingestor.history.asked import AskedAudit, AskedAudits
 from ingestor.model import instants
+from ingestor.model.errors import UsageError
+from metrics.codes import ErrorCode
 
 
 class AuditJob(BaseModel):
@@ -45,7 +47,7 @@ def routes(audits: AskedAudits, homes: Sequence[str]) -> APIRouter:
         from_us, to_us = bounds(wanted)
         asked = audits.ask(home_of(wanted, homes), from_us, to_us, instants.now_us())
         if asked is None:
-            raise HTTPException(409, "another audit of this home is under way")
+            raise UsageError("another audit of this home is under way", code=ErrorCode.CONFLICT)
         return shown(asked)
 
     return router

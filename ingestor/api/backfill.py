@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from ingestor.api.spans import Span, bounds, home_of
 from ingestor.history.jobs import Job, Jobs
 from ingestor.model import instants
-from ingestor.model.errors import IngestorError
+from ingestor.model.errors import UsageError
+from metrics.codes import ErrorCode
 
 
 class BackfillJob(BaseModel):
@@ -45,12 +46,9 @@ def routes(jobs: Jobs, homes: Sequence[str]) -> APIRouter:
     async def begin(wanted: Span) -> BackfillJob:
         from_us, to_us = bounds(wanted)
         home, now_us = home_of(wanted, homes), instants.now_us()
-        try:
-            job = await jobs.ask(home, from_us, to_us, now_us)
-        except IngestorError as error:
-            raise HTTPException(503, str(error)) from None
+        job = await jobs.ask(home, from_us, to_us, now_us)
         if job is None:
-            raise HTTPException(409, "another backfill of this home is under way")
+            raise UsageError("another backfill of this home is under way", code=ErrorCode.CONFLICT)
         return shown(job)
 
     return router

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import HTTPException
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from ingestor.model import instants
+from ingestor.model.errors import UsageError
+
+Moment = Annotated[AwareDatetime, AfterValidator(instants.within_reach)]
 
 
 class Span(BaseModel):
@@ -16,8 +18,8 @@ class Span(BaseModel):
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    from_: Annotated[AwareDatetime, Field(alias="from")]
-    to: AwareDatetime | None = None
+    from_: Annotated[Moment, Field(alias="from")]
+    to: Moment | None = None
     home: str | None = None
 
 
@@ -26,7 +28,7 @@ def bounds(wanted: Span) -> tuple[int, int | None]:
     from_us = instants.microseconds(wanted.from_)
     to_us = None if wanted.to is None else instants.microseconds(wanted.to)
     if from_us >= (instants.now_us() if to_us is None else to_us):
-        raise HTTPException(400, "the span of time is empty: it begins after its end")
+        raise UsageError("the span of time is empty: it begins after its end")
     return from_us, to_us
 
 
@@ -34,5 +36,5 @@ def home_of(wanted: Span, homes: Sequence[str]) -> str:
     """Return the home that is meant. Raises what answers 400 for one that is unknown, or that has to be named."""
     home = homes[0] if wanted.home is None and len(homes) == 1 else wanted.home
     if home is None or home not in homes:
-        raise HTTPException(400, f"home: must be one of {', '.join(homes)}")
+        raise UsageError(f"home: must be one of {', '.join(homes)}")
     return home
