@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ingestor.config import Settings
 from ingestor.enrichment.again import again
+from ingestor.model.disk import mapped
 from ingestor.storage.database import Database
 from ingestor.storage.delivery import Delivery
 from ingestor.storage.journal import EmbeddedJournal, Journal, Notebook
@@ -59,6 +60,17 @@ class Files:
 def state_database(settings: Settings, report: facts.Report, *, upgrades: bool = True) -> Database:
     """Return the file of what must be remembered beside the events; who does not hold the lock upgrades nothing."""
     return Database(settings.data_dir / STATE_FILE, STATE, report, upgrades=upgrades)
+
+
+def has_state(settings: Settings) -> bool:
+    """Return whether that file is there: else nothing has run yet. Raises `Unavailable` where it cannot be seen."""
+    path = settings.data_dir / STATE_FILE
+    with mapped(path):
+        try:
+            path.stat()
+        except FileNotFoundError:
+            return False
+    return True
 
 
 def make_store(settings: Settings, live: LiveSettings, report: facts.Report) -> Store:

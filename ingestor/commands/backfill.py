@@ -10,15 +10,15 @@ from rich.console import Console
 
 from ingestor.api.backfill import BackfillJob, shown
 from ingestor.api.spans import Span
-from ingestor.assembly import run as service
+from ingestor.assembly.lock import locked
 from ingestor.assembly.offline import offline_backfill
 from ingestor.assembly.run import Exit
-from ingestor.commands.moments import add_span, refuse_empty
+from ingestor.commands.moments import add_span, check_span
 from ingestor.commands.progress import progress
 from ingestor.commands.running import RunningService, running_service
 from ingestor.config import HomeSettings, Settings
 from ingestor.model import instants
-from ingestor.model.errors import ConfigError, IngestorError, first
+from ingestor.model.errors import IngestorError, Unfinished, first
 
 _jobs = TypeAdapter(list[BackfillJob])
 
@@ -29,8 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def backfill(settings: Settings, arguments: argparse.Namespace) -> Exit:
-    """Import a span of time; FAILED when it did not come to its end. Raises `ConfigError` when it cannot begin."""
-    refuse_empty(arguments)
+    """Import a span of time; FAILED when it did not come to its end. Raises an `IngestorError` when it cannot begin."""
+    check_span(arguments)
     console = Console(highlight=False, markup=False, soft_wrap=True)
     async with running_service(settings) as running:
         jobs = [await _job(settings, home, arguments, running, console) for home in settings.homes]
@@ -65,16 +65,16 @@ async def _alone(
 ) -> BackfillJob:
     from_us = instants.microseconds(arguments.from_)
     to_us = instants.microseconds(arguments.to_) if arguments.to_ else None
-    failure: IngestorError | None = None
-    with service.locked(settings.data_dir):
+    failures: list[IngestorError] = []
+    with locked(settings.data_dir):
         try:
             async with offline_backfill(settings, home) as (work, jobs):
                 now_us = instants.now_us()
                 job = await jobs.begin(home.name, from_us, to_us, now_us)
                 return shown(await work.run(job, lambda now: told(shown(now))))
         except* IngestorError as group:
-            failure = first(group)
-    raise ConfigError([f"the backfill did not finish, and goes on from here next time: {failure}"]) from None
+            failures.append(first(group))
+    raise Unfinished("the backfill did not finish, and goes on from here next time", failures[0]) from None
 
 
 def _figures(job: BackfillJob) -> str:

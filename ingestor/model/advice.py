@@ -19,7 +19,7 @@ class Advice(NamedTuple):
 
 
 _INFLUXDB_TOKEN = "INFLUXDB_TOKEN needs to read and write INFLUXDB_BUCKET in INFLUXDB_ORG"  # noqa: S105  a sentence
-_OWNER = "compare its owner (`ls -ld`) with the user who runs this; a volume of Docker must belong to that user"
+_OWNER = "DATA_DIR must be a directory of the user who runs this (see `ls -ld`), as must be a volume of Docker"
 
 ADVICE = {
     ErrorCode.CONFIG: Advice("", heals=False),

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from ingestor.model import fields
-from ingestor.model.disk import mapped
+from ingestor.model.disk import mapped, meaning
 from ingestor.model.errors import IngestorError, Rejected
 from ingestor.model.gaps import Note
 from ingestor.model.instants import SECOND_NS
@@ -188,8 +188,11 @@ def _lacks(path: Path) -> bool:
         if path.exists():
             return False
         parent = next(one for one in path.absolute().parents if one.exists())
-        with mapped(parent), TemporaryFile(dir=parent):
+    try:
+        with TemporaryFile(dir=parent):
             return True
+    except OSError as error:  # it names a file that we made up
+        raise meaning(OSError(error.errno, error.strerror), parent) from None
 
 
 def _keys(connection: sqlite3.Connection, query: str, values: tuple[int, int, str]) -> dict[str, set[int]]:

@@ -64,7 +64,7 @@ async def test_while_the_disk_is_away_every_route_says_so_and_then_answers_again
         failure = shape(answer)
         assert (failure.code, failure.heals) == ("can_not_open", False)
         assert "state.sqlite3: it cannot be opened" in failure.detail
-        assert "owner" in failure.hint
+        assert "DATA_DIR" in failure.hint
     assert {answer.status_code for answer in again} == {200, 404}
 
 

@@ -53,8 +53,15 @@ def command(directory: Path, *words: str, **settings: str) -> tuple[int, str]:
 
 def table(said: str) -> dict[str, tuple[bool, str]]:
     """Return the findings of `check` by what was tried."""
-    rows = [re.split(r"\s{2,}", line.strip()) for line in said.splitlines() if re.match(r"\s*(ok|FAILS)\b", line)]
-    return {row[1]: (row[0] == "ok", " | ".join(row[2:])) for row in rows}
+    found: dict[str, tuple[bool, str]] = {}
+    for line in said.splitlines()[1:]:
+        first, *rest = re.split(r"\s{2,}", line)
+        if first in {"ok", "FAILS"}:
+            found[rest[0]] = (first == "ok", rest[1])
+        else:
+            name, (works, detail) = list(found.items())[-1]
+            found[name] = (works, f"{detail} | {line.strip()}")
+    return found
 
 
 @pytest.mark.parametrize("name", ["run", "check"])
@@ -99,7 +106,8 @@ def test_a_second_run_on_the_same_data_is_refused(home: SimHome, tmp_path: Path)
         service.wait_connected()
         settings = {"HA_URL": home.url, "HA_TOKEN": home.token, "DATA_DIR": str(service.directory), "API_PORT": "0"}
         told = command(tmp_path, "run", **settings)
-        assert told == (2, f"ingestor: DATA_DIR: another run of the ingestor uses {service.directory}\n")
+        sentence = f"ingestor: DATA_DIR: another run of the ingestor uses {service.directory}\n"
+        assert told == (2, f"{sentence}  hint: stop that one, or give each its own DATA_DIR\n")
         assert service.get("/health")["status"] == "healthy"
     finally:
         assert service.stop() == 0
