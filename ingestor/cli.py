@@ -14,7 +14,7 @@ from rich.console import Console
 from ingestor import config
 from ingestor.assembly import run as service
 from ingestor.assembly.run import Exit
-from ingestor.commands import audit, backfill, quarantine, tables
+from ingestor.commands import audit, backfill, jobs, quarantine, tables
 from ingestor.commands.check import check
 from ingestor.commands.tables import Row
 from ingestor.config import Settings
@@ -38,7 +38,7 @@ def command(arguments: Sequence[str]) -> int:
     if not failures:
         return Exit.INTERRUPTED
     _tell(failures[0])
-    return Exit.NOT_DONE
+    return Exit.FAILED if failures[0].heals else Exit.NOT_DONE
 
 
 def _tell(failure: IngestorError) -> None:
@@ -58,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     quarantine.add_arguments(commands.add_parser("quarantine", help="what could not be stored, and why"))
     audit.add_arguments(commands.add_parser("audit", help="when changes were missed, and what became of them"))
     backfill.add_arguments(commands.add_parser("backfill", help="import history from Home Assistant's recorder"))
+    jobs.add_arguments(
+        commands.add_parser("jobs", help="what is being compared with Home Assistant's recorder, and was")
+    )
     commands.add_parser("demo", help="ingest a simulated home into .demo, with a live view")
     return parser
 
@@ -72,6 +75,9 @@ def _with_settings(settings: Settings, given: argparse.Namespace) -> Exit:
         case "backfill":
             _configure_log(settings, "error")
             return trio.run(backfill.backfill, settings, given)
+        case "jobs":
+            _configure_log(settings, "error")
+            return trio.run(jobs.jobs, settings, given)
         case "quarantine":
             _configure_log(settings, "error")
             return trio.run(quarantine.quarantine, settings, given)

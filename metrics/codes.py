@@ -199,11 +199,21 @@ class GapState(StrEnum):
 GAP_ENDS = (GapState.FILLED, GapState.PARTLY, GapState.TAIL_UNPROVEN)
 
 
+class JobKind(StrEnum):
+    """What compares a span of time with the recorder."""
+
+    AUDIT = "audit"
+    BACKFILL = "backfill"
+    LOSS = "loss"
+    CLOCK = "clock"
+
+
 class JobEnd(StrEnum):
-    """How a backfill ended."""
+    """How a job ended."""
 
     DONE = "done"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class WarningCode(StrEnum):

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from ingestor.api import audit, backfill, quarantine, views
+from ingestor.api import jobs, quarantine, views
 from ingestor.api.errors import Failure, add_handlers
 from ingestor.api.models import (
     Configuration,
@@ -24,7 +24,6 @@ from ingestor.api.models import (
 from ingestor.api.quarantine import QuarantineDesk
 from ingestor.api.status import StatusBoard
 from ingestor.config import Settings
-from ingestor.history.asked import AskedAudits
 from ingestor.history.jobs import Jobs
 from ingestor.history.ledger import Ledger
 from ingestor.model.errors import IngestorError, Unfinished, UsageError
@@ -50,8 +49,7 @@ class Ports:
     enriching: Callable[[], bool]
     quarantine: QuarantineDesk
     ledger: Ledger
-    audits: AskedAudits
-    backfills: Jobs
+    jobs: Jobs
 
 
 def application(ports: Ports) -> FastAPI:
@@ -65,8 +63,9 @@ def application(ports: Ports) -> FastAPI:
     guarded = [Depends(_guard(ports.settings))]
     app.include_router(quarantine.routes(ports.quarantine), prefix="/api/quarantine", dependencies=guarded)
     homes = [home.name for home in ports.settings.homes]
-    app.include_router(audit.routes(ports.audits, homes), prefix="/api/audit", dependencies=guarded)
-    app.include_router(backfill.routes(ports.backfills, homes), prefix="/api/backfill", dependencies=guarded)
+    app.include_router(jobs.routes(ports.jobs), prefix="/api/jobs", dependencies=guarded)
+    app.include_router(jobs.audits(ports.jobs, homes), prefix="/api/audit", dependencies=guarded)
+    app.include_router(jobs.backfills(ports.jobs, homes), prefix="/api/backfill", dependencies=guarded)
     return app
 
 

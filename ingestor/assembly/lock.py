@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import IO
 
 from ingestor.model.disk import mapped
-from ingestor.model.errors import Unavailable
-from metrics.codes import ErrorCode
+from ingestor.model.errors import ConfigError
 
 LOCK_FILE = "lock"
+IN_USE_HINT = "stop that one, or give each a DATA_DIR of its own"
 _FLOCK = "hhqqi"  # Linux's struct flock: type, whence, start, length (0: all of it), pid (0: of a file description)
 
 
@@ -29,7 +29,7 @@ _FLOCK = "hhqqi"  # Linux's struct flock: type, whence, start, length (0: all of
 def locked(data_dir: Path) -> Generator[Callable[[str], None]]:
     """Hold the data directory, which is made if need be; yield what tells others where the API is.
 
-    Raises `Unavailable` when it cannot be used, or somebody else has it.
+    Raises `ConfigError` while somebody else has it, and `Unavailable` when it cannot be used.
     """
     path = data_dir / LOCK_FILE
     with mapped(path):
@@ -38,11 +38,7 @@ def locked(data_dir: Path) -> Generator[Callable[[str], None]]:
     with file:
         with mapped(path):
             if not _take(file):
-                raise Unavailable(
-                    f"DATA_DIR: another run of the ingestor uses {data_dir}",
-                    code=ErrorCode.LOCKED,
-                    hint="stop that one, or give each its own DATA_DIR",
-                )
+                raise ConfigError([f"DATA_DIR: another run of the ingestor uses {data_dir}"], IN_USE_HINT)
             file.truncate(0)
         yield partial(_tell, file, path)
 

@@ -10,22 +10,21 @@ from pydantic import TypeAdapter
 from rich.console import Console
 
 from ingestor.api.quarantine import Outcome, QuarantinedRecord, Selection, shown
-from ingestor.assembly.files import Files, has_state
+from ingestor.assembly.files import Files
 from ingestor.assembly.lock import locked
-from ingestor.assembly.offline import offline
+from ingestor.assembly.offline import offline, reading
 from ingestor.assembly.run import Exit
 from ingestor.commands import moments
+from ingestor.commands.numbers import number
 from ingestor.commands.running import running_service
 from ingestor.commands.tables import Row, show
 from ingestor.config import Settings
 from ingestor.model import instants
 from ingestor.model.errors import UsageError
-from ingestor.storage.quarantine import Quarantined
+from ingestor.storage.quarantine import Quarantine, Quarantined
 from metrics.codes import ErrorCode
 
 _MESSAGE_CHARACTERS = 400
-_ROWS = 2**31  # more than a file of ours holds
-_DIGITS = 18  # of an id: so many fit into the 64 bits that SQLite has for it
 _records = TypeAdapter(list[QuarantinedRecord])
 
 
@@ -33,9 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommands."""
     actions = parser.add_subparsers(dest="action", required=True)
     listing = actions.add_parser("list", help="what could not be stored, oldest first")
-    listing.add_argument("--limit", type=_limit, default=100, help="how many; 100 without it")
+    listing.add_argument("--limit", type=number, default=100, help="how many; 100 without it")
     listing.add_argument("--json", action="store_true", help="print JSON, as /api/quarantine does")
-    actions.add_parser("show", help="one record whole, as JSON").add_argument("id", type=int, metavar="ID")
+    actions.add_parser("show", help="one record whole, as JSON").add_argument("id", type=number, metavar="ID")
     for name, words in (("replay", "store again what was mended"), ("drop", "forget for good")):
         action = actions.add_parser(name, help=words)
         action.add_argument("ids", nargs="+", metavar="ID", help="ids, or `all`")
@@ -59,26 +58,19 @@ async def quarantine(settings: Settings, arguments: argparse.Namespace) -> Exit:
     return Exit.DONE
 
 
-def _limit(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of records")
-    return min(int(text), _ROWS)
-
-
 def _ids(given: Sequence[str]) -> list[int] | None:
     if list(given) == ["all"]:
         return None
-    if not all(one.isdecimal() and len(one) <= _DIGITS for one in given):
-        raise UsageError("give ids as numbers, or `all`")
-    return [int(one) for one in given]
+    try:
+        return list(map(number, given))
+    except argparse.ArgumentTypeError:
+        raise UsageError("give ids as numbers, or `all`") from None
 
 
 async def _read(settings: Settings, limit: int) -> list[Quarantined]:
     """Read beside a running service, or without one."""
-    if not has_state(settings):
-        return []
-    async with offline(settings, locked=False) as files:
-        return await files.quarantine.read(limit=limit)
+    async with reading(settings) as state:
+        return await Quarantine(state, lambda _fact: None).read(limit=limit) if state else []
 
 
 async def _change(settings: Settings, action: str, ids: list[int] | None) -> Outcome:
@@ -86,7 +78,7 @@ async def _change(settings: Settings, action: str, ids: list[int] | None) -> Out
         if running is not None:
             answer = await running.post(f"/api/quarantine/{action}", Selection(ids=ids).model_dump_json())
             return Outcome.model_validate_json(answer)
-    if not has_state(settings):
+    if not await _read(settings, limit=1):  # nor is a directory made for that
         return Outcome(done=len(_selected([], ids)))
     with locked(settings.data_dir):
         async with offline(settings) as files:

@@ -7,8 +7,9 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from ingestor.history.rows import Surroundings, Teller
-from ingestor.homeassistant.rows import Row
+from ingestor.history.rows import Surroundings, Tail, Teller
+from ingestor.homeassistant.answers import Row
+from ingestor.model import instants
 from ingestor.model.records import Event, Series
 
 LeftOutTimes: TypeAlias = Mapping[str, Sequence[tuple[int, int]]]
@@ -62,13 +63,34 @@ class Known:
 
 
 class Comparison:
-    """The rows of some entities while they pass by in order, window by window: `begin` opens each."""
+    """The rows of some entities while they pass by in order, window by window: `begin` opens each.
 
-    def __init__(self, accounted: Mapping[str, Collection[int]], left_out: LeftOutTimes) -> None:
-        self._left_out = left_out
+    Rows outside of [from, to) tell only what was before those within; `is_over` once one behind it has come.
+    """
+
+    def __init__(
+        self,
+        accounted: Mapping[str, Collection[int]],
+        left_out: LeftOutTimes,
+        span: tuple[int, int] = (instants.FIRST_US, instants.LAST_US),
+    ) -> None:
         self.outcome = Audited()
-        self._tellers: dict[str, Teller] = {}
+        self.is_over = False
         self._accounted = accounted
+        self._left_out = left_out
+        self._from_us, self._to_us = span
+        self._tellers: dict[str, Teller] = {}
+
+    @property
+    def tails(self) -> dict[str, Tail]:
+        """The last row of each entity so far, by which another process can go on."""
+        return {entity_id: tail for entity_id, teller in self._tellers.items() if (tail := teller.tail) is not None}
+
+    def resume(self, tails: Mapping[str, Tail]) -> None:
+        """Go on behind what another process has compared."""
+        for entity_id, tail in tails.items():
+            teller = self._tellers.setdefault(entity_id, Teller(tail.series))
+            teller.follow(tail)
 
     def begin(self, series: Mapping[str, Series], stored: Mapping[str, Collection[int]]) -> None:
         """Go on with the next window, of these entities; `stored` are the times in it, in nanoseconds, by entity."""
@@ -82,7 +104,9 @@ class Comparison:
         return {
             entity_id: row
             for entity_id, row in firsts.items()
-            if self._tellers[entity_id].last is None and self._known.judge(entity_id, row.at_us * 1000) == "missing"
+            if self._tellers[entity_id].last is None
+            and self._from_us <= row.at_us < self._to_us
+            and self._known.judge(entity_id, row.at_us * 1000) == "missing"
         }
 
     def follow(self, entity_id: str, row: Row) -> None:
@@ -91,7 +115,13 @@ class Comparison:
 
     def take(self, entity_id: str, row: Row, around: Surroundings) -> list[Event]:
         """Return the event of a row that the store does not have."""
+        at_us = row.at_us
+        if at_us >= self._to_us:
+            self.is_over = True
+            return []
         event = self._tellers[entity_id].tell(row, around)
+        if at_us < self._from_us:
+            return []
         verdict = self._known.judge(entity_id, event.time_ns)
         missing = verdict == "missing"
         self.outcome += Audited(compared=1, refilled=int(missing), accounted=int(verdict == "accounted"))

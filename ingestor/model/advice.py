@@ -68,3 +68,16 @@ ADVICE = {
     ErrorCode.FIELD_CONFLICT: Advice("give the ingestor a bucket of its own, then replay the quarantine", heals=False),
     ErrorCode.UNDECODABLE: Advice("please report it, with `ingestor quarantine show`", heals=False),
 }
+
+
+def heals(code: str) -> bool:
+    """Return whether an error passes by itself; a word that is no code of ours, like that of a crash, may."""
+    return code not in _BY_NAME or _BY_NAME[code].heals
+
+
+def hint_of(code: str) -> str:
+    """Return what the user can do; nothing where that is not known."""
+    return _BY_NAME[code].hint if code in _BY_NAME else ""
+
+
+_BY_NAME: dict[str, Advice] = {str(code): advice for code, advice in ADVICE.items()}

@@ -45,8 +45,8 @@ class IngestorError(Exception):
 class ConfigError(IngestorError):
     """The configuration is wrong and only the user can mend it: never restarted. `mistakes` has a sentence each."""
 
-    def __init__(self, mistakes: list[str]) -> None:
-        super().__init__("; ".join(mistakes), code=ErrorCode.CONFIG)
+    def __init__(self, mistakes: list[str], hint: str = "") -> None:
+        super().__init__("; ".join(mistakes), code=ErrorCode.CONFIG, hint=hint)
         self.mistakes = mistakes
 
 

@@ -34,6 +34,7 @@ LAST_US = 2**63 // ORDINALS - 1
 FIRST_US = -LAST_US
 
 _OUT_OF_REACH = "is out of reach: databases hold the years from 1678 to 2261"
+_FIRST_YEAR, _BEHIND_LAST_YEAR = datetime(1678, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -64,8 +65,11 @@ def parse(text: str) -> datetime:
 
 
 def within_reach(at: datetime) -> datetime:
-    """Return a moment with a time zone. Raises `ValueError`, with a sentence, for one that no database holds."""
-    if FIRST_US <= microseconds(at) <= LAST_US:
+    """Return a moment with a time zone. Raises `ValueError`, with a sentence, for one that no database holds.
+
+    So much before `FIRST_US` and `LAST_US` that there is room around it for what is asked beside.
+    """
+    if _FIRST_YEAR <= at < _BEHIND_LAST_YEAR:
         return at
     raise ValueError(_OUT_OF_REACH)
 

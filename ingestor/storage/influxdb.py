@@ -81,6 +81,7 @@ class InfluxDBStore:
     """Writes lines into one bucket, from one thread at a time. The token never appears in an error."""
 
     name = "influxdb"
+    is_journal = False
 
     def __init__(self, *, url: str, token: SecretStr, org: str, bucket: str, retention_days: int) -> None:
         self._url = url

@@ -53,6 +53,7 @@ class SQLiteStore:
     """
 
     name = "sqlite"
+    is_journal = True
 
     def __init__(
         self,

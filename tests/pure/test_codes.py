@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 import ingestor
-from ingestor.history import auditor, backfill, refill
+from ingestor.history import audit, refill
 from ingestor.homeassistant import dialogue, endpoint, recorder, session
 from ingestor.live import connection, fence
 from ingestor.model import advice, disk, errors, http
@@ -78,7 +78,7 @@ def test_a_group_has_the_codes_that_are_raised_and_no_others(
 
 def test_an_audit_can_end_in_what_it_raises_itself_and_in_all_below_it() -> None:
     below = {*codes.RECORDER, *codes.STORE, *codes.DISK, ErrorCode.CONFIG}
-    assert set(codes.AUDIT) == below | raised(auditor, backfill)
+    assert set(codes.AUDIT) == below | raised(audit)
 
 
 def test_every_code_has_a_series_and_every_error_of_the_service_a_code() -> None:

@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestor.history.chunks import FIRST_US, MOST_US, TARGET_BYTES, Chunks
 from ingestor.history.comparison import Audited, Comparison
 from ingestor.history.rows import Surroundings
-from ingestor.homeassistant.rows import Row
+from ingestor.homeassistant.answers import Row
+from ingestor.homeassistant.chunks import FIRST_US, MOST_US, TARGET_BYTES, Chunks
 from ingestor.model.records import Event, Series
 
 START_US = 1_795_421_403_000_000

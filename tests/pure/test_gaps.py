@@ -14,7 +14,7 @@ from ingestor.enrichment.series import redescribe
 from ingestor.enrichment.values import value
 from ingestor.history.gaps import Track
 from ingestor.history.rows import Surroundings, Timeline
-from ingestor.homeassistant.rows import Row
+from ingestor.homeassistant.answers import Row
 from ingestor.model.gaps import Interval
 from ingestor.model.records import Event, Series
 

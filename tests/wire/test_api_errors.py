@@ -24,6 +24,11 @@ ON_THE_DISK: list[tuple[str, str, Any]] = [
     ("POST", "/api/quarantine/replay", {}),
     ("GET", "/api/backfill", None),
     ("POST", "/api/backfill", SPAN),
+    ("GET", "/api/jobs", None),
+    ("GET", "/api/jobs/1", None),
+    ("DELETE", "/api/jobs/1000", None),
+    ("GET", "/api/audit", None),
+    ("POST", "/api/audit", SPAN),
     ("PUT", "/api/config", {"weather_cache_minutes": 5}),
 ]
 TOO_LARGE = ("9223372036854775808", "18446744073709551616", "-9223372036854775809", "1" + "0" * 30, "9" * 5000)
@@ -54,8 +59,7 @@ async def test_while_the_disk_is_away_every_route_says_so_and_then_answers_again
         await tree.heard.wait(facts.SessionOpened)
         tree.server.make_changes(10)
         await tree.settled()
-        state = tree.service.files[-1]
-        await state.aclose()
+        await tree.service.files.state.aclose()
         with away(tmp_path / "state.sqlite3"):
             answers = [await tree.request(method, path, json=body) for method, path, body in ON_THE_DISK]
         again = [await tree.request(method, path, json=body) for method, path, body in ON_THE_DISK]
@@ -107,6 +111,7 @@ async def test_every_refusal_has_the_same_shape(tmp_path: Path) -> None:
             ("DELETE", "/api/stats", {"headers": known}, (405, "invalid")),
             ("GET", "/api/quarantine/7", {"headers": known}, (404, "not_found")),
             ("GET", "/api/gaps?limit=0", {"headers": known}, (400, "invalid")),
+            ("GET", "/api/jobs/7", {"headers": known}, (404, "not_found")),
             ("PUT", "/api/config", {"headers": known, "content": b"{"}, (400, "invalid")),
             ("POST", "/api/audit", {"headers": known, "json": SPAN | {"home": "other"}}, (400, "invalid")),
         ]

@@ -107,7 +107,7 @@ def test_a_second_run_on_the_same_data_is_refused(home: SimHome, tmp_path: Path)
         settings = {"HA_URL": home.url, "HA_TOKEN": home.token, "DATA_DIR": str(service.directory), "API_PORT": "0"}
         told = command(tmp_path, "run", **settings)
         sentence = f"ingestor: DATA_DIR: another run of the ingestor uses {service.directory}\n"
-        assert told == (2, f"{sentence}  hint: stop that one, or give each its own DATA_DIR\n")
+        assert told == (2, f"{sentence}  hint: stop that one, or give each a DATA_DIR of its own\n")
         assert service.get("/health")["status"] == "healthy"
     finally:
         assert service.stop() == 0

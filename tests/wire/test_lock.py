@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ingestor.assembly.lock import LOCK_FILE, locked, running_api
-from ingestor.model.errors import Unavailable
+from ingestor.model.errors import ConfigError, Unavailable
 from tests.servers.ingestor import ROOT
 
 URL = "http://127.0.0.1:8080"
@@ -60,7 +60,7 @@ def test_a_service_is_found_while_it_runs_and_asking_changes_nothing(tmp_path: P
         before = everything(data_dir)
         assert [running_api(data_dir) for _ in range(3)] == [URL] * 3
         assert everything(data_dir) == before
-        with pytest.raises(Unavailable, match="another run of the ingestor uses") as raised, locked(data_dir):
+        with pytest.raises(ConfigError, match="another run of the ingestor uses") as raised, locked(data_dir):
             pass
         assert "stop that one" in raised.value.hint
         assert running_api(data_dir) == URL, "whoever was refused has not touched the address"
@@ -74,7 +74,7 @@ def test_a_command_that_holds_the_directory_is_no_service(tmp_path: Path) -> Non
     (tmp_path / LOCK_FILE).write_text("http://127.0.0.1:9")  # left by a service that was killed
     with holder(tmp_path, is_service=False):
         assert running_api(tmp_path) is None
-        with pytest.raises(Unavailable, match="another run of the ingestor uses"), locked(tmp_path):
+        with pytest.raises(ConfigError, match="another run of the ingestor uses"), locked(tmp_path):
             pass
 
 
@@ -101,7 +101,7 @@ while True:
 def test_a_service_of_an_older_version_keeps_the_directory(tmp_path: Path) -> None:
     with (tmp_path / LOCK_FILE).open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(Unavailable, match="another run of the ingestor uses"), locked(tmp_path):
+        with pytest.raises(ConfigError, match="another run of the ingestor uses"), locked(tmp_path):
             pass
 
 
