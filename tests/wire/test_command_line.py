@@ -7,8 +7,6 @@ import re
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Generator
 from contextlib import closing
@@ -16,11 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from ingestor.config import SECRETS, Settings
+from tests.servers.commands import command
 from tests.servers.influxdb2.parser import parse
 from tests.servers.influxdb2.server import ORG, ROOT, influxdb2
 from tests.servers.influxdb2.storage import Answer, Bucket
-from tests.servers.ingestor import ROOT as SOURCES
 from tests.servers.ingestor import Ingestor
 from tests.servers.processes import free_port, wait_until
 from tests.servers.simulated_home import SimHome
@@ -33,22 +30,6 @@ def home() -> Generator[SimHome]:
     started.start()
     yield started
     started.stop()
-
-
-def command(directory: Path, *words: str, **settings: str) -> tuple[int, str]:
-    """Run a command to its end; return its exit code and everything that it said."""
-    clean = dict.fromkeys([*(n.upper() for n in Settings.model_fields), *(f"{n.upper()}_FILE" for n in SECRETS)], "")
-    environment = clean | {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(SOURCES), "COLUMNS": "300", **settings}
-    ran = subprocess.run(
-        [sys.executable, "-m", "ingestor", *words],
-        cwd=directory,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=40,
-        check=False,
-    )
-    return ran.returncode, ran.stdout + ran.stderr
 
 
 def table(said: str) -> dict[str, tuple[bool, str]]:
