@@ -14,6 +14,11 @@ class ErrorCode(StrEnum):
 
     CONFIG = "config"
 
+    INVALID = "invalid"
+    NOT_FOUND = "not_found"
+    CONFLICT = "conflict"
+    INTERNAL = "internal"
+
     UNREACHABLE = "unreachable"
     TLS = "tls"
     TIMEOUT = "timeout"
@@ -113,26 +118,14 @@ QUARANTINE = (ErrorCode.REJECTED, ErrorCode.FIELD_CONFLICT, ErrorCode.UNDECODABL
 WRITE = (*STORE, *DISK)
 """Of a write to the store, whichever it is, and to what stands beside it."""
 
+REQUEST = (ErrorCode.INVALID, ErrorCode.NOT_FOUND, ErrorCode.CONFLICT, ErrorCode.INTERNAL)
+"""Of a command or a request: whoever asks gets it as the answer, and no metric carries it."""
+
 REFILL = (*RECORDER, *DISK, ErrorCode.CONFIG)
 """Of a refill: it asks the recorder, and keeps what it gets in files of ours."""
 
 AUDIT = (*REFILL, ErrorCode.PENDING, *STORE)
 """Of an audit: it asks the store, too, and only when everything is settled."""
-
-
-FOR_THE_USER = (
-    ErrorCode.CONFIG,
-    ErrorCode.TLS,
-    ErrorCode.CREDENTIALS_REFUSED,
-    ErrorCode.UNAUTHORIZED,
-    ErrorCode.REFUSED,
-    ErrorCode.READ_ONLY,
-    ErrorCode.CAN_NOT_OPEN,
-    ErrorCode.HTTP_401,
-    ErrorCode.HTTP_403,
-    ErrorCode.HTTP_404,
-)
-"""What time alone does not heal."""
 
 
 class Leaving(StrEnum):

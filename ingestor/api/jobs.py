@@ -9,16 +9,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Path, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Query
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+from ingestor.api.models import RowId
 from ingestor.history.jobs import Jobs
-from ingestor.history.work import OUT_OF_REACH, UNFINISHED, Job, JobState, is_within_reach
+from ingestor.history.work import UNFINISHED, Job, JobState
 from ingestor.model import instants
-from ingestor.model.errors import IngestorError
-from metrics.codes import JobKind
+from ingestor.model.errors import UsageError
+from metrics.codes import ErrorCode, JobKind
 
 MAXIMUM_JOBS = 1000
+Moment = Annotated[AwareDatetime, AfterValidator(instants.within_reach)]
 _From = Annotated[datetime, Field(serialization_alias="from", validation_alias="from")]
 
 
@@ -27,8 +29,8 @@ class Span(BaseModel):
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    from_: Annotated[AwareDatetime, Field(alias="from")]
-    to: AwareDatetime | None = None
+    from_: Annotated[Moment, Field(alias="from")]
+    to: Moment | None = None
     home: str | None = None
 
 
@@ -52,7 +54,7 @@ class Comparing(BaseModel):
 class AuditJob(Comparing):
     """An audit. `compared` were found in the recorder; `refilled` were not in the store.
 
-    `accounted` are not there either: they stand in the quarantine, or their entity was renamed or left out.
+    `accounted` stand in the quarantine instead.
     """
 
     refilled: int
@@ -112,19 +114,19 @@ def routes(jobs: Jobs) -> APIRouter:
         return [shown(job) for job in await jobs.read(limit=limit)]
 
     @router.get("/{number}")
-    async def read_one(number: Annotated[int, Path(ge=1, lt=2**63)]) -> AnyJob:
+    async def read_one(number: RowId) -> AnyJob:
         job = await jobs.find(number)
         if job is None:
-            raise HTTPException(404, f"there is no job {number}")
+            raise UsageError(f"there is no job {number}", code=ErrorCode.NOT_FOUND)
         return shown(job)
 
     @router.delete("/{number}")
-    async def cancel(number: Annotated[int, Path(ge=1, lt=2**63)]) -> AnyJob:
+    async def cancel(number: RowId) -> AnyJob:
         job = await jobs.cancel(number)
         if job is None:
-            raise HTTPException(404, f"there is no job {number}")
+            raise UsageError(f"there is no job {number}", code=ErrorCode.NOT_FOUND)
         if job.state is not JobState.CANCELLED:
-            raise HTTPException(409, f"job {number} has ended before: {job.state}")
+            raise UsageError(f"job {number} has ended before: {job.state}", code=ErrorCode.CONFLICT, hint="")
         return shown(job)
 
     return router
@@ -137,32 +139,23 @@ def shown(job: Job) -> AnyJob:
 
 
 def bounds(wanted: Span) -> tuple[int, int | None]:
-    """Return a span in Unix microseconds. Raises `ValueError` for one that is empty, or that no database can hold."""
+    """Return a span in Unix microseconds. Raises `UsageError` for one that is empty."""
     from_us = instants.microseconds(wanted.from_)
     to_us = None if wanted.to is None else instants.microseconds(wanted.to)
-    for name, at_us in (("from", from_us), ("to", to_us)):
-        if at_us is not None and not is_within_reach(at_us):
-            raise ValueError(f"{name}: {OUT_OF_REACH}")
     if from_us >= (instants.now_us() if to_us is None else to_us):
-        raise ValueError("the span of time is empty: it begins after its end")
+        raise UsageError("the span of time is empty: it begins after its end")
     return from_us, to_us
 
 
 async def _ask(jobs: Jobs, kind: JobKind, wanted: Span, homes: Sequence[str]) -> Job:
-    """Begin what is wanted. Raises what answers 400 for a span or a home that cannot be, 409 and 503."""
-    try:
-        from_us, to_us = bounds(wanted)
-    except ValueError as mistake:
-        raise HTTPException(400, str(mistake)) from None
+    """Begin what is wanted. Raises `UsageError` for a span or a home that cannot be, or while another is under way."""
+    from_us, to_us = bounds(wanted)
     home = homes[0] if wanted.home is None and len(homes) == 1 else wanted.home
     if home is None or home not in homes:
-        raise HTTPException(400, f"home: must be one of {', '.join(homes)}")
-    try:
-        job = await jobs.ask(home, kind, from_us, to_us, instants.now_us())
-    except IngestorError as error:
-        raise HTTPException(503, str(error)) from None
+        raise UsageError(f"home: must be one of {', '.join(homes)}")
+    job = await jobs.ask(home, kind, from_us, to_us, instants.now_us())
     if job is None:
-        raise HTTPException(409, f"another {kind} of this home is under way")
+        raise UsageError(f"another {kind} of this home is under way", code=ErrorCode.CONFLICT)
     return job
 
 

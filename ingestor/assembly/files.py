@@ -12,6 +12,7 @@ from ingestor.history.jobs import Jobs
 from ingestor.history.ledger import Ledger
 from ingestor.history.recovery import Recovery
 from ingestor.model.channels import Inbox
+from ingestor.model.disk import mapped
 from ingestor.model.gaps import Kept
 from ingestor.storage.batcher import Retry
 from ingestor.storage.database import Database
@@ -40,7 +41,7 @@ class Files:
     """What lies in the data directory, and who brings records there and from there into the store.
 
     With the embedded database that is the journal, and the writer only empties a spool that an InfluxDB left behind.
-    To be made by who holds the lock. Raises `ConfigError`.
+    To be made by who holds the lock. Raises what `Database.run` raises.
     """
 
     def __init__(self, settings: Settings, report: facts.Report) -> None:
@@ -85,6 +86,17 @@ class Files:
 def state_database(settings: Settings, report: facts.Report, *, upgrades: bool = True) -> Database:
     """Return the file of what must be remembered beside the events; who does not hold the lock upgrades nothing."""
     return Database(settings.data_dir / STATE_FILE, STATE, report, upgrades=upgrades)
+
+
+def has_state(settings: Settings) -> bool:
+    """Return whether that file is there: else nothing has run yet. Raises `Unavailable` where it cannot be seen."""
+    path = settings.data_dir / STATE_FILE
+    with mapped(path):
+        try:
+            path.stat()
+        except FileNotFoundError:
+            return False
+    return True
 
 
 def make_store(settings: Settings, live: LiveSettings, report: facts.Report) -> Store:

@@ -8,7 +8,7 @@ from random import Random
 
 import trio
 
-from ingestor.assembly.files import Files, state_database
+from ingestor.assembly.files import Files, has_state, state_database
 from ingestor.assembly.history import offline_worker
 from ingestor.config import HomeSettings, Settings
 from ingestor.history.jobs import Jobs
@@ -18,8 +18,11 @@ from metrics.log import LogReporter
 
 
 @asynccontextmanager
-async def reading(settings: Settings) -> AsyncGenerator[Database]:
-    """Hold the state, for one who only reads it beside a service: while it is up to date."""
+async def reading(settings: Settings) -> AsyncGenerator[Database | None]:
+    """Hold the state, for one who only reads it beside a service, while it is up to date; None before a first run."""
+    if not has_state(settings):
+        yield None
+        return
     state = state_database(settings, LogReporter(), upgrades=False)
     try:
         yield state

@@ -53,7 +53,7 @@ class Service:
 
 
 def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), random: Random | None = None) -> Service:
-    """Put the service together. Raises `ConfigError`; nothing runs yet but the API's socket, which is bound."""
+    """Put the service together. Raises an `IngestorError`; nothing runs yet but the API's socket, which is bound."""
     names = tuple(home.name for home in settings.homes)
     status = StatusBoard(names, weather_is_on=make_provider(settings) is not None)
     store_name = "influxdb" if settings.influxdb_url else "sqlite"

@@ -12,10 +12,11 @@ from ingestor.assembly.live import endpoint_of
 from ingestor.config import HomeSettings, Settings
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.session import Phase, Session
-from ingestor.model.errors import CredentialsRefused, IngestorError, first
+from ingestor.model.errors import CredentialsRefused, IngestorError, Unavailable, first
 from ingestor.storage.settings import LiveSettings
 from ingestor.storage.store import Finding
 from ingestor.weather.poller import coordinates
+from metrics.codes import ErrorCode
 
 TIMEOUT_SECONDS = 15.0
 
@@ -56,11 +57,15 @@ async def _home(home: HomeSettings) -> list[Finding]:
                 Finding(subject="token", works=True, detail="accepted"),
             ]
         case CredentialsRefused():
-            return _refused(home, str(failure))
+            return [
+                Finding(subject="Home Assistant", works=True, detail=f"answers at {home.url}"),
+                Finding(subject="token", works=False, detail=str(failure), hint=failure.hint),
+            ]
         case IngestorError():
-            return _unreachable(str(failure))
+            return _unreachable(failure)
         case _:
-            return _unreachable(f"{home.url} did not answer the login within {TIMEOUT_SECONDS:g} s")
+            said = f"{home.url} did not answer the login within {TIMEOUT_SECONDS:g} s"
+            return _unreachable(Unavailable(said, code=ErrorCode.LOGIN_TIMEOUT))
 
 
 async def _log_in(endpoint: Endpoint, session: Session) -> None:
@@ -71,18 +76,9 @@ async def _log_in(endpoint: Endpoint, session: Session) -> None:
                 await socket.send_message(answer)
 
 
-def _refused(home: HomeSettings, said: str) -> list[Finding]:
-    hint = "make a long-lived access token on your profile page in Home Assistant, and set HA_TOKEN to it"
+def _unreachable(error: IngestorError) -> list[Finding]:
     return [
-        Finding(subject="Home Assistant", works=True, detail=f"answers at {home.url}"),
-        Finding(subject="token", works=False, detail=said, hint=hint),
-    ]
-
-
-def _unreachable(said: str) -> list[Finding]:
-    hint = "is HA_URL right, does Home Assistant run, and may this machine reach it?"
-    return [
-        Finding(subject="Home Assistant", works=False, detail=said, hint=hint),
+        Finding(subject="Home Assistant", works=False, detail=str(error), hint=error.hint),
         Finding(subject="token", works=False, detail="not tried", hint="first Home Assistant has to answer"),
     ]
 
@@ -94,6 +90,6 @@ async def _weather(settings: Settings) -> Finding:
     try:
         seen = await provider.observe(settings.weather_location or coordinates(0, 0))
     except IngestorError as error:
-        hint = "events are stored without weather until this is mended; see WEATHER_API_KEY and WEATHER_BASE_URL"
+        hint = f"{error.hint}; until then events are stored without weather"
         return Finding(subject="weather", works=False, detail=str(error), hint=hint)
     return Finding(subject="weather", works=True, detail=f"{provider.name}: {seen.temperature} °C at {seen.location}")

@@ -8,18 +8,21 @@ from contextlib import asynccontextmanager
 import httpx
 import trio
 
+from ingestor.api.errors import Failure
 from ingestor.api.jobs import AnyJob
-from ingestor.assembly import run as service
+from ingestor.assembly.lock import running_api
 from ingestor.config import Settings
 from ingestor.history.work import UNFINISHED
-from ingestor.model.errors import ConfigError
+from ingestor.model.errors import IngestorError, Unavailable
+from ingestor.model.http import no_answer
+from metrics.codes import ErrorCode
 
 TIMEOUT_SECONDS = 600.0  # a replay of everything is one request
 POLL_SECONDS = 0.5
 
 
 class RunningService:
-    """The API of a running service. Raises `ConfigError` where it does not answer, or refuses."""
+    """The API of a running service. Raises `Unavailable` where it does not answer, and what it says when it refuses."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
@@ -48,17 +51,25 @@ class RunningService:
         try:
             answer = await self._client.request(method, path, content=content)
         except httpx.HTTPError as error:
-            url = str(self._client.base_url).rstrip("/")
-            raise ConfigError([f"the running service did not answer at {url}: {type(error).__name__}"]) from None
+            raise no_answer(f"the running service at {str(self._client.base_url).rstrip('/')}", error) from None
         if answer.is_error:
-            raise ConfigError([f"the running service refused: {answer.text}"])
+            raise _refusal(answer)
         return answer.content
+
+
+def _refusal(answer: httpx.Response) -> IngestorError:
+    """Return what the service said; another program may have answered in its place."""
+    try:
+        said = Failure.model_validate_json(answer.content)
+        return IngestorError(f"the running service refused: {said.detail}", code=ErrorCode(said.code), hint=said.hint)
+    except ValueError:
+        return Unavailable(f"what answers at {answer.url} is no ingestor of this version", code=ErrorCode.SERVER_ERROR)
 
 
 @asynccontextmanager
 async def running_service(settings: Settings) -> AsyncGenerator[RunningService | None]:
     """Hold the service that uses this data directory; none while there is none."""
-    url = service.running_api(settings.data_dir)
+    url = running_api(settings.data_dir)
     if url is None:
         yield None
         return

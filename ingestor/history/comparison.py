@@ -17,9 +17,9 @@ LeftOutTimes: TypeAlias = Mapping[str, Sequence[tuple[int, int]]]
 
 
 class Audited(Struct, frozen=True, kw_only=True):
-    """The outcome: rows of the recorder `compared`; missing ones `refilled`, or `accounted` for.
+    """The outcome: how many rows of the recorder were `compared`, `refilled`, and `accounted` for in the quarantine.
 
-    What lies in the quarantine is accounted for, and what came while the user had left its entity out.
+    The others are stored, or came while the user had left their entity out.
     """
 
     compared: int = 0
@@ -47,20 +47,19 @@ class Known:
     def __init__(
         self, stored: Mapping[str, Collection[int]], accounted: Mapping[str, Collection[int]], left_out: LeftOutTimes
     ) -> None:
-        self._stored = stored
         self._left_out = left_out
         self._accounted = accounted
         self._moments = {(_domain(of), at_ns) for of, times in stored.items() for at_ns in times}
 
-    def judge(self, entity_id: str, at_ns: int) -> Literal["stored", "accounted", "missing"]:
+    def judge(self, entity_id: str, at_ns: int) -> Literal["stored", "accounted", "left out", "missing"]:
         """Return what is known of a change."""
-        if at_ns in self._stored.get(entity_id, ()):
+        if (_domain(entity_id), at_ns) in self._moments:
             return "stored"
-        if (_domain(entity_id), at_ns) in self._moments or at_ns in self._accounted.get(entity_id, ()):
+        if at_ns in self._accounted.get(entity_id, ()):
             return "accounted"
         at_us = at_ns // 1000
         was_left_out = any(from_us < at_us <= until_us for from_us, until_us in self._left_out.get(entity_id, ()))
-        return "accounted" if was_left_out else "missing"
+        return "left out" if was_left_out else "missing"
 
 
 class Comparison:

@@ -21,14 +21,12 @@ from enum import StrEnum
 from msgspec import Struct
 
 from ingestor.model import instants
-from metrics.codes import FOR_THE_USER, JobKind
+from ingestor.model.advice import heals
+from metrics.codes import JobKind
 
 MARGIN_US = 86_400 * instants.SECOND_US  # what is asked for before and behind a span has to have a place, too
 EARLIEST_US = instants.FIRST_US + MARGIN_US
 LATEST_US = instants.LAST_US - MARGIN_US
-OUT_OF_REACH = (
-    f"databases hold times between {instants.moment(EARLIEST_US):%Y-%m-%d} and {instants.moment(LATEST_US):%Y-%m-%d}"
-)
 
 
 class JobState(StrEnum):
@@ -49,7 +47,7 @@ PERIODIC = "periodic"
 class Job(Struct, frozen=True, kw_only=True):
     """A job. `compared` states and hours were found in the recorder; those `imported` were not in the store.
 
-    Others that it lacks are `accounted` for: they lie in the quarantine, or their entity was renamed or left out.
+    `accounted` lie in the quarantine instead.
     States are compared until `cursor_us`, then `statistics` (hours, those imported) until `hours_us`. `code` and
     `reason` say why it waits or has ended, or what it found strange; `crashes` how often it did without getting on.
     """
@@ -111,4 +109,4 @@ def is_within_reach(at_us: int) -> bool:
 
 def unfinished(code: str) -> int:
     """Return the exit code for a job that did not come to its end: 1 when another try may, 2 when the user must act."""
-    return 2 if code in FOR_THE_USER else 1
+    return 1 if heals(code) else 2
