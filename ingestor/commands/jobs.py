@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 
 from ingestor.api.jobs import AnyJob, Span, bounds, shown
+from ingestor.assembly.files import has_state
 from ingestor.assembly.lock import locked
 from ingestor.assembly.offline import offline, offline_jobs, reading
 from ingestor.assembly.run import Exit
@@ -143,9 +144,11 @@ async def _cancel(settings: Settings, number: int) -> None:
         if running is not None:
             await running.delete(f"/api/jobs/{number}")
             return
-    with locked(settings.data_dir):
-        async with offline(settings) as files:
-            job = await files.jobs.cancel(number)
+    job = None
+    if has_state(settings):
+        with locked(settings.data_dir):
+            async with offline(settings) as files:
+                job = await files.jobs.cancel(number)
     if job is None:
         raise UsageError(f"there is no job {number}", code=ErrorCode.NOT_FOUND)
     if job.state is not JobState.CANCELLED:
