@@ -129,7 +129,7 @@ async def _alone(
     if failures:
         raise Unfinished(UNFINISHED_WORDS[kind], failures[0])
     if job is None:
-        raise UsageError(f"another {kind} of this home is under way", code=ErrorCode.CONFLICT)
+        raise UsageError(f"another {kind} of this home is under way", code=ErrorCode.PENDING)
     return shown(job)
 
 
@@ -152,7 +152,7 @@ async def _cancel(settings: Settings, number: int) -> None:
     if job is None:
         raise UsageError(f"there is no job {number}", code=ErrorCode.NOT_FOUND)
     if job.state is not JobState.CANCELLED:
-        raise UsageError(f"job {number} has ended before: {job.state}", code=ErrorCode.CONFLICT, hint="")
+        raise UsageError(f"job {number} has ended before: {job.state}", code=ErrorCode.CONFLICT)
 
 
 def _row(job: AnyJob) -> Row:
