@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from ingestor.model.errors import Damaged, IngestorError, Unavailable
 from metrics.codes import ErrorCode
@@ -59,3 +60,16 @@ def mapped(path: Path) -> Generator[None]:
         yield
     except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
         raise meaning(error, path) from None
+
+
+def lacks(path: Path) -> bool:
+    """Return whether a file is not there yet. Raises `Unavailable` where it can neither be seen nor be made."""
+    with mapped(path):
+        if path.exists():
+            return False
+        parent = next(one for one in path.absolute().parents if one.exists())
+    try:
+        with TemporaryFile(dir=parent):
+            return True
+    except OSError as error:  # it names a file that we made up
+        raise meaning(OSError(error.errno, error.strerror), parent) from None

@@ -91,6 +91,15 @@ def test_a_data_dir_that_cannot_be_used_is_told(how: str, tmp_path: Path, capsys
         check(form, *told(form, data, capsys))
 
 
+@pytest.mark.parametrize(
+    "how", ["is a file", "has a folder for the state", "has a folder for the lock", "has a newer state"]
+)
+def test_check_finds_what_a_run_would_end_with(how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    BROKEN[how](tmp_path / "data")
+    code, printed, _ = told("check", tmp_path / "data", capsys)
+    assert (code, "FAILS  DATA_DIR" in printed) == (1, True)
+
+
 def test_one_below_a_file_is_told_with_what_can_be_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
     for form in FORMS:
