@@ -3,28 +3,52 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import trio
 from rich.console import Console
-from rich.table import Table
 
 from ingestor import config
 from ingestor.assembly import run as service
 from ingestor.assembly.run import Exit
-from ingestor.commands import audit, backfill, quarantine
+from ingestor.commands import audit, backfill, jobs, quarantine, tables
 from ingestor.commands.check import check
+from ingestor.commands.tables import Row
 from ingestor.config import Settings
-from ingestor.model.errors import ConfigError
-from ingestor.storage.store import Finding
+from ingestor.model import disk
+from ingestor.model.errors import ConfigError, IngestorError, first
 from metrics import log
 
 
 def command(arguments: Sequence[str]) -> int:
-    """Run a command and return its exit code; a mistake of the user is told in sentences, never with a traceback."""
+    """Run a command and return its exit code; whatever keeps it from being done is told in sentences, here alone."""
+    given = _parser().parse_args(arguments)
+    failures: list[IngestorError] = []
+    try:
+        return _demo() if given.command == "demo" else _with_settings(config.load(), given)
+    except* IngestorError as group:
+        failures.append(first(group))
+    except* OSError as group:  # of a file that no boundary stands before
+        failures.append(disk.meaning(first(group), Path("the system")))
+    except* KeyboardInterrupt:
+        print("ingestor: interrupted", file=sys.stderr)
+    if not failures:
+        return Exit.INTERRUPTED
+    _tell(failures[0])
+    return Exit.FAILED if failures[0].heals else Exit.NOT_DONE
+
+
+def _tell(failure: IngestorError) -> None:
+    for sentence in failure.mistakes if isinstance(failure, ConfigError) else [str(failure)]:
+        print(f"ingestor: {sentence}", file=sys.stderr)
+    if failure.hint:
+        print(f"  hint: {failure.hint}", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ingestor", description="Every state change of your Home Assistant reaches your database, enriched."
     )
@@ -34,16 +58,11 @@ def command(arguments: Sequence[str]) -> int:
     quarantine.add_arguments(commands.add_parser("quarantine", help="what could not be stored, and why"))
     audit.add_arguments(commands.add_parser("audit", help="when changes were missed, and what became of them"))
     backfill.add_arguments(commands.add_parser("backfill", help="import history from Home Assistant's recorder"))
+    jobs.add_arguments(
+        commands.add_parser("jobs", help="what is being compared with Home Assistant's recorder, and was")
+    )
     commands.add_parser("demo", help="ingest a simulated home into .demo, with a live view")
-    given = parser.parse_args(arguments)
-    try:
-        if given.command == "demo":
-            return _demo()
-        return _with_settings(config.load(), given)
-    except ConfigError as error:
-        for mistake in error.mistakes:
-            print(f"ingestor: {mistake}", file=sys.stderr)
-        return Exit.CONFIGURATION
+    return parser
 
 
 def _with_settings(settings: Settings, given: argparse.Namespace) -> Exit:
@@ -56,6 +75,9 @@ def _with_settings(settings: Settings, given: argparse.Namespace) -> Exit:
         case "backfill":
             _configure_log(settings, "error")
             return trio.run(backfill.backfill, settings, given)
+        case "jobs":
+            _configure_log(settings, "error")
+            return trio.run(jobs.jobs, settings, given)
         case "quarantine":
             _configure_log(settings, "error")
             return trio.run(quarantine.quarantine, settings, given)
@@ -70,24 +92,18 @@ def _run(settings: Settings) -> Exit:
 def _check(settings: Settings) -> Exit:
     _configure_log(settings, "error")
     found = trio.run(check, settings)
-    Console(highlight=False).print(_table(found))
+    rows = [
+        Row(("ok" if one.works else "FAILS", one.subject, one.detail), (f"hint: {one.hint}",) if one.hint else ())
+        for one in found
+    ]
+    tables.show(Console(), ("", "what", "found"), rows)
     return Exit.DONE if all(finding.works for finding in found) else Exit.FAILED
 
 
 def _demo() -> Exit:
     from ingestor.commands.demo import demo  # noqa: PLC0415  the simulated home is no part of a run
 
-    seconds = float(os.environ.get("DEMO_SECONDS") or 0)
-    return trio.run(demo, seconds or float("inf"), _configure_log)
-
-
-def _table(found: Sequence[Finding]) -> Table:
-    table = Table(box=None)
-    for heading in ("", "what", "found", "hint"):
-        table.add_column(heading, overflow="fold")
-    for finding in found:
-        table.add_row("ok" if finding.works else "FAILS", finding.subject, finding.detail, finding.hint)
-    return table
+    return trio.run(demo, _configure_log)
 
 
 def _configure_log(settings: Settings, level: Literal["debug", "info", "warning", "error"]) -> None:

@@ -14,6 +14,11 @@ class ErrorCode(StrEnum):
 
     CONFIG = "config"
 
+    INVALID = "invalid"
+    NOT_FOUND = "not_found"
+    CONFLICT = "conflict"
+    INTERNAL = "internal"
+
     UNREACHABLE = "unreachable"
     TLS = "tls"
     TIMEOUT = "timeout"
@@ -113,6 +118,9 @@ QUARANTINE = (ErrorCode.REJECTED, ErrorCode.FIELD_CONFLICT, ErrorCode.UNDECODABL
 WRITE = (*STORE, *DISK)
 """Of a write to the store, whichever it is, and to what stands beside it."""
 
+REQUEST = (ErrorCode.INVALID, ErrorCode.NOT_FOUND, ErrorCode.CONFLICT, ErrorCode.INTERNAL)
+"""Of a command or a request: whoever asks gets it as the answer, and no metric carries it."""
+
 REFILL = (*RECORDER, *DISK, ErrorCode.CONFIG)
 """Of a refill: it asks the recorder, and keeps what it gets in files of ours."""
 
@@ -191,11 +199,21 @@ class GapState(StrEnum):
 GAP_ENDS = (GapState.FILLED, GapState.PARTLY, GapState.TAIL_UNPROVEN)
 
 
+class JobKind(StrEnum):
+    """What compares a span of time with the recorder."""
+
+    AUDIT = "audit"
+    BACKFILL = "backfill"
+    LOSS = "loss"
+    CLOCK = "clock"
+
+
 class JobEnd(StrEnum):
-    """How a backfill ended."""
+    """How a job ended."""
 
     DONE = "done"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class WarningCode(StrEnum):

@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from hmac import compare_digest
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from ingestor.api import audit, backfill, quarantine, views
-from ingestor.api.models import Configuration, ConfigurationChange, EventStats, Gap, HomeAssistantEvent, SystemHealth
+from ingestor.api import jobs, quarantine, views
+from ingestor.api.errors import Failure, add_handlers
+from ingestor.api.models import (
+    Configuration,
+    ConfigurationChange,
+    EventStats,
+    Gap,
+    HomeAssistantEvent,
+    RowId,
+    SystemHealth,
+)
 from ingestor.api.quarantine import QuarantineDesk
 from ingestor.api.status import StatusBoard
 from ingestor.config import Settings
-from ingestor.history.asked import AskedAudits
 from ingestor.history.jobs import Jobs
 from ingestor.history.ledger import Ledger
-from ingestor.model.errors import IngestorError
+from ingestor.model.errors import IngestorError, Unfinished, UsageError
 from ingestor.model.records import Event
 from ingestor.storage.recent import RecentEvents
 from ingestor.storage.settings import SettingsStore
@@ -42,22 +49,23 @@ class Ports:
     enriching: Callable[[], bool]
     quarantine: QuarantineDesk
     ledger: Ledger
-    audits: AskedAudits
-    backfills: Jobs
+    jobs: Jobs
 
 
 def application(ports: Ports) -> FastAPI:
     """Return the application. With `API_TOKEN` set, `/api` wants it as a bearer token; the probes do not."""
-    app = FastAPI(title="ha-ingestor", docs_url="/docs", redoc_url=None)
-    app.add_exception_handler(RequestValidationError, _refuse)
+    failures: dict[int | str, dict[str, Any]] = {status: {"model": Failure} for status in (400, 503)}
+    app = FastAPI(title="ha-ingestor", docs_url="/docs", redoc_url=None, responses=failures)
+    add_handlers(app)
     _add_probes(app, ports)
     _add_reads(app, ports)
     _add_changes(app, ports)
     guarded = [Depends(_guard(ports.settings))]
     app.include_router(quarantine.routes(ports.quarantine), prefix="/api/quarantine", dependencies=guarded)
     homes = [home.name for home in ports.settings.homes]
-    app.include_router(audit.routes(ports.audits, homes), prefix="/api/audit", dependencies=guarded)
-    app.include_router(backfill.routes(ports.backfills, homes), prefix="/api/backfill", dependencies=guarded)
+    app.include_router(jobs.routes(ports.jobs), prefix="/api/jobs", dependencies=guarded)
+    app.include_router(jobs.audits(ports.jobs, homes), prefix="/api/audit", dependencies=guarded)
+    app.include_router(jobs.backfills(ports.jobs, homes), prefix="/api/backfill", dependencies=guarded)
     return app
 
 
@@ -96,7 +104,7 @@ def _add_reads(app: FastAPI, ports: Ports) -> None:
 
     @app.get("/api/gaps", dependencies=guarded, response_model=list[Gap])
     async def gaps(
-        limit: Annotated[int, Query(ge=1, le=MAXIMUM_GAPS)] = 100, before: int | None = None, home: str | None = None
+        limit: Annotated[int, Query(ge=1, le=MAXIMUM_GAPS)] = 100, before: RowId | None = None, home: str | None = None
     ) -> Response:
         found = await ports.ledger.read(limit=limit, before=before, home=home)
         return Response(views.gaps(found), media_type="application/json")
@@ -111,14 +119,14 @@ def _add_changes(app: FastAPI, ports: Ports) -> None:
     async def change(wanted: ConfigurationChange) -> Configuration:
         changes = wanted.model_dump(exclude_unset=True, exclude={"confirm"})
         if any(changes[name] is None for name in changes if name != "weather_location"):
-            raise HTTPException(400, "retention_days and weather_cache_minutes are numbers")
+            raise UsageError("retention_days and weather_cache_minutes are numbers")
         if not wanted.confirm and _shortens(ports.live.current.retention_days, changes.get("retention_days")):
             days = changes["retention_days"]
-            raise HTTPException(400, f"this deletes every event older than {days} days: repeat it with confirm: true")
+            raise UsageError(f"this deletes every event older than {days} days: repeat it with confirm: true")
         try:
             await ports.live.change(changes)
         except IngestorError as error:
-            raise HTTPException(503, f"the change could not be kept: {error}") from None
+            raise Unfinished("the change could not be kept", error) from None
         if "retention_days" in changes:
             await _apply_retention(ports.store, ports.live.current.retention_days)
         return views.configuration(ports.settings, ports.live.current)
@@ -137,7 +145,7 @@ async def _apply_retention(store: Store, days: int) -> None:
     try:
         await store.set_retention(days)
     except IngestorError as error:
-        raise HTTPException(503, f"it is kept, but the database did not take it: {error}") from None
+        raise Unfinished("it is kept, but the database did not take it", error) from None
 
 
 def _guard(settings: Settings) -> Callable[[Request], None]:
@@ -154,10 +162,3 @@ def _guard(settings: Settings) -> Callable[[Request], None]:
 def _shortens(now_days: int, wanted_days: object) -> bool:
     """Return whether a wish for retention deletes something; 0 days is for ever."""
     return isinstance(wanted_days, int) and wanted_days > 0 and (now_days == 0 or wanted_days < now_days)
-
-
-async def _refuse(_request: Request, error: Exception) -> JSONResponse:
-    """Answer 400 with each mistake by name, without what was given: it might be a secret."""
-    mistakes = error.errors() if isinstance(error, RequestValidationError) else []
-    said = [f"{mistake['loc'][-1]}: {mistake['msg'].removeprefix('Value error, ')}" for mistake in mistakes]
-    return JSONResponse({"detail": "; ".join(said)}, status_code=400)

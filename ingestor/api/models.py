@@ -12,6 +12,9 @@ from metrics.codes import GapState
 
 Health = Literal["healthy", "unhealthy"]
 
+RowId = Annotated[int, Field(ge=0, lt=2**63)]
+"""The id of a row of SQLite, which has 64 bits for it."""
+
 
 class ServiceStatus(BaseModel):
     """How each part is. `influxdb` is the store in use, whichever that is."""

@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from ingestor.model.errors import IngestorError
+from ingestor.api.models import RowId
+from ingestor.model.errors import UsageError
 from ingestor.model.instants import SECOND_NS
 from ingestor.storage.quarantine import Quarantine, Quarantined
 from ingestor.storage.replay import Replay
+from metrics.codes import ErrorCode
 
 
 class QuarantinedRecord(BaseModel):
@@ -32,7 +34,7 @@ class QuarantinedRecord(BaseModel):
 class Selection(BaseModel):
     """Which records: by their ids; none are all."""
 
-    ids: list[int] | None = None
+    ids: list[RowId] | None = None
 
 
 class Outcome(BaseModel):
@@ -55,20 +57,17 @@ def routes(desk: QuarantineDesk) -> APIRouter:
     router = APIRouter()
 
     @router.get("")
-    async def read(limit: Annotated[int, Query(ge=1, le=1000)] = 100, after: int = 0) -> list[QuarantinedRecord]:
+    async def read(limit: Annotated[int, Query(ge=1, le=1000)] = 100, after: RowId = 0) -> list[QuarantinedRecord]:
         return [shown(one) for one in await desk.quarantine.read(limit=limit, after=after)]
 
     @router.get("/{id_}")
-    async def show(id_: int) -> QuarantinedRecord:
+    async def show(id_: RowId) -> QuarantinedRecord:
         [found] = await _selected(desk.quarantine, [id_])
         return shown(found)
 
     @router.post("/replay")
     async def replay(wanted: Selection) -> Outcome:
-        try:
-            done = await desk.replay.replay(await _selected(desk.quarantine, wanted.ids))
-        except IngestorError as error:
-            raise HTTPException(503, str(error)) from None
+        done = await desk.replay.replay(await _selected(desk.quarantine, wanted.ids))
         return Outcome(done=done.replayed, failures=done.failures)
 
     @router.post("/drop")
@@ -96,5 +95,5 @@ async def _selected(quarantine: Quarantine, ids: Sequence[int] | None) -> list[Q
         return await quarantine.read(limit=-1)
     found = [await quarantine.find(id_) for id_ in ids]
     if missing := [id_ for id_, one in zip(ids, found, strict=True) if one is None]:
-        raise HTTPException(404, f"the quarantine holds no {', '.join(map(str, missing))}")
+        raise UsageError(f"the quarantine holds no {', '.join(map(str, missing))}", code=ErrorCode.NOT_FOUND)
     return [one for one in found if one is not None]

@@ -1,64 +1,102 @@
-"""What lies in the data directory, and the store beside it: put together for a run, or for a command without one."""
+"""What lies in the data directory, and the store beside it: opened once, for a run or for a command without one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from random import Random
+
+import trio
 
 from ingestor.config import Settings
 from ingestor.enrichment.again import again
+from ingestor.history.jobs import Jobs
+from ingestor.history.ledger import Ledger
+from ingestor.history.recovery import Recovery
+from ingestor.model.channels import Inbox
+from ingestor.model.disk import mapped
+from ingestor.model.gaps import Kept
+from ingestor.storage.batcher import Retry
 from ingestor.storage.database import Database
 from ingestor.storage.delivery import Delivery
-from ingestor.storage.journal import EmbeddedJournal, Journal, Notebook
+from ingestor.storage.importer import Importer
+from ingestor.storage.intake import Intake
+from ingestor.storage.journal import EmbeddedJournal
+from ingestor.storage.marks import Marks
 from ingestor.storage.quarantine import Quarantine
 from ingestor.storage.replay import Replay
 from ingestor.storage.schema import MIGRATIONS, Schema
-from ingestor.storage.settings import LiveSettings
+from ingestor.storage.settings import LiveSettings, SettingsStore
 from ingestor.storage.spool import Spool
 from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.store import Store
-from ingestor.storage.valve import Valve
+from ingestor.storage.writer import BatchLimits, Writer
 from metrics import facts
+from metrics.codes import WarningCode
 
 STATE_FILE = "state.sqlite3"
 STATE = Schema.read(MIGRATIONS / "state")
+LISTS_IN_A_CHANNEL = 2  # what waits behind them waits as one larger list
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """What lies in the data directory, and who brings records there."""
+    """What lies in the data directory, and who brings records there and from there into the store.
 
-    state: Database
-    spool: Spool
-    quarantine: Quarantine
-    delivery: Delivery
-    journal: Journal
-    notebook: Notebook
-    replay: Replay
+    With the embedded database that is the journal, and the writer only empties a spool that an InfluxDB left behind.
+    To be made by who holds the lock. Raises what `Database.run` raises.
+    """
 
-    @classmethod
-    def of(
-        cls, settings: Settings, state: Database, embedded: SQLiteStore | None, valve: Valve, report: facts.Report
-    ) -> Files:
-        """Put them together; with the embedded database that is the journal, else the spool."""
-        quarantine = Quarantine(state, report)
-        spool = Spool(settings.data_dir, settings.spool_max_bytes, valve, report)
-        delivery = Delivery("sqlite" if embedded else "influxdb", quarantine, report)
-        journal = EmbeddedJournal(embedded, spool, delivery, report) if embedded else spool
-        replay = Replay(quarantine, journal, again)
-        return cls(
-            state=state,
-            spool=spool,
-            quarantine=quarantine,
-            delivery=delivery,
-            journal=journal,
-            notebook=journal,
-            replay=replay,
-        )
+    def __init__(self, settings: Settings, report: facts.Report) -> None:
+        self.settings = settings
+        self.report = report
+        self.homes = tuple(home.name for home in settings.homes)
+        self.state = state_database(settings, report)
+        self.changeable = SettingsStore(settings, self.state, self._warn)
+        self.store = store = make_store(settings, self.changeable.current, report)
+        self.entrance, self.exit = trio.open_memory_channel[list[Kept]](LISTS_IN_A_CHANNEL)
+        self.intake = Intake(Inbox(self.exit))
+        self.quarantine = Quarantine(self.state, report)
+        self.spool = Spool(settings.data_dir, settings.spool_max_bytes, self.intake.valve, report)
+        self.embedded = embedded = store if isinstance(store, SQLiteStore) else None
+        self.delivery = Delivery("sqlite" if embedded else "influxdb", self.quarantine, report)
+        self.journal = EmbeddedJournal(embedded, self.spool, self.delivery, report) if embedded else self.spool
+        self.replay = Replay(self.quarantine, self.journal, again)
+        self.importer = Importer(self.journal, self.spool, self.intake)
+        self.jobs = Jobs(self.state, self._warn)
+        self.ledger = Ledger(self.state, report, (lambda: embedded.marked) if embedded else lambda: 0)
+        self.recovery = Recovery(self.homes, store, self.spool, self.intake, self.ledger, self.jobs, report)
+
+    def writer(self, random: Random) -> Writer | None:
+        """Return what empties the spool into the store; None where nothing goes through it."""
+        if self.embedded is not None and not self.spool.exists:
+            return None
+        settings = self.settings
+        due = BatchLimits(maximum_events=settings.batch_max_events, maximum_seconds=settings.batch_max_seconds)
+        marks = None if self.embedded else Marks(self.homes, self.store, self.spool, self.recovery.begin)
+        retry = Retry(random)
+        return Writer(self.spool, self.store, self.delivery, self.intake, due, retry, self.report, marks=marks)
+
+    async def aclose(self) -> None:
+        """Close every file and connection; to be called when nothing runs any more."""
+        for file in (self.store, self.spool, self.state):
+            await file.aclose()
+
+    def _warn(self, detail: str) -> None:
+        self.report(facts.Warned(code=WarningCode.STATE_DAMAGED, detail=detail))
 
 
 def state_database(settings: Settings, report: facts.Report, *, upgrades: bool = True) -> Database:
     """Return the file of what must be remembered beside the events; who does not hold the lock upgrades nothing."""
     return Database(settings.data_dir / STATE_FILE, STATE, report, upgrades=upgrades)
+
+
+def has_state(settings: Settings) -> bool:
+    """Return whether that file is there: else nothing has run yet. Raises `Unavailable` where it cannot be seen."""
+    path = settings.data_dir / STATE_FILE
+    with mapped(path):
+        try:
+            path.stat()
+        except FileNotFoundError:
+            return False
+    return True
 
 
 def make_store(settings: Settings, live: LiveSettings, report: facts.Report) -> Store:

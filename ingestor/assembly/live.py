@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import partial
 
 import trio
 
-from ingestor.assembly.stages import FEW, LISTS_IN_A_CHANNEL, Ground, left, piped
+from ingestor.assembly.files import LISTS_IN_A_CHANNEL
+from ingestor.assembly.stages import FEW, Ground, left, piped
 from ingestor.assembly.storage import Storage
 from ingestor.config import HomeSettings
-from ingestor.history.reading import Reader
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.live.connection import Connection
 from ingestor.live.entities import Entities
@@ -21,7 +21,7 @@ from ingestor.live.selection import selection
 from ingestor.live.stream import Location, Stream
 from ingestor.live.subscription import Subscription
 from ingestor.model.channels import Inbox, Outbox
-from ingestor.model.records import Event, Series
+from ingestor.model.records import WeatherObservation
 from ingestor.weather.poller import Weather, coordinates
 from supervisors import StopOrder, Strategy, Supervisor
 
@@ -32,28 +32,24 @@ class Live:
     """The live capture of one home: connection and subscription, with the channels between them."""
 
     def __init__(self, ground: Ground, home: HomeSettings, weather: Weather, storage: Storage) -> None:
-        settings, report, name = ground.settings, ground.report, home.name
+        settings, report, name = ground.files.settings, ground.files.report, home.name
         frames, self._received = trio.open_memory_channel[list[HomeMessage]](LISTS_IN_A_CHANNEL)
         self._frames, self._inbox = Outbox(frames), Inbox(self._received)
         commands, asked = trio.open_memory_channel[list[str]](COMMANDS_IN_A_CHANNEL)
         self.endpoint = endpoint = endpoint_of(home)
-        intake = storage.intake
+        intake = ground.files.intake
         connection = Connection(endpoint, self._frames, asked, Reconnect(ground.random), intake.valve, report)
         observation = (lambda: weather.current) if settings.weather_on_events else (lambda: None)
-        self._storage = storage
-        self._captured = captured = partial(intake.marks, name)
+        captured = partial(intake.marks, name)
         self.entities = entities = Entities(selection(home.include, home.exclude))
         with_attributes = settings.attributes == "json"
         loss = partial(intake.losses.get, name)
-        stream = Stream(name, entities, observation, captured, loss, with_attributes=with_attributes)
+        self.stream = stream = Stream(name, entities, observation, captured, loss, with_attributes=with_attributes)
         on_location = partial(_place_weather, weather)
         self.fence = Fence(commands.clone())
         subscription = Subscription(stream, self._inbox, storage.outbox(), commands, report, on_location, self.fence)
-        self.reader = Reader(
-            persons=lambda: stream.persons,
-            weather=weather.at if settings.weather_on_events else (lambda _at_ns: None),
-            with_attributes=with_attributes,
-        )
+        self.weather_at: Callable[[int], WeatherObservation | None]
+        self.weather_at = weather.at if settings.weather_on_events else (lambda _at_ns: None)
         self.drain = connection.drain
         """Takes in what Home Assistant has sent until now, then ends the stream."""
         self.supervisor = Supervisor(
@@ -66,16 +62,6 @@ class Live:
             intensity=FEW,
             stop_order=StopOrder.START_ORDER,
         )
-
-    def series(self) -> dict[str, Series]:
-        """Return the tags of every wanted entity that was ever captured."""
-        self.entities.load(self._captured())
-        return self.entities.series()
-
-    async def commit_refilled(self, events: Sequence[Event]) -> None:
-        """Capture events that were missed, as soon as there is room."""
-        await self._storage.commit_refilled(events)
-        self.entities.removed(events)
 
     @property
     def is_enriching(self) -> bool:

@@ -1,18 +1,16 @@
-"""Running the service: signals, the lock on its data, the drain, and what the exit code says."""
+"""Running the service: signals, the drain, and what the exit code says."""
 
 from __future__ import annotations
 
-import fcntl
 import signal
 import time
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from enum import IntEnum
 from importlib.metadata import version
-from pathlib import Path
 
 import trio
 
+from ingestor.assembly.lock import locked
 from ingestor.assembly.service import Service, build
 from ingestor.config import Settings
 from ingestor.model.errors import ConfigError, first
@@ -21,17 +19,20 @@ from metrics.codes import DropReason
 from supervisors import IntensityExceeded
 
 SHUTDOWN_SECONDS = 9.5
-LOCK_FILE = "lock"  # holds the address of the API while a service runs
 
 
 class Exit(IntEnum):
-    """The exit codes."""
+    """The exit codes; README.md has them for the user."""
 
     DONE = 0
     FAILED = 1
-    """A check failed, or something was dropped."""
-    CONFIGURATION = 2
+    """It was done, and something is not well: a check failed, a gap stays open, a record was dropped."""
+    NOT_DONE = 2
+    """The command or the configuration is wrong, or what it needs is away: an `IngestorError` says which."""
     GAVE_UP = 3
+    """Actors of the service went on crashing."""
+    INTERRUPTED = 130
+    """Ctrl-C ended a command that has no orderly end: what shells say of SIGINT, 128 + 2."""
 
 
 Companion = Callable[[Service], Awaitable[None]]
@@ -39,40 +40,15 @@ Companion = Callable[[Service], Awaitable[None]]
 
 
 async def run(settings: Settings, *companions: Companion) -> Exit:
-    """Run until a signal; a second one cancels at once. Raises `ConfigError`."""
-    with locked(settings.data_dir):
+    """Run until a signal; a second one cancels at once. Raises an `IngestorError` when it cannot begin, or go on."""
+    with locked(settings.data_dir) as tell_api:
         service = build(settings)
-        (settings.data_dir / LOCK_FILE).write_text(service.api.url, encoding="utf-8")
         try:
+            tell_api(service.api.url)
             return await _supervised(service, companions)
         finally:
             service.api.close()
             await service.aclose()
-
-
-@contextmanager
-def locked(data_dir: Path) -> Generator[None]:
-    """Hold the data directory for one run. Raises `ConfigError` when it cannot be used, or another run has it."""
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        file = (data_dir / LOCK_FILE).open("a")
-    except OSError as error:
-        raise ConfigError([f"DATA_DIR: cannot write to {data_dir}: {error.strerror}"]) from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ConfigError([f"DATA_DIR: another run of the ingestor uses {data_dir}"]) from None
-        yield
-
-
-def running_api(data_dir: Path) -> str | None:
-    """Return where the service that uses this data directory listens; none while there is none."""
-    try:
-        with locked(data_dir):
-            return None
-    except ConfigError:
-        return (data_dir / LOCK_FILE).read_text(encoding="utf-8") or None
 
 
 async def _supervised(service: Service, companions: tuple[Companion, ...]) -> Exit:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from random import Random
-from typing import Protocol
 
 import trio
 
@@ -15,23 +14,16 @@ from ingestor.api.app import Ports, application
 from ingestor.api.quarantine import QuarantineDesk
 from ingestor.api.server import ApiServer
 from ingestor.api.status import StatusBoard
-from ingestor.assembly.files import make_store, state_database
+from ingestor.assembly.files import Files
 from ingestor.assembly.home import Home, make_provider
 from ingestor.assembly.stages import FATAL, MANY, Ground, stage
 from ingestor.assembly.storage import Storage
 from ingestor.config import Settings
-from ingestor.storage.settings import SettingsStore
 from ingestor.storage.store import Store
 from metrics import facts
-from metrics.codes import WarningCode
 from metrics.exporter import PrometheusReporter
 from metrics.log import LogReporter
 from supervisors import Supervisor
-
-
-class _Closable(Protocol):
-    async def aclose(self) -> None:
-        """Close it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +37,7 @@ class Service:
     homes: tuple[Home, ...]
     report: facts.Report
     unwritten: Callable[[], int]
-    files: tuple[_Closable, ...]
+    files: Files
     leaving: trio.Event
 
     def stop(self) -> None:
@@ -57,45 +49,31 @@ class Service:
 
     async def aclose(self) -> None:
         """Close every file and connection; to be called when nothing runs any more."""
-        for file in self.files:
-            await file.aclose()
+        await self.files.aclose()
 
 
 def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), random: Random | None = None) -> Service:
-    """Put the service together. Raises `ConfigError`; nothing runs yet but the API's socket, which is bound."""
+    """Put the service together. Raises an `IngestorError`; nothing runs yet but the API's socket, which is bound."""
     names = tuple(home.name for home in settings.homes)
     status = StatusBoard(names, weather_is_on=make_provider(settings) is not None)
     store_name = "influxdb" if settings.influxdb_url else "sqlite"
     prometheus = PrometheusReporter(homes=names, store=store_name)
     report = metrics.fan_out(status, prometheus, LogReporter(), *more_reports)
-    state = state_database(settings, report)
-    live = SettingsStore(
-        settings, state, lambda detail: report(facts.Warned(code=WarningCode.STATE_DAMAGED, detail=detail))
-    )
-    store = make_store(settings, live.current, report)
-    ground = Ground(
-        settings=settings,
-        changeable=live,
-        store=store,
-        state=state,
-        report=report,
-        random=random or Random(),  # noqa: S311  jitter
-        leaving=trio.Event(),
-    )
+    files = Files(settings, report)
+    ground = Ground(files=files, random=random or Random(), leaving=trio.Event())  # noqa: S311  jitter
     storage = Storage(ground)
     homes = tuple(Home(ground, home, storage) for home in settings.homes)
-    storage.entrance.close()
+    files.entrance.close()
     ports = Ports(
         settings=settings,
-        live=live,
+        live=files.changeable,
         status=status,
-        recent=storage.intake.recent,
-        store=store,
+        recent=files.intake.recent,
+        store=files.store,
         metrics=prometheus.render,
-        quarantine=QuarantineDesk(quarantine=storage.files.quarantine, replay=storage.files.replay),
-        ledger=storage.ledger,
-        audits=storage.audits,
-        backfills=storage.jobs,
+        quarantine=QuarantineDesk(quarantine=files.quarantine, replay=files.replay),
+        ledger=files.ledger,
+        jobs=files.jobs,
         enriching=lambda: all(home.live.is_enriching for home in homes),
     )
     api = ApiServer(partial(application, ports), settings.api_host, settings.api_port)
@@ -113,11 +91,11 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
     return Service(
         root=root,
         api=api,
-        store=store,
+        store=files.store,
         status=status,
         homes=homes,
         report=report,
         unwritten=lambda: storage.unwritten() + sum(home.live.undecoded() for home in homes),
         leaving=ground.leaving,
-        files=(store, storage.files.spool, storage.files.state),
+        files=files,
     )

@@ -12,7 +12,7 @@ one: a new process is worth a try. But no home ends what the others need.
        │                       MOST         of one among several: gives up twice at most, with every actor crashing
        ├─ weather                           75 crashes or more
        ├─ live                 FEW          gives up 21 to 80 times
-       └─ refill, auditor ...  MOST         each gives up twice at most
+       └─ refill, jobs         MOST         each gives up twice at most
 
 So the only home ends the process as the storage does. One among several is restarted for as long as it crashes; the
 root bears that from nine homes at once. tests/actors/test_giving_up.py holds all of it to its word.
@@ -28,32 +28,23 @@ from typing import Protocol, TypeVar
 
 import trio
 
-from ingestor.config import Settings
+from ingestor.assembly.files import Files
 from ingestor.model.errors import ConfigError
-from ingestor.storage.database import Database
-from ingestor.storage.settings import SettingsStore
-from ingestor.storage.store import Store
-from metrics import facts
 from supervisors import ChildSpec, Intensity, IntensityExceeded, Progress, Restart, Start, Supervisor
 
 FATAL = (ConfigError,)
 FEW = Intensity(restarts=5, period_seconds=60.0)
 MANY = Intensity(restarts=20, period_seconds=600.0)
 MOST = Intensity(restarts=100, period_seconds=600.0)
-LISTS_IN_A_CHANNEL = 2  # what waits behind them waits as one larger list
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """What every subtree stands on. `leaving` is set when the service drains; `changeable` are the live settings."""
+    """What every subtree stands on. `leaving` is set when the service drains."""
 
-    settings: Settings
-    changeable: SettingsStore
-    store: Store
-    state: Database
-    report: facts.Report
+    files: Files
     random: Random
     leaving: trio.Event
 

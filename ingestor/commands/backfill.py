@@ -3,79 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 
-from pydantic import TypeAdapter
-from rich.console import Console
-
-from ingestor.api.backfill import BackfillJob, shown
-from ingestor.api.spans import Span
-from ingestor.assembly import run as service
-from ingestor.assembly.offline import offline_backfill
 from ingestor.assembly.run import Exit
-from ingestor.commands.moments import add_span, refuse_empty
-from ingestor.commands.progress import progress
-from ingestor.commands.running import RunningService, running_service
-from ingestor.config import HomeSettings, Settings
-from ingestor.model import instants
-from ingestor.model.errors import ConfigError, IngestorError, first
-
-_jobs = TypeAdapter(list[BackfillJob])
+from ingestor.commands import jobs
+from ingestor.commands.moments import add_span, check_span
+from ingestor.config import Settings
+from ingestor.history.work import JobState
+from metrics.codes import JobKind
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the span of time."""
     add_span(parser, "import everything", required=True)
+    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
 
 
 async def backfill(settings: Settings, arguments: argparse.Namespace) -> Exit:
-    """Import a span of time; FAILED when it did not come to its end. Raises `ConfigError` when it cannot begin."""
-    refuse_empty(arguments)
-    console = Console(highlight=False, markup=False, soft_wrap=True)
-    async with running_service(settings) as running:
-        jobs = [await _job(settings, home, arguments, running, console) for home in settings.homes]
-    for job in jobs:
-        whose = f"{job.home}  " if len(jobs) > 1 else ""
-        console.print(f"{whose}{_figures(job)}")
-        if job.detail:
-            console.print(job.detail)
-    return Exit.DONE if all(job.state == "done" and job.compared for job in jobs) else Exit.FAILED
-
-
-async def _job(
-    settings: Settings,
-    home: HomeSettings,
-    arguments: argparse.Namespace,
-    running: RunningService | None,
-    console: Console,
-) -> BackfillJob:
-    with progress(console, "importing") as bar:
-
-        def told(job: BackfillJob) -> None:
-            bar(job.share, _figures(job))
-
-        if running is None:
-            return await _alone(settings, home, arguments, told)
-        wanted = Span(from_=arguments.from_, to=arguments.to_, home=home.name).model_dump_json(by_alias=True)
-        return await running.work_off("/api/backfill", wanted, _jobs, told)
-
-
-async def _alone(
-    settings: Settings, home: HomeSettings, arguments: argparse.Namespace, told: Callable[[BackfillJob], None]
-) -> BackfillJob:
-    from_us = instants.microseconds(arguments.from_)
-    to_us = instants.microseconds(arguments.to_) if arguments.to_ else None
-    failure: IngestorError | None = None
-    with service.locked(settings.data_dir):
-        try:
-            async with offline_backfill(settings, home) as (work, jobs):
-                now_us = instants.now_us()
-                job = await jobs.begin(home.name, from_us, to_us, now_us)
-                return shown(await work.run(job, lambda now: told(shown(now))))
-        except* IngestorError as group:
-            failure = first(group)
-    raise ConfigError([f"the backfill did not finish, and goes on from here next time: {failure}"]) from None
-
-
-def _figures(job: BackfillJob) -> str:
-    return f"compared: {job.compared}  imported: {job.imported}  hours of statistics: {job.statistics}"
+    """Import a span of time; FAILED when there was nothing. Raises an `IngestorError` when it cannot begin."""
+    check_span(arguments)
+    found = await jobs.ask(settings, JobKind.BACKFILL, arguments)
+    found_nothing = any(job.state is JobState.DONE and not job.compared for job in found)
+    return max(jobs.exit_of(found), Exit.FAILED if found_nothing else Exit.DONE)

@@ -6,16 +6,21 @@ import trio
 from msgspec.structs import replace
 from trio_websocket import ConnectionClosed
 
-from ingestor.assembly.files import make_store
+from ingestor.assembly.files import STATE_FILE, make_store
 from ingestor.assembly.home import make_provider
 from ingestor.assembly.live import endpoint_of
+from ingestor.assembly.lock import running_api
+from ingestor.assembly.offline import reading
 from ingestor.config import HomeSettings, Settings
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.session import Phase, Session
-from ingestor.model.errors import CredentialsRefused, IngestorError, first
+from ingestor.model import disk
+from ingestor.model.errors import CredentialsRefused, IngestorError, Unavailable, first
+from ingestor.storage.database import Outdated
 from ingestor.storage.settings import LiveSettings
 from ingestor.storage.store import Finding
 from ingestor.weather.poller import coordinates
+from metrics.codes import ErrorCode
 
 TIMEOUT_SECONDS = 15.0
 
@@ -32,6 +37,7 @@ async def check(settings: Settings) -> list[Finding]:
         retention_days=settings.retention_days,
         weather_cache_minutes=settings.weather_cache_minutes,
     )
+    found.append(await _data_dir(settings))
     store = make_store(settings, live, lambda _fact: None)
     try:
         found += await store.check()
@@ -56,11 +62,15 @@ async def _home(home: HomeSettings) -> list[Finding]:
                 Finding(subject="token", works=True, detail="accepted"),
             ]
         case CredentialsRefused():
-            return _refused(home, str(failure))
+            return [
+                Finding(subject="Home Assistant", works=True, detail=f"answers at {home.url}"),
+                Finding(subject="token", works=False, detail=str(failure), hint=failure.hint),
+            ]
         case IngestorError():
-            return _unreachable(str(failure))
+            return _unreachable(failure)
         case _:
-            return _unreachable(f"{home.url} did not answer the login within {TIMEOUT_SECONDS:g} s")
+            said = f"{home.url} did not answer the login within {TIMEOUT_SECONDS:g} s"
+            return _unreachable(Unavailable(said, code=ErrorCode.LOGIN_TIMEOUT))
 
 
 async def _log_in(endpoint: Endpoint, session: Session) -> None:
@@ -71,20 +81,28 @@ async def _log_in(endpoint: Endpoint, session: Session) -> None:
                 await socket.send_message(answer)
 
 
-def _refused(home: HomeSettings, said: str) -> list[Finding]:
-    hint = "make a long-lived access token on your profile page in Home Assistant, and set HA_TOKEN to it"
+def _unreachable(error: IngestorError) -> list[Finding]:
     return [
-        Finding(subject="Home Assistant", works=True, detail=f"answers at {home.url}"),
-        Finding(subject="token", works=False, detail=said, hint=hint),
-    ]
-
-
-def _unreachable(said: str) -> list[Finding]:
-    hint = "is HA_URL right, does Home Assistant run, and may this machine reach it?"
-    return [
-        Finding(subject="Home Assistant", works=False, detail=said, hint=hint),
+        Finding(subject="Home Assistant", works=False, detail=str(error), hint=error.hint),
         Finding(subject="token", works=False, detail="not tried", hint="first Home Assistant has to answer"),
     ]
+
+
+async def _data_dir(settings: Settings) -> Finding:
+    """Try what a run keeps beside the database: nothing is made, and nothing changed."""
+    subject, path = "DATA_DIR", settings.data_dir / STATE_FILE
+    try:
+        running_api(settings.data_dir)
+        if disk.lacks(path):
+            return Finding(subject=subject, works=True, detail=f"{settings.data_dir}; used by no run yet")
+        async with reading(settings) as state:
+            if state is not None:
+                await state.run(lambda connection: connection.execute("BEGIN IMMEDIATE").execute("ROLLBACK"))
+    except Outdated:
+        return Finding(subject=subject, works=True, detail=f"{settings.data_dir}; the next run upgrades its files")
+    except IngestorError as error:
+        return Finding(subject=subject, works=False, detail=str(error), hint=error.hint)
+    return Finding(subject=subject, works=True, detail=str(settings.data_dir))
 
 
 async def _weather(settings: Settings) -> Finding:
@@ -94,6 +112,6 @@ async def _weather(settings: Settings) -> Finding:
     try:
         seen = await provider.observe(settings.weather_location or coordinates(0, 0))
     except IngestorError as error:
-        hint = "events are stored without weather until this is mended; see WEATHER_API_KEY and WEATHER_BASE_URL"
+        hint = f"{error.hint}; until then events are stored without weather"
         return Finding(subject="weather", works=False, detail=str(error), hint=hint)
     return Finding(subject="weather", works=True, detail=f"{provider.name}: {seen.temperature} °C at {seen.location}")

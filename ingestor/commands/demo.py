@@ -17,6 +17,7 @@ from ingestor.assembly.run import Exit
 from ingestor.assembly.service import Service
 from ingestor.commands import live
 from ingestor.config import Settings
+from ingestor.model.errors import ConfigError
 from ingestor.simulator.home import SimulatedHome
 from ingestor.simulator.server import SimulatedServer
 from ingestor.simulator.weather import serve_weather
@@ -29,13 +30,14 @@ DATA_DIR = Path(".demo")
 ConfigureLog = Callable[[Settings, Literal["debug", "info", "warning", "error"]], None]
 
 
-async def demo(seconds: float, configure_log: ConfigureLog) -> Exit:
-    """Run until a signal, or for so many seconds."""
+async def demo(configure_log: ConfigureLog) -> Exit:
+    """Run until a signal, or for `DEMO_SECONDS`."""
+    seconds, rate = _number("DEMO_SECONDS", float("inf")), _number("DEMO_RATE", CHANGES_PER_SECOND)
     server = SimulatedServer(SimulatedHome(zones=1), token=TOKEN)
     async with trio.open_nursery() as nursery:
         await nursery.start(server.run)
         weather_url = await nursery.start(serve_weather)
-        nursery.start_soon(server.change_at, float(os.environ.get("DEMO_RATE") or CHANGES_PER_SECOND))
+        nursery.start_soon(server.change_at, rate)
         settings = config.load(
             _env_file=None,
             ha_url=server.url,
@@ -45,12 +47,23 @@ async def demo(seconds: float, configure_log: ConfigureLog) -> Exit:
             weather_api_key="simulated-weather-key",
             weather_base_url=weather_url,
             data_dir=DATA_DIR,
-            api_port=int(os.environ.get("API_PORT") or 0),
+            api_port=os.environ.get("API_PORT") or 0,
         )
         configure_log(settings, "error")
         outcome = await service.run(settings, _show, partial(_stop_after, seconds))
         nursery.cancel_scope.cancel()
     return outcome
+
+
+def _number(name: str, otherwise: float) -> float:
+    """Return what a variable says; unset, empty or 0 it says nothing. Raises `ConfigError` for what is no number."""
+    try:
+        given = float(os.environ.get(name) or 0)
+    except ValueError:
+        given = -1.0
+    if not given >= 0:
+        raise ConfigError([f"{name}: must be a number, 0 or more"])
+    return given or otherwise
 
 
 async def _show(running: Service) -> None:

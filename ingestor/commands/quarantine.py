@@ -6,45 +6,49 @@ import argparse
 import json
 from collections.abc import Sequence
 
+from pydantic import TypeAdapter
 from rich.console import Console
-from rich.table import Table
 
-from ingestor.api.quarantine import Outcome, Selection, shown
-from ingestor.assembly import run as service
-from ingestor.assembly.files import Files
-from ingestor.assembly.offline import offline
+from ingestor.api.quarantine import Outcome, QuarantinedRecord, Selection, shown
+from ingestor.assembly.files import Files, has_state
+from ingestor.assembly.lock import locked
+from ingestor.assembly.offline import offline, reading
 from ingestor.assembly.run import Exit
+from ingestor.commands import moments
+from ingestor.commands.numbers import number
 from ingestor.commands.running import running_service
+from ingestor.commands.tables import Row, show
 from ingestor.config import Settings
-from ingestor.model.errors import ConfigError
-from ingestor.storage.quarantine import Quarantined
+from ingestor.model import instants
+from ingestor.model.errors import UsageError
+from ingestor.storage.quarantine import Quarantine, Quarantined
+from metrics.codes import ErrorCode
 
-_MESSAGE_CHARACTERS = 120
+_MESSAGE_CHARACTERS = 400
+_records = TypeAdapter(list[QuarantinedRecord])
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommands."""
     actions = parser.add_subparsers(dest="action", required=True)
     listing = actions.add_parser("list", help="what could not be stored, oldest first")
-    listing.add_argument("--limit", type=int, default=100)
-    actions.add_parser("show", help="one record whole").add_argument("ids", type=int, nargs=1, metavar="ID")
+    listing.add_argument("--limit", type=number, default=100, help="how many; 100 without it")
+    listing.add_argument("--json", action="store_true", help="print JSON, as /api/quarantine does")
+    actions.add_parser("show", help="one record whole, as JSON").add_argument("id", type=number, metavar="ID")
     for name, words in (("replay", "store again what was mended"), ("drop", "forget for good")):
         action = actions.add_parser(name, help=words)
         action.add_argument("ids", nargs="+", metavar="ID", help="ids, or `all`")
 
 
 async def quarantine(settings: Settings, arguments: argparse.Namespace) -> Exit:
-    """Do what was asked. Raises `ConfigError` when it cannot be done."""
+    """Do what was asked. Raises an `IngestorError` when it cannot be done."""
     console = Console(highlight=False, markup=False)
     match arguments.action:
         case "list":
-            found = await _read(settings, limit=arguments.limit)
-            console.print(_table(found) if found else "the quarantine is empty")
+            _print(console, await _read(settings, limit=arguments.limit), as_json=arguments.json)
         case "show":
-            found = [one for one in await _read(settings, limit=-1) if one.id in arguments.ids]
-            if not found:
-                raise ConfigError([f"the quarantine holds no {arguments.ids[0]}"])
-            console.print_json(json.dumps(shown(found[0]).model_dump(mode="json")))
+            [found] = _selected(await _read(settings, limit=-1), [arguments.id])
+            console.print_json(json.dumps(shown(found).model_dump(mode="json")))
         case action:
             outcome = await _change(settings, action, _ids(arguments.ids))
             console.print(f"{'replayed' if action == 'replay' else 'dropped'}: {outcome.done}")
@@ -57,15 +61,16 @@ async def quarantine(settings: Settings, arguments: argparse.Namespace) -> Exit:
 def _ids(given: Sequence[str]) -> list[int] | None:
     if list(given) == ["all"]:
         return None
-    if not all(one.isdecimal() for one in given):
-        raise ConfigError(["give ids as numbers, or `all`"])
-    return [int(one) for one in given]
+    try:
+        return list(map(number, given))
+    except argparse.ArgumentTypeError:
+        raise UsageError("give ids as numbers, or `all`") from None
 
 
 async def _read(settings: Settings, limit: int) -> list[Quarantined]:
     """Read beside a running service, or without one."""
-    async with offline(settings, locked=False) as files:
-        return await files.quarantine.read(limit=limit)
+    async with reading(settings) as state:
+        return await Quarantine(state, lambda _fact: None).read(limit=limit) if state else []
 
 
 async def _change(settings: Settings, action: str, ids: list[int] | None) -> Outcome:
@@ -73,13 +78,15 @@ async def _change(settings: Settings, action: str, ids: list[int] | None) -> Out
         if running is not None:
             answer = await running.post(f"/api/quarantine/{action}", Selection(ids=ids).model_dump_json())
             return Outcome.model_validate_json(answer)
-    with service.locked(settings.data_dir):
+    if not has_state(settings):
+        return Outcome(done=len(_selected([], ids)))
+    with locked(settings.data_dir):
         async with offline(settings) as files:
             return await _change_offline(files, action, ids)
 
 
 async def _change_offline(files: Files, action: str, ids: list[int] | None) -> Outcome:
-    wanted = [one for one in await files.quarantine.read(limit=-1) if ids is None or one.id in ids]
+    wanted = _selected(await files.quarantine.read(limit=-1), ids)
     if action == "drop":
         return Outcome(done=await files.quarantine.remove(wanted))
     await files.journal.open()
@@ -87,11 +94,27 @@ async def _change_offline(files: Files, action: str, ids: list[int] | None) -> O
     return Outcome(done=done.replayed, failures=done.failures)
 
 
-def _table(found: Sequence[Quarantined]) -> Table:
-    table = Table(box=None)
-    for heading in ("id", "set aside", "entity", "code", "why"):
-        table.add_column(heading, overflow="fold")
-    for one in map(shown, found):
-        cells = (str(one.id), f"{one.quarantined_at:%Y-%m-%d %H:%M:%S}", one.entity_id or "-", one.code)
-        table.add_row(*cells, one.message.strip().splitlines()[-1][:_MESSAGE_CHARACTERS])
-    return table
+def _selected(held: Sequence[Quarantined], ids: Sequence[int] | None) -> list[Quarantined]:
+    """Return those with these ids; without ids all. Raises `UsageError` for an id that there is not."""
+    if missing := set(ids or ()) - {one.id for one in held}:
+        raise UsageError(f"the quarantine holds no {', '.join(map(str, sorted(missing)))}", code=ErrorCode.NOT_FOUND)
+    return [one for one in held if ids is None or one.id in ids]
+
+
+def _print(console: Console, found: Sequence[Quarantined], *, as_json: bool) -> None:
+    if as_json:
+        console.out(_records.dump_json(list(map(shown, found))).decode(), highlight=False)
+    elif not found:
+        console.print("the quarantine is empty")
+    else:
+        show(console, ("id", "set aside", "code", "entity"), list(map(_row, found)))
+        console.print(moments.zone(map(_set_aside_us, found)))
+
+
+def _row(one: Quarantined) -> Row:
+    message = one.message.strip().splitlines()[-1][:_MESSAGE_CHARACTERS] if one.message.strip() else "-"
+    return Row((str(one.id), moments.shown(_set_aside_us(one)), one.code, one.entity_id or "-"), (message,))
+
+
+def _set_aside_us(one: Quarantined) -> int:
+    return instants.to_us(one.at_ns)

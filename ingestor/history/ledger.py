@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,9 +12,10 @@ import trio
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ingestor.history.rhythm import Silence
-from ingestor.model.errors import Damaged
+from ingestor.history.silences import Silence
+from ingestor.model import instants
 from ingestor.model.gaps import ClockRead, EntityReturned, GapFound, Interval, LeftOut, Note
+from ingestor.model.signals import Signal
 from ingestor.storage.database import Database, transaction
 from metrics import facts
 from metrics.codes import GapCause, GapState, WarningCode
@@ -95,7 +95,7 @@ class Ledger:
     """
 
     def __init__(self, database: Database, report: facts.Report, mark: Callable[[], int] = lambda: 0) -> None:
-        self._changed: defaultdict[str, trio.Event] = defaultdict(trio.Event)
+        self._changed: defaultdict[str, Signal] = defaultdict(Signal)
         self._database = database
         self._report = report
         self._mark = mark
@@ -106,11 +106,11 @@ class Ledger:
         for fact in noted:
             self._report(fact)
         for home in homes:
-            self._changed.pop(home, trio.Event()).set()
+            self._changed[home].send()
 
     def changed(self, home: str) -> trio.Event:
         """Return what is set when the next notes of a home were taken in."""
-        return self._changed[home]
+        return self._changed[home].next
 
     async def open_gaps(self, home: str) -> list[OpenGap]:
         """Return the gaps that can be filled, the oldest first: those whose end is known."""
@@ -120,7 +120,7 @@ class Ledger:
         """Return since when everything is promised: the end of the first start; 0 when it is not known."""
         query = "SELECT min(found_ns) FROM gaps WHERE home = ? AND state = 'since'"
         [found] = await self._run(lambda connection: connection.execute(query, (home,)).fetchone())
-        return (found or 0) // 1000
+        return instants.to_us(found or 0)
 
     async def marked(self) -> int:
         """Return the mark that the embedded database once had; 0 where it is not the store."""
@@ -172,6 +172,18 @@ class Ledger:
 
         return await self._run(work)
 
+    async def tell(self, outcome: GapFound, state: GapState, reason: str, refilled: int) -> None:
+        """Note what a comparison has found, as a gap of its own; the same again changes nothing."""
+
+        def work(connection: sqlite3.Connection) -> facts.GapsNoted:
+            noted = _record_gap(connection, outcome)
+            values = (state, reason, refilled, outcome.gap)
+            connection.execute("UPDATE gaps SET state = ?, reason = ?, refilled = ? WHERE gap = ?", values)
+            connection.execute(_REMEMBER, (self._mark(),))
+            return noted
+
+        self._report(await self._run(work))
+
     async def read(self, *, limit: int = 100, before: int | None = None, home: str | None = None) -> list[Gap]:
         """Return the newest gaps first, those with ids below `before`, of one home or of all; a limit of -1 is none."""
         where = "WHERE id < ? AND home = ifnull(?, home) AND state != ? ORDER BY id DESC LIMIT ?"
@@ -191,7 +203,7 @@ class Ledger:
         return found
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do the work in a transaction; over a damaged file, set it aside and do it again."""
+        """Do the work in a transaction, and tell how many gaps there are then."""
 
         def counted(connection: sqlite3.Connection) -> tuple[T, dict[str, int], int]:
             with transaction(connection):
@@ -203,14 +215,12 @@ class Ledger:
                 [listed] = connection.execute(query).fetchone()
             return result, states, listed
 
-        try:
-            result, states, listed = await self._database.run(counted)
-        except Damaged as damage:
-            aside = await self._database.replace(lambda aside, _connection: aside)
-            self._report(facts.Warned(code=WarningCode.STATE_DAMAGED, detail=f"{damage}; it is now {aside.name}"))
-            result, states, listed = await self._database.run(counted)
+        result, states, listed = await self._database.run(counted, self._warn)
         self._report(facts.GapsHeld(states=states, listed=listed))
         return result
+
+    def _warn(self, detail: str) -> None:
+        self._report(facts.Warned(code=WarningCode.STATE_DAMAGED, detail=detail))
 
 
 def _record(connection: sqlite3.Connection, notes: Sequence[Note]) -> tuple[list[facts.GapsNoted], set[str]]:
@@ -290,8 +300,7 @@ def _open(connection: sqlite3.Connection, home: str) -> list[OpenGap]:
 
 
 def _silent(silence: Silence) -> str:
-    ends = (datetime.fromtimestamp(at_us / 1e6, UTC) for at_us in (silence.from_us, silence.to_us))
-    begin, end = (at.isoformat(timespec="milliseconds") for at in ends)
+    begin, end = (instants.text(at_us, "milliseconds") for at_us in (silence.from_us, silence.to_us))
     return f"the recorder has nothing at all between {begin} and {end}: was it disabled?"
 
 

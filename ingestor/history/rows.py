@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from ingestor.enrichment.event import Around, Change, make_event
 from ingestor.enrichment.series import described_as, redescribe
-from ingestor.homeassistant.rows import Row
+from ingestor.homeassistant.answers import Row
 from ingestor.model.records import Event, Series, WeatherObservation
 
 

@@ -131,7 +131,8 @@ class Endpoint:
         status = first(group).status_code
         if status in _FORBIDDEN:
             return CredentialsRefused(
-                f"Home Assistant forbids this machine's address (HTTP {status}): see its ip_bans.yaml"
+                f"Home Assistant forbids this machine's address (HTTP {status}): see its ip_bans.yaml",
+                hint="remove the address from ip_bans.yaml, and restart Home Assistant",
             )
         return RemoteProtocolError(f"{self.url} answered HTTP {status}, no WebSocket")
 

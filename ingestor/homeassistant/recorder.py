@@ -1,9 +1,13 @@
-"""Asking Home Assistant's recorder, over a socket of its own: large answers must never stand before live events."""
+"""Asking Home Assistant's recorder, over a socket of its own: large answers must never stand before live events.
+
+A socket ends with an answer that is too large. Then another one takes its place, and it goes on from there: in shorter
+spans, which whoever asks has to choose (`AnswerTooLarge`), or whole, where an answer cannot be had in parts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, Collection, Generator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,14 +16,13 @@ from msgspec import Raw, Struct
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from ingestor.homeassistant import wire
+from ingestor.homeassistant.answers import UNITS, Hour, Row, StatisticId
+from ingestor.homeassistant.chunks import AnswerSizes, can_be_split
 from ingestor.homeassistant.dialogue import Dialogue
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.registry import Registry
-from ingestor.homeassistant.rows import Row
 from ingestor.homeassistant.session import SYNCHRONISING
-from ingestor.homeassistant.sizes import AnswerSizes
 from ingestor.homeassistant.snapshot import read
-from ingestor.homeassistant.statistics import UNITS, Hour, StatisticId
 from ingestor.model import instants
 from ingestor.model.errors import IngestorError, RemoteProtocolError, Unavailable, first
 from metrics.codes import REFUSALS, ErrorCode
@@ -35,19 +38,18 @@ NOBODY = "sensor.ingestor_asks_for_nobody"
 
 
 class AnswerTooLarge(Unavailable):
-    """An answer was larger than is taken; the next time it is asked for in smaller parts, see `in_parts`."""
+    """An answer was larger than is taken, and has to be asked for in shorter spans: the sizes know of it."""
 
 
 class Refused(IngestorError):
-    """Home Assistant answered that it will not, or cannot; `code` is one of `REFUSALS`.
+    """Home Assistant answered that it will not, and only the user can mend it; `code` is one of `REFUSALS`."""
 
-    One that does not know the command has no recorder, as after a start for which that was stuck: the next may have.
+
+class NoRecorder(Refused):
+    """Home Assistant does not know the command: there is no recorder, as after a start for which that was stuck.
+
+    The next start may have one.
     """
-
-    @property
-    def lasts(self) -> bool:
-        """Whether only the user can mend it."""
-        return self.code != ErrorCode.UNKNOWN_COMMAND
 
 
 T = TypeVar("T")
@@ -61,16 +63,36 @@ class _Info(Struct):
     recording: bool = True
 
 
+class _EntityOptions(Struct):
+    recording_disabled_by: str | None
+
+
 class Recorder:
-    """One logged-in socket. Each method raises `Unavailable`, `Refused` or `RemoteProtocolError`."""
+    """A logged-in socket to a home that runs. Each method raises `Unavailable`, `Refused` or `RemoteProtocolError`."""
 
-    def __init__(self, socket: WebSocketConnection, token: str, sizes: AnswerSizes) -> None:
-        self._socket = socket
+    def __init__(self, endpoint: Endpoint, sizes: AnswerSizes, sockets: AsyncExitStack) -> None:
+        self._endpoint = endpoint
         self._sizes = sizes
-        self._dialogue = Dialogue(token)
+        self._sockets = sockets  # holds one at a time
+        self._socket: WebSocketConnection
+        self._dialogue: Dialogue
 
-    async def log_in(self) -> None:
-        """Log in. Raises `CredentialsRefused`, too."""
+    async def connect(self) -> None:
+        """Open a socket in the place of the one before, and log in. Raises `CredentialsRefused`, too.
+
+        Before Home Assistant has started up it knows fewer commands, and its history comes last.
+        """
+        await self._sockets.aclose()
+        self._socket = await self._sockets.enter_async_context(self._endpoint.open(self._sizes.maximum_bytes))
+        self._dialogue = Dialogue(self._endpoint.token())
+        with _deadline(ANSWER_SECONDS):
+            await self._log_in()
+        if not await self._is_running():
+            raise Unavailable("Home Assistant is starting up", code=ErrorCode.STARTING)
+        with suppress(Refused):
+            await self._ask("integration/wait", domain="history")
+
+    async def _log_in(self) -> None:
         while True:
             message, _ = await self._next()
             answer = self._dialogue.log_in(message)
@@ -78,8 +100,7 @@ class Recorder:
                 return
             await self._socket.send_message(answer)
 
-    async def is_running(self) -> bool:
-        """Return whether Home Assistant has started up; before that it knows fewer commands."""
+    async def _is_running(self) -> bool:
         answer, _ = await self._ask("get_config")
         return _decoded(answer, _Config).state == "RUNNING"
 
@@ -87,6 +108,14 @@ class Recorder:
         """Return what the recorder says of itself."""
         answer, _ = await self._ask("recorder/info")
         return _decoded(answer, _Info).recording
+
+    async def is_recorded(self, entity_id: str) -> bool | None:
+        """Return whether an entity is recorded; None where Home Assistant does not say: an older one, or not to us."""
+        try:
+            answer, _ = await self._ask("recorder/entity_options/get", entity_id=entity_id)
+        except Refused:
+            return None
+        return _decoded(answer, _EntityOptions).recording_disabled_by is None
 
     async def wait_committed(self) -> None:
         """Wait until the recorder has committed everything that happened before this call.
@@ -109,7 +138,7 @@ class Recorder:
     ) -> tuple[dict[str, list[Row]], int]:
         """Return the rows strictly between two times, by entity, and the size of the answer in bytes.
 
-        `with_start` adds a row at the start for what each entity was then.
+        `with_start` adds a row at the start for what each entity was then. Raises `AnswerTooLarge`, too.
         """
         end = {} if end_us is None else {"end_time": instants.text(end_us)}
         answer, size_bytes = await self._ask(
@@ -165,12 +194,15 @@ class Recorder:
         span: tuple[int, int] | None = None,
         **arguments: Any,  # noqa: ANN401  any JSON value
     ) -> tuple[Raw, int]:
-        try:
-            return await self._answer(await self._send(type_, **arguments), ANSWER_SECONDS)
-        except AnswerTooLarge as error:
-            if self._sizes.was_too_large(span):
-                raise
-            raise Unavailable(f"{error}, and cannot be had in parts", code=error.code) from None
+        while True:
+            try:
+                return await self._answer(await self._send(type_, **arguments), ANSWER_SECONDS)
+            except AnswerTooLarge as error:
+                if not self._sizes.was_too_large(span):
+                    raise Unavailable(f"{error}, and cannot be had in parts", code=error.code) from None
+                await self.connect()
+                if can_be_split(span):
+                    raise
 
     async def _send(self, type_: str, **arguments: Any) -> int:  # noqa: ANN401  any JSON value
         number, frame = self._dialogue.command(type_, **arguments)
@@ -186,7 +218,8 @@ class Recorder:
         if not message.success:
             said = message.error or wire.Failure()
             code = ErrorCode(said.code) if said.code in REFUSALS else ErrorCode.REFUSED
-            raise Refused(f"Home Assistant's recorder cannot be asked: {said.message} ({said.code})", code=code)
+            refusal = NoRecorder if code == ErrorCode.UNKNOWN_COMMAND else Refused
+            raise refusal(f"Home Assistant's recorder cannot be asked: {said.message} ({said.code})", code=code)
         return message.result, size_bytes
 
     async def _event(self, number: int) -> None:
@@ -216,23 +249,14 @@ def _decoded(answer: Raw | str | bytes, type_: type[T]) -> T:
         raise RemoteProtocolError(f"Home Assistant's recorder gave no answer that can be read: {error}") from None
 
 
-async def in_parts(work: Callable[[], Awaitable[T]]) -> T:
-    """Do the work, and again after an answer that was too large: each time something is asked for in smaller parts."""
-    while True:
-        with suppress(AnswerTooLarge):
-            return await work()
-
-
 @asynccontextmanager
 async def opened(endpoint: Endpoint, sizes: AnswerSizes | None = None) -> AsyncGenerator[Recorder]:
-    """Hold a socket to the recorder. Raises `Unavailable` when it closes, and what `Endpoint.open` raises."""
+    """Hold a recorder. Raises `Unavailable` when it closes or starts up, and what `Endpoint.open` raises."""
     failure: IngestorError | None = None
-    sizes = sizes or AnswerSizes()
     try:
-        async with endpoint.open(sizes.maximum_bytes) as socket:
-            recorder = Recorder(socket, endpoint.token(), sizes)
-            with _deadline(ANSWER_SECONDS):
-                await recorder.log_in()
+        async with AsyncExitStack() as sockets:
+            recorder = Recorder(endpoint, sizes or AnswerSizes(), sockets)
+            await recorder.connect()
             yield recorder
     except* ConnectionClosed:
         failure = Unavailable("Home Assistant closed the connection to its recorder", code=ErrorCode.CLOSED)

@@ -33,6 +33,8 @@ ORDINALS = 1000
 LAST_US = 2**63 // ORDINALS - 1
 FIRST_US = -LAST_US
 
+_OUT_OF_REACH = "is out of reach: databases hold the years from 1678 to 2261"
+_FIRST_YEAR, _BEHIND_LAST_YEAR = datetime(1678, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -45,6 +47,31 @@ def microseconds(moment: datetime) -> int:
     """Return the time of a moment with a time zone. Raises `TypeError` where it has none."""
     delta = moment - _EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def parse(text: str) -> datetime:
+    """Return the moment that a user means; without an offset it is one of this machine's own zone.
+
+    Raises `ValueError`, with a sentence, for what is no time, and for one that no database holds.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no time like 2026-01-31 or 2026-01-31T12:00+01:00") from None
+    try:
+        return within_reach(at if at.tzinfo else at.astimezone())
+    except (OverflowError, ValueError):  # a zone of the machine's own can lead out of what Python knows
+        raise ValueError(f"{text!r} {_OUT_OF_REACH}") from None
+
+
+def within_reach(at: datetime) -> datetime:
+    """Return a moment with a time zone. Raises `ValueError`, with a sentence, for one that no database holds.
+
+    So much before `FIRST_US` and `LAST_US` that there is room around it for what is asked beside.
+    """
+    if _FIRST_YEAR <= at < _BEHIND_LAST_YEAR:
+        return at
+    raise ValueError(_OUT_OF_REACH)
 
 
 def moment(at_us: int) -> datetime:

@@ -13,19 +13,16 @@ from typing import TypeAlias, TypeVar
 
 import trio
 
-from ingestor.model.errors import ConfigError, Damaged, IngestorError, Unavailable
+from ingestor.model.disk import meaning
+from ingestor.model.errors import ConfigError, Damaged
 from ingestor.storage.backup import back_up
 from ingestor.storage.schema import Schema, format_of
 from metrics import facts
-from metrics.codes import ErrorCode
 
 BUSY_SECONDS = 5.0
 JOURNAL_BYTES = 4 * 1024 * 1024  # what the write-ahead log keeps of the disk after a checkpoint
 
-# What SQLite says of some damage, with no code for it.
-_UNREADABLE = ("no such table", "no such column", "Could not decode to UTF-8", "malformed")
-
-# What it says of a statement that is wrong, or does not fit the rows that are there.
+# What SQLite says of a statement that is wrong, or does not fit the rows that are there.
 _STATEMENT_FAILED = ("SQLITE_ERROR", "SQLITE_CONSTRAINT", "SQLITE_MISMATCH")
 
 T = TypeVar("T")
@@ -93,14 +90,11 @@ class Database:
     def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
             return work(self._open())
-        except sqlite3.Error as error:
-            self._close()
-            raise _meaning(error, self.path) from None
-        except UnicodeDecodeError as error:
-            self._close()
-            raise Damaged(f"{self.path} is damaged ({error}): move it away, and a new one is made") from None
         except OSError as error:
-            raise Unavailable(f"{self.path}: {error.strerror or error}", code=ErrorCode.DISK) from None
+            raise meaning(error, self.path) from None
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            self._close()
+            raise meaning(error, self.path) from None
 
     async def aclose(self) -> None:
         """Close the file."""
@@ -219,23 +213,3 @@ def _rename(path: Path, to: Path) -> None:
             source.replace(target)
         else:
             target.unlink(missing_ok=True)
-
-
-def _meaning(error: sqlite3.Error, path: Path) -> IngestorError:
-    code = error.sqlite_errorname if hasattr(error, "sqlite_errorname") else ""
-    if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or str(error).startswith(_UNREADABLE):
-        return Damaged(f"{path} is damaged ({error}): move it away, and a new one is made")
-    sentences = {
-        "SQLITE_FULL": (ErrorCode.DISK_FULL, "the disk is full"),
-        "SQLITE_IOERR": (ErrorCode.DISK, f"the disk failed ({error}): is it full?"),
-        "SQLITE_BUSY": (ErrorCode.LOCKED, "another program holds a lock on it"),
-        "SQLITE_READONLY": (ErrorCode.READ_ONLY, "it may not be written to"),
-        "SQLITE_CANTOPEN": (
-            ErrorCode.CAN_NOT_OPEN,
-            "it cannot be opened: is DATA_DIR writable for this user, with room left?",
-        ),
-    }
-    for name, (short, sentence) in sentences.items():
-        if code.startswith(name):
-            return Unavailable(f"{path}: {sentence}", code=short)
-    return Unavailable(f"{path}: {error}", code=ErrorCode.SQLITE)

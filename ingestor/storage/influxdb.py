@@ -30,6 +30,7 @@ from urllib3.exceptions import HTTPError
 
 from ingestor.model import fields
 from ingestor.model.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
+from ingestor.model.http import no_answer
 from ingestor.model.records import Event, Point, Watermark
 from ingestor.storage.lines import EVENTS, MARKS, STATISTICS, LineEncoder
 from ingestor.storage.store import Finding
@@ -80,6 +81,7 @@ class InfluxDBStore:
     """Writes lines into one bucket, from one thread at a time. The token never appears in an error."""
 
     name = "influxdb"
+    is_journal = False
 
     def __init__(self, *, url: str, token: SecretStr, org: str, bucket: str, retention_days: int) -> None:
         self._url = url
@@ -158,7 +160,10 @@ class InfluxDBStore:
             async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as client:
                 health = await client.get(f"{self._url}/health")
             version = health.json().get("version", "")
-        except (httpx.HTTPError, ValueError, AttributeError) as error:
+        except httpx.HTTPError as error:
+            away = no_answer(f"InfluxDB at {self._url}", error)
+            return [Finding(subject="database", works=False, detail=str(away), hint=away.hint)]
+        except (ValueError, AttributeError) as error:
             hint = "is INFLUXDB_URL right, and does InfluxDB run there?"
             return [Finding(subject="database", works=False, detail=f"{self._url}: {_short(error)}", hint=hint)]
         return [
@@ -176,8 +181,7 @@ class InfluxDBStore:
         try:
             found = await self._in_thread(self._find_bucket)
         except IngestorError as error:
-            hint = "INFLUXDB_TOKEN needs to read and write the bucket of INFLUXDB_ORG"
-            return Finding(subject=subject, works=False, detail=str(error), hint=hint)
+            return Finding(subject=subject, works=False, detail=str(error), hint=error.hint)
         if found is None:
             detail = (
                 f"{self._bucket} does not exist yet, or this token may not see it; it is made at the start if allowed"
@@ -209,9 +213,9 @@ class InfluxDBStore:
         except msgspec.MsgspecError as error:
             raise self._stranger(str(error)) from None
         except httpx.HTTPError as error:
-            raise self._silent(error) from None
+            raise no_answer(f"InfluxDB at {self._url}", error) from None
 
-    def _silent(self, error: Exception) -> Unavailable:
+    def _silent(self, error: HTTPError) -> Unavailable:
         return Unavailable(f"no answer from InfluxDB at {self._url}: {_short(error)}", code=ErrorCode.NO_ANSWER)
 
     def _stranger(self, why: str) -> Unavailable:

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from ingestor.config import Settings
-from ingestor.model.errors import ConfigError, Damaged, Unavailable
+from ingestor.model.errors import Damaged
 from ingestor.storage.database import Database, transaction
 
 
@@ -25,7 +25,7 @@ class LiveSettings(Struct, frozen=True, kw_only=True):
 class SettingsStore:
     """Keeps the changes in `DATA_DIR/state.sqlite3`; a damaged file is set aside under a dated name and told of.
 
-    Raises `ConfigError` when the file cannot be used.
+    Raises what `Database.run` raises when the file cannot be used.
     """
 
     def __init__(self, settings: Settings, database: Database, warn: Callable[[str], None]) -> None:
@@ -54,12 +54,9 @@ class SettingsStore:
         return changed
 
     def _load(self, configured: LiveSettings) -> LiveSettings:
-        try:
-            return self._database.run_now(
-                partial(_read, configured), lambda detail: self._warn(f"{detail}, and settings are those configured")
-            )
-        except Unavailable as error:
-            raise ConfigError([f"DATA_DIR: {error}"]) from None
+        return self._database.run_now(
+            partial(_read, configured), lambda detail: self._warn(f"{detail}, and settings are those configured")
+        )
 
 
 def _keep(connection: sqlite3.Connection, rows: list[tuple[str, str]]) -> None:

@@ -6,10 +6,9 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryFile
 
-from ingestor.model import fields
-from ingestor.model.errors import IngestorError, Rejected, Unavailable
+from ingestor.model import disk, fields
+from ingestor.model.errors import IngestorError, Rejected
 from ingestor.model.gaps import Note
 from ingestor.model.instants import SECOND_NS
 from ingestor.model.records import Event, Point, Watermark
@@ -22,7 +21,6 @@ from ingestor.storage.store import Finding
 from ingestor.storage.tables import Tables
 from ingestor.storage.watermarks import Watermarks
 from metrics import facts
-from metrics.codes import ErrorCode
 
 FILE = "events.sqlite3"
 SCHEMA = Schema.read(MIGRATIONS / "events", columns=COLUMNS, derived=DERIVED)
@@ -53,6 +51,7 @@ class SQLiteStore:
     """
 
     name = "sqlite"
+    is_journal = True
 
     def __init__(
         self,
@@ -122,14 +121,13 @@ class SQLiteStore:
         path = self._database.path
         tried = Database(path, SCHEMA, upgrades=False)
         try:
-            if not path.exists():
-                return [_not_yet(path)]
+            if disk.lacks(path):
+                return [Finding(subject="database", works=True, detail=f"embedded, {path}; made with the first run")]
             await tried.run(_try)
         except Outdated:
             return [Finding(subject="database", works=True, detail=f"embedded, {path}; the next run upgrades it")]
         except IngestorError as error:
-            hint = "DATA_DIR must be a directory that this user may write to, with room on its disk"
-            return [Finding(subject="database", works=False, detail=str(error), hint=hint)]
+            return [Finding(subject="database", works=False, detail=str(error), hint=error.hint)]
         finally:
             await tried.aclose()
         return [Finding(subject="database", works=True, detail=f"embedded, {path}")]
@@ -181,16 +179,6 @@ def _recent(connection: sqlite3.Connection, limit: int, entity_id: str | None, b
     cursor = connection.execute(query, (*given.values(), limit))
     names = [column[0] for column in cursor.description]
     return [fields.event(dict(zip(names, row, strict=True))) for row in cursor]
-
-
-def _not_yet(path: Path) -> Finding:
-    parent = next(one for one in path.absolute().parents if one.exists())
-    try:
-        with TemporaryFile(dir=parent):
-            pass
-    except OSError as error:
-        raise Unavailable(f"{path} cannot be made in {parent}: {error.strerror}", code=ErrorCode.CAN_NOT_OPEN) from None
-    return Finding(subject="database", works=True, detail=f"embedded, {path}; made with the first run")
 
 
 def _keys(connection: sqlite3.Connection, query: str, values: tuple[int, int, str]) -> dict[str, set[int]]:

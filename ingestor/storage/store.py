@@ -26,6 +26,8 @@ class Store(Protocol):
     """
 
     name: str
+    is_journal: bool
+    """Whether a write is captured: it remembers by itself how far each entity came."""
 
     async def prepare(self) -> None:
         """Make the database ready: files, tables, bucket with its retention. Safe to call again."""

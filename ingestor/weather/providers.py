@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from pydantic import SecretStr
 
 from ingestor.model.errors import CredentialsRefused, RemoteProtocolError, Unavailable
+from ingestor.model.http import no_answer
 from ingestor.model.records import WeatherObservation
 from metrics.codes import ErrorCode
 
@@ -62,10 +63,8 @@ class OpenWeatherMap:
         try:
             async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as client:
                 answer = await client.get(f"{self._base_url}/data/2.5/weather", params=parameters)
-        except httpx.HTTPError as error:  # its text may hold the address with the key
-            raise Unavailable(
-                f"no answer from {self._base_url}: {type(error).__name__}", code=ErrorCode.NO_ANSWER
-            ) from None
+        except httpx.HTTPError as error:
+            raise no_answer(self._base_url, error) from None
         return _observation(location, answer)
 
 

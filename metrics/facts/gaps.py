@@ -5,7 +5,7 @@ from __future__ import annotations
 from logging import DEBUG, WARNING
 
 from metrics import codes
-from metrics.codes import ErrorCode, GapState, JobEnd
+from metrics.codes import ErrorCode, GapState, JobEnd, JobKind
 from metrics.declarations import HOME, Counter, Gauge, Ratio, ServiceEvent
 
 _CAPTURED = Ratio(
@@ -96,6 +96,19 @@ class BackfillEnded(ServiceEvent, frozen=True, kw_only=True):
     imported: int
     statistics: int
     detail: str
+
+
+class JobEnded(ServiceEvent, frozen=True, kw_only=True):
+    """A job has come to its end: nothing more is compared for it."""
+
+    LEVEL = DEBUG
+    METRICS = (Counter("ingestor_jobs", "Jobs that ended.", HOME, kind=JobKind, state=JobEnd).inc(),)
+
+    home: str
+    kind: str
+    state: str
+    job: int
+    reason: str
 
 
 class RefillReady(ServiceEvent, frozen=True, kw_only=True):

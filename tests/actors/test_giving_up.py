@@ -22,7 +22,7 @@ from supervisors import ChildFailed, ChildStarting, Start, Supervisor, Superviso
 from tests.actors.several import home_of, settings_of
 
 LIVE = ("api", "ledger", "spool", "writer", "weather", "connection", "subscription")
-RECORDER = ("refill", "auditor", "backfill")
+RECORDER = ("refill", "jobs")
 INFLUXDB = {"influxdb_url": "http://127.0.0.1:9", "influxdb_token": "t", "influxdb_org": "o"}
 
 HOMES = ("attic", "barn", "cellar")

@@ -11,15 +11,14 @@ from random import Random
 
 import trio
 
-from ingestor.assembly.files import state_database
+from ingestor.assembly.files import Files
 from ingestor.assembly.home import Home
 from ingestor.assembly.stages import Ground
 from ingestor.assembly.storage import Storage
 from ingestor.config import load
 from ingestor.model.records import Series, Watermark
-from ingestor.storage.settings import SettingsStore
-from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.valve import Valve
+from metrics.codes import JobKind
 from supervisors import Supervisor
 from tests.actors.heard import Heard
 from tests.actors.homes import TOKEN, serving, simulated
@@ -43,27 +42,18 @@ class AskedValve(Valve):
 
 
 @asynccontextmanager
-async def put_together(directory: Path, url: str) -> AsyncGenerator[tuple[Storage, Supervisor]]:
+async def put_together(directory: Path, url: str) -> AsyncGenerator[tuple[Files, Supervisor]]:
     """Hold what a tree has for a home; nothing runs."""
     settings = load(_env_file=None, ha_url=url, ha_token=TOKEN, data_dir=directory)
-    store, state = SQLiteStore(directory, 0), state_database(settings, Heard())
-    ground = Ground(
-        settings=settings,
-        changeable=SettingsStore(settings, state, lambda _detail: None),
-        store=store,
-        state=state,
-        report=Heard(),
-        random=Random(1),
-        leaving=trio.Event(),
-    )
+    files = Files(settings, Heard())
+    ground = Ground(files=files, random=Random(1), leaving=trio.Event())
     storage = Storage(ground)
     [home] = [Home(ground, home, storage).spec.supervisor for home in settings.homes]
     assert isinstance(home, Supervisor)
     try:
-        yield storage, home
+        yield files, home
     finally:
-        for file in (store, storage.files.spool, state):
-            await file.aclose()
+        await files.aclose()
 
 
 async def test_an_audit_waits_for_room_before_it_brings_anything_back(tmp_path: Path) -> None:
@@ -71,19 +61,19 @@ async def test_an_audit_waits_for_room_before_it_brings_anything_back(tmp_path: 
     for hours in (3, 2):
         at = datetime.fromtimestamp((now_us - hours * HOUR_US) // 10**6, UTC)
         server.home.recorder.write(ENTITY.entity_id, at.isoformat(), {"state": str(hours), "attributes": {}})
-    async with serving(server) as nursery, put_together(tmp_path, server.url) as (storage, home):
-        await storage.files.journal.open()
-        storage.intake.opened([Watermark(at_ns=now_us * 1000, removed=False, series=ENTITY)])
-        storage.intake.valve = valve
-        [auditor] = [spec for spec in home.specs() if spec.id == "auditor"]
-        await nursery.start(auditor.start)
-        storage.audits.ask("home", now_us - 4 * HOUR_US, now_us - HOUR_US, now_us)
+    async with serving(server) as nursery, put_together(tmp_path, server.url) as (files, home):
+        await files.journal.open()
+        files.intake.opened([Watermark(at_ns=now_us * 1000, removed=False, series=ENTITY)])
+        files.intake.valve = valve
+        [jobs] = [spec for spec in home.specs() if spec.id == "jobs"]
+        await nursery.start(jobs.start)
+        await files.jobs.ask("home", JobKind.AUDIT, now_us - 4 * HOUR_US, now_us - HOUR_US, now_us)
         with trio.fail_after(10):
             await valve.asked.wait()
-            waiting = storage.audits.running("home")
+            waiting = await files.jobs.read(of_user=True)
             valve.open("disk_full")
-            while storage.audits.running("home"):  # noqa: ASYNC110  nobody else wants an event for it
+            while await files.jobs.unfinished("home"):  # noqa: ASYNC110  in a file
                 await trio.sleep(0.01)
-        [done] = storage.audits.read()
-    assert waiting is not None
-    assert (done.state, done.found.refilled) == ("done", 2)
+        [done] = await files.jobs.read(of_user=True)
+    assert [job.state for job in waiting] == ["running"]
+    assert (done.state, done.imported) == ("done", 2)

@@ -34,6 +34,7 @@ Answer = Callable[[Sequence[Point]], IngestorError | int]
 class ScriptedStore:
     """Holds points; answers writes as `answer` says: an error, or how many were too old."""
 
+    is_journal = False
     name = "influxdb"
 
     def __init__(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 STATE = "state.sqlite3"
 JOURNALS = ("spool.sqlite3", "events.sqlite3")
+COMPARING = "SELECT count(*) FROM jobs WHERE state IN ('waiting', 'running') AND kind != 'audit'"
 OPEN, PARTLY, UNPROVEN = "open", "partly", "tail_unproven"
 
 
@@ -50,7 +51,7 @@ def told(data_dir: Path) -> Told:
     try:
         gaps = [dict(row) for row in connection.execute("SELECT * FROM gaps ORDER BY id")]
         intervals = [dict(row) for row in connection.execute("SELECT * FROM intervals ORDER BY id")]
-        [comparing] = connection.execute("SELECT count(*) FROM backfills WHERE state = 'running'").fetchone()
+        [comparing] = connection.execute(COMPARING).fetchone()
     except sqlite3.OperationalError:  # not made yet
         return Told()
     finally:

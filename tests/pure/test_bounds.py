@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ingestor.history.group import BEFORE_US, Group
+from ingestor.history.gaps import BEFORE_US, Group
 from ingestor.history.ledger import Missed, OpenGap
 from ingestor.history.rows import Surroundings
-from ingestor.homeassistant.rows import Row
+from ingestor.homeassistant.answers import Row
 from ingestor.live.bounds import Bounds
 from ingestor.model.gaps import EntityReturned, GapFound, Interval, Note
 from ingestor.model.records import Series

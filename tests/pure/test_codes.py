@@ -11,11 +11,11 @@ from types import ModuleType
 import pytest
 
 import ingestor
-from ingestor.history import auditor, backfill, refill
+from ingestor.history import audit, refill
 from ingestor.homeassistant import dialogue, endpoint, recorder, session
 from ingestor.live import connection, fence
-from ingestor.model import errors
-from ingestor.storage import database, influxdb, sqlite
+from ingestor.model import advice, disk, errors, http
+from ingestor.storage import backup, database, influxdb, sqlite
 from ingestor.weather import providers
 from metrics import codes
 from metrics.codes import ErrorCode
@@ -64,9 +64,9 @@ def _members(tree: ast.AST) -> Iterator[tuple[ast.AST, ErrorCode]]:
     [
         (codes.CONNECTION, raised(connection, dialogue, endpoint, session)),
         (codes.RECORDER, raised(dialogue, endpoint, fence, recorder, refill) | {*codes.REFUSALS}),
-        (codes.DISK, raised(database, sqlite) - {ErrorCode.CONFIG}),
-        (codes.STORE, raised(influxdb)),
-        (codes.WEATHER, raised(providers)),
+        (codes.DISK, raised(backup, database, disk, sqlite) - {ErrorCode.CONFIG}),
+        (codes.STORE, raised(influxdb, http)),
+        (codes.WEATHER, raised(providers, http)),
         (codes.QUARANTINE, rejected()),
     ],
 )
@@ -78,11 +78,18 @@ def test_a_group_has_the_codes_that_are_raised_and_no_others(
 
 def test_an_audit_can_end_in_what_it_raises_itself_and_in_all_below_it() -> None:
     below = {*codes.RECORDER, *codes.STORE, *codes.DISK, ErrorCode.CONFIG}
-    assert set(codes.AUDIT) == below | raised(auditor, backfill)
+    assert set(codes.AUDIT) == below | raised(audit)
 
 
 def test_every_code_has_a_series_and_every_error_of_the_service_a_code() -> None:
-    known = {*codes.CONNECTION, *codes.AUDIT, *codes.WEATHER, *codes.QUARANTINE}
-    sources = [file.read_text() for file in Path(str(ingestor.__file__)).parent.rglob("*.py")]
+    known = {*codes.CONNECTION, *codes.AUDIT, *codes.WEATHER, *codes.QUARANTINE, *codes.REQUEST}
+    files = [file for file in Path(str(ingestor.__file__)).parent.rglob("*.py") if file.name != "advice.py"]
+    sources = [file.read_text() for file in files]
     assert known == set(ErrorCode)
     assert {code for source in sources for _, code in _codes(source)} | {*codes.REFUSALS} == set(ErrorCode)
+
+
+def test_there_is_advice_for_every_code_and_what_waits_for_the_user_says_what_to_do() -> None:
+    assert set(advice.ADVICE) == set(ErrorCode)
+    told_in_the_sentence = {ErrorCode.CONFIG, ErrorCode.INVALID, ErrorCode.NOT_FOUND, ErrorCode.CONFLICT}
+    assert {code for code, one in advice.ADVICE.items() if not one.hint} == told_in_the_sentence

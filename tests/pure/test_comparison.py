@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestor.history.chunks import FIRST_US, MOST_US, TARGET_BYTES, Chunks
 from ingestor.history.comparison import Audited, Comparison
 from ingestor.history.rows import Surroundings
-from ingestor.homeassistant.rows import Row
+from ingestor.homeassistant.answers import Row
+from ingestor.homeassistant.chunks import FIRST_US, MOST_US, TARGET_BYTES, Chunks
 from ingestor.model.records import Event, Series
 
 START_US = 1_795_421_403_000_000
@@ -136,13 +136,13 @@ def test_history_that_moved_with_a_rename_is_not_stored_again() -> None:
     stored = {"sensor.its_old_name": {START_US * 1000}, "light.of_another_domain": {(START_US + 10) * 1000}}
     events, outcome = compared(rows, stored, {})
     assert [event.time_ns for event in events] == [(START_US + 10) * 1000, (START_US + 20) * 1000]
-    assert outcome == Audited(compared=3, refilled=2, accounted=1)
+    assert outcome == Audited(compared=3, refilled=2)  # the quarantine has nothing to do with it
 
 
-def test_what_came_while_the_user_had_left_an_entity_out_is_accounted_for() -> None:
+def test_what_came_while_the_user_had_left_an_entity_out_is_neither_refilled_nor_in_the_quarantine() -> None:
     series = {A: Series(home="home", entity_id=A, domain="sensor")}
     comparison = Comparison({}, {A: [(START_US, START_US + 10)]})
     comparison.begin(series, {})
     rows = [row(0, "0"), row(1, "1"), row(10, "2"), row(11, "3")]
     states = [event.state for one in rows for event in comparison.take(A, one, Surroundings())]
-    assert (states, comparison.outcome) == (["0", "3"], Audited(compared=4, refilled=2, accounted=2))
+    assert (states, comparison.outcome) == (["0", "3"], Audited(compared=4, refilled=2))

@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from ingestor.enrichment.presence import Presence
 from ingestor.history.rows import Surroundings, Teller
-from ingestor.homeassistant.rows import Row
+from ingestor.homeassistant.answers import Row
 from ingestor.live.entities import Entities
 from ingestor.live.frames import CommandSent, Frame, HomeMessage
 from ingestor.live.stream import Stream

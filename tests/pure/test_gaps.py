@@ -14,7 +14,7 @@ from ingestor.enrichment.series import redescribe
 from ingestor.enrichment.values import value
 from ingestor.history.gaps import Track
 from ingestor.history.rows import Surroundings, Timeline
-from ingestor.homeassistant.rows import Row
+from ingestor.homeassistant.answers import Row
 from ingestor.model.gaps import Interval
 from ingestor.model.records import Event, Series
 
@@ -162,6 +162,18 @@ def test_an_interval_without_its_last_state_is_listed_with_the_reason() -> None:
 def test_the_first_state_of_a_start_has_no_row_and_is_not_listed() -> None:
     assert taken(BETWEEN, at(0, "1"), at(2, "2"))[1].verdict(intact=False) is None
     assert "nothing of this entity" in str(taken(BETWEEN)[1].verdict(intact=False))
+
+
+def test_what_home_assistant_says_of_an_entity_is_the_reason_where_it_has_nothing_of_it() -> None:
+    reasons = []
+    for is_recorded in (None, False, True):
+        track = taken(BETWEEN)[1]
+        track.is_recorded = is_recorded
+        reasons.append(str(track.verdict(intact=True)))
+    assert all(
+        words in reason for words, reason in zip(("is it excluded", "include it", "purged?"), reasons, strict=True)
+    )
+    assert len({*reasons}) == 3
 
 
 def test_an_interval_over_a_clock_that_was_set_back_is_listed() -> None:

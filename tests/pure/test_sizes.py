@@ -7,8 +7,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestor.history.chunks import Chunks
-from ingestor.homeassistant.sizes import CEILING_BYTES, LEAST_US, WHOLE_BYTES, AnswerSizes
+from ingestor.homeassistant.chunks import CEILING_BYTES, LEAST_US, WHOLE_BYTES, AnswerSizes, Chunks
 
 SECOND_US = 1_000_000
 STORM_US = (500 * SECOND_US, 503 * SECOND_US)
@@ -21,29 +20,30 @@ def size(low_us: int, high_us: int, rows_a_second: int) -> int:
     return within_us * rows_a_second // SECOND_US * ROW_BYTES
 
 
-def read(sizes: AnswerSizes, rows_a_second: int) -> list[tuple[int, int]] | None:
-    """Return the spans that were answered; none after an answer that was too large."""
+def read(sizes: AnswerSizes, rows_a_second: int) -> tuple[list[tuple[int, int]], int]:
+    """Return the spans that were answered, and how many answers were too large."""
     spans: list[tuple[int, int]] = []
-    chunks = Chunks(0, 3600 * SECOND_US, lambda: 0, sizes.longest_us)
+    too_large = 0
+    chunks = Chunks(0, 3600 * SECOND_US, lambda: 0, sizes)
     for low_us, high_us in chunks:
         assert high_us is not None
         found = size(low_us, high_us, rows_a_second)
         if found > sizes.maximum_bytes:
             sizes.was_too_large((low_us, high_us))
-            return None
+            chunks.too_large()
+            too_large += 1
+            continue
         chunks.answered(found)
         spans.append((low_us, high_us))
-    return spans
+    return spans, too_large
 
 
 @settings(max_examples=100)
 @given(rows_a_second=st.integers(1, 1_000_000))
 def test_a_storm_is_read_whole_in_answers_below_the_ceiling_after_a_few_turns(rows_a_second: int) -> None:
     sizes = AnswerSizes()
-    turns = 0
-    while (spans := read(sizes, rows_a_second)) is None:
-        turns += 1
-        assert turns < 20
+    spans, too_large = read(sizes, rows_a_second)
+    assert too_large < 20
     assert (spans[0][0], spans[-1][1]) == (0, 3600 * SECOND_US)
     assert all(before[1] == after[0] for before, after in pairwise(spans))
     largest = max(size(low, high, rows_a_second) for low, high in spans)

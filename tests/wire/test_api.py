@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from ingestor.api.audit import AuditJob
+from ingestor.api.jobs import AuditJob
 from ingestor.api.models import Configuration, EventStats, HomeAssistantEvent, SystemHealth
 from metrics import facts
 from tests.actors.trees import Tree, running

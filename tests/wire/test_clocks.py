@@ -10,7 +10,7 @@ from typing import Any
 from ingestor.assembly.files import STATE
 from ingestor.history.jobs import Jobs
 from ingestor.history.ledger import Ledger
-from ingestor.history.recovery import Recovering, Recovery
+from ingestor.history.recovery import Recovery
 from ingestor.model.gaps import ClockRead, GapFound
 from ingestor.storage.database import Database
 
@@ -24,13 +24,7 @@ async def opened(directory: Path) -> AsyncGenerator[tuple[Recovery, Jobs]]:
     """Hold a recovery of a home that was first heard at second 0."""
     state = Database(directory / "state.sqlite3", STATE)
     jobs, ledger = Jobs(state), Ledger(state, lambda _fact: None)
-    recovery = Recovery(
-        Recovering(
-            homes=("home",), store=NOT_ASKED, store_is_journal=False, spool=NOT_ASKED, intake=NOT_ASKED, ledger=ledger,
-            jobs=jobs,
-        ),
-        lambda _fact: None,
-    )  # fmt: skip
+    recovery = Recovery(("home",), NOT_ASKED, NOT_ASKED, NOT_ASKED, ledger, jobs, lambda _fact: None)
     since = GapFound(gap="home:since", home="home", cause="first_start", detail="", from_us=0, found_ns=at_ns(0))
     await recovery.learn([since])
     try:

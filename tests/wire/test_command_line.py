@@ -7,8 +7,6 @@ import re
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Generator
 from contextlib import closing
@@ -16,11 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from ingestor.config import SECRETS, Settings
+from tests.servers.commands import command
 from tests.servers.influxdb2.parser import parse
 from tests.servers.influxdb2.server import ORG, ROOT, influxdb2
 from tests.servers.influxdb2.storage import Answer, Bucket
-from tests.servers.ingestor import ROOT as SOURCES
 from tests.servers.ingestor import Ingestor
 from tests.servers.processes import free_port, wait_until
 from tests.servers.simulated_home import SimHome
@@ -35,26 +32,17 @@ def home() -> Generator[SimHome]:
     started.stop()
 
 
-def command(directory: Path, *words: str, **settings: str) -> tuple[int, str]:
-    """Run a command to its end; return its exit code and everything that it said."""
-    clean = dict.fromkeys([*(n.upper() for n in Settings.model_fields), *(f"{n.upper()}_FILE" for n in SECRETS)], "")
-    environment = clean | {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(SOURCES), "COLUMNS": "300", **settings}
-    ran = subprocess.run(
-        [sys.executable, "-m", "ingestor", *words],
-        cwd=directory,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=40,
-        check=False,
-    )
-    return ran.returncode, ran.stdout + ran.stderr
-
-
 def table(said: str) -> dict[str, tuple[bool, str]]:
     """Return the findings of `check` by what was tried."""
-    rows = [re.split(r"\s{2,}", line.strip()) for line in said.splitlines() if re.match(r"\s*(ok|FAILS)\b", line)]
-    return {row[1]: (row[0] == "ok", " | ".join(row[2:])) for row in rows}
+    found: dict[str, tuple[bool, str]] = {}
+    for line in said.splitlines()[1:]:
+        first, *rest = re.split(r"\s{2,}", line)
+        if first in {"ok", "FAILS"}:
+            found[rest[0]] = (first == "ok", rest[1])
+        else:
+            name, (works, detail) = list(found.items())[-1]
+            found[name] = (works, f"{detail} | {line.strip()}")
+    return found
 
 
 @pytest.mark.parametrize("name", ["run", "check"])
@@ -99,7 +87,8 @@ def test_a_second_run_on_the_same_data_is_refused(home: SimHome, tmp_path: Path)
         service.wait_connected()
         settings = {"HA_URL": home.url, "HA_TOKEN": home.token, "DATA_DIR": str(service.directory), "API_PORT": "0"}
         told = command(tmp_path, "run", **settings)
-        assert told == (2, f"ingestor: DATA_DIR: another run of the ingestor uses {service.directory}\n")
+        sentence = f"ingestor: DATA_DIR: another run of the ingestor uses {service.directory}\n"
+        assert told == (2, f"{sentence}  hint: stop that one, or give each a DATA_DIR of its own\n")
         assert service.get("/health")["status"] == "healthy"
     finally:
         assert service.stop() == 0
@@ -122,7 +111,7 @@ def test_a_wrong_token_is_one_sentence_and_unhealthy(home: SimHome, tmp_path: Pa
 def test_check_tells_in_one_table_what_works(home: SimHome, tmp_path: Path) -> None:
     code, said = command(tmp_path, "check", HA_URL=home.url, HA_TOKEN=home.token, DATA_DIR=str(tmp_path / "data"))
     found = table(said)
-    assert (code, list(found)) == (0, ["Home Assistant", "token", "database", "weather"])
+    assert (code, list(found)) == (0, ["Home Assistant", "token", "DATA_DIR", "database", "weather"])
     assert all(works for works, _ in found.values())
 
 
@@ -133,7 +122,7 @@ def test_check_gives_a_hint_for_each_failure(home: SimHome, tmp_path: Path) -> N
     found = table(said)
     assert (code, {name: works for name, (works, _) in found.items()}) == (
         1,
-        {"Home Assistant": True, "token": False, "database": False, "weather": False},
+        {"Home Assistant": True, "token": False, "DATA_DIR": False, "database": False, "weather": False},
     )
     assert "long-lived access token" in found["token"][1]
     assert "DATA_DIR" in found["database"][1]

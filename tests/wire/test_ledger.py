@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from ingestor.assembly.files import STATE
 from ingestor.history.ledger import Gap, Ledger
-from ingestor.history.rhythm import Silence
+from ingestor.history.silences import Silence
 from ingestor.model.gaps import EntityReturned, GapFound, Interval
 from ingestor.model.records import Series
 from ingestor.storage.database import Database

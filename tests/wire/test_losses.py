@@ -12,7 +12,7 @@ import trio
 from ingestor.assembly.files import STATE
 from ingestor.history.jobs import Jobs
 from ingestor.history.ledger import Ledger
-from ingestor.history.recovery import Recovering, Recovery
+from ingestor.history.recovery import Recovery
 from ingestor.model.channels import Inbox
 from ingestor.model.errors import Unavailable
 from ingestor.model.gaps import GapFound, Kept
@@ -34,7 +34,8 @@ HOUR_NS = 3600 * 10**9
 class Store:
     """A store as far as it is asked what it has of a home; `is_away` lets it answer nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_journal: bool) -> None:
+        self.is_journal = is_journal
         self.is_away = False
         self.marks_of: dict[str, list[Watermark]] = {}
         self.marked: dict[str, int] = {}
@@ -59,23 +60,14 @@ class Rig:
 
     def __init__(self, directory: Path, *, store_is_journal: bool = False) -> None:
         self.heard = Heard()
-        store: Any = Store()
+        store: Any = Store(is_journal=store_is_journal)
         self.store = store
         self.spool = Spool(directory, 10**9, Valve(), self.heard)
         self.state = Database(directory / "state.sqlite3", STATE, self.heard)
         self.ledger = Ledger(self.state, self.heard, lambda: 9)
         self.jobs = Jobs(self.state)
         self.intake = Intake(Inbox(trio.open_memory_channel[list[Kept]](0)[1]))
-        recovering = Recovering(
-            homes=HOMES,
-            store=store,
-            store_is_journal=store_is_journal,
-            spool=self.spool,
-            intake=self.intake,
-            ledger=self.ledger,
-            jobs=self.jobs,
-        )
-        self.recovery = Recovery(recovering, self.heard)
+        self.recovery = Recovery(HOMES, store, self.spool, self.intake, self.ledger, self.jobs, self.heard)
 
     async def start_first(self, *homes: str) -> None:
         """Let the ledger have the first start of homes."""

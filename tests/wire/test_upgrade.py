@@ -14,7 +14,9 @@ from typing import Any
 
 import msgspec
 import pytest
+import trio
 
+from ingestor.api.jobs import shown
 from ingestor.assembly.files import STATE, state_database
 from ingestor.config import Settings, load
 from ingestor.history.jobs import Jobs
@@ -82,7 +84,7 @@ async def test_the_state_of_an_older_version_still_has_ledger_quarantine_setting
             "clock": await ledger.clock("home"),
             "mark": await ledger.marked(),
             "quarantine": await Quarantine(database, lambda _fact: None).read(limit=-1),
-            "jobs": newest_first,
+            "jobs": [msgspec.to_builtins(job) | {"detail": job.reason} for job in newest_first],
             "tails": {str(job.id): await jobs.tails(job) for job in newest_first},
         }
     finally:
@@ -90,6 +92,29 @@ async def test_the_state_of_an_older_version_still_has_ledger_quarantine_setting
     for name, one in found.items():
         assert holds(msgspec.to_builtins(one), known[name]), name
     assert not [one for one in warned if type(one).__name__ == "Warned" or isinstance(one, str)]
+
+
+async def test_a_job_of_an_older_version_that_no_store_can_hold_has_failed_and_is_in_nobodys_way(
+    tmp_path: Path,
+) -> None:
+    old_data_dir(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "state.sqlite3")) as connection, connection:
+        connection.execute(
+            "UPDATE backfills SET from_us = -62135647200000000, cursor_us = -62135647200000000 WHERE id = 1"
+        )
+    database = state_database(configured(tmp_path), lambda _fact: None)
+    try:
+        jobs = Jobs(database)
+        unfinished = await jobs.unfinished("home")
+        [poisoned] = [job for job in await jobs.read() if job.id == 1]
+    finally:
+        await database.aclose()
+    assert [job.id for job in unfinished] == [2]
+    assert (poisoned.state, poisoned.reason, shown(poisoned).from_.year) == (
+        "failed",
+        "no database can hold these times",
+        1677,
+    )
 
 
 async def test_an_embedded_database_of_an_older_version_still_has_every_row(tmp_path: Path) -> None:
@@ -159,7 +184,7 @@ def check_nothing_is_lost(data: Path, known: dict[str, Any], stored: Callable[[s
     held = rows(state, "SELECT id, code, home, entity_id, time_ns FROM quarantine")
     assert all(one in held for one in parts(known["state"]["quarantine"], held[0]))
     assert all(raw["received_at_ns"] in {one["time_ns"] for one in held} for raw in pending(known, "RawEvent"))
-    jobs = rows(state, "SELECT id, home, from_us, to_us, cause FROM backfills")
+    jobs = rows(state, "SELECT id, home, from_us, to_us, cause FROM jobs")
     assert all(one in jobs for one in parts(known["state"]["jobs"], jobs[0]))
     events = rows(data / "events.sqlite3", "SELECT * FROM home_assistant_events")
     assert all(any(holds(found, event) for found in events) for event in known["events"]["events"])
@@ -198,6 +223,15 @@ def embedded(data: Path, measurement: str) -> Rows:
     return rows(data / "events.sqlite3", f"SELECT * FROM {measurement}")  # noqa: S608  our words
 
 
+def bring_up_to_date(data: Path) -> None:
+    """Give the state the format of this version; the other files have it."""
+    database = state_database(configured(data), lambda _fact: None)
+    database.run_now(lambda _connection: None)
+    trio.run(database.aclose)
+    for copy in data.glob("*.v*.sqlite3"):
+        copy.unlink()
+
+
 class NewerIngestor(Ingestor):
     """The service as a later version, which differs by one file for each of ours."""
 
@@ -223,6 +257,7 @@ def test_a_later_version_upgrades_with_its_run_and_this_one_goes_on_with_the_cop
 ) -> None:
     data = tmp_path / "data"
     known = old_data_dir(data)
+    bring_up_to_date(data)
     settings = {"HA_URL": home.url, "HA_TOKEN": home.token}
     this, later = Ingestor(data, **settings), NewerIngestor(data, tmp_path / "later", **settings)
     first = this.command("audit")

@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from ingestor.history.auditor import CONFIRMED_SECONDS
+from ingestor.history.audit import CONFIRMED_SECONDS
 from ingestor.model.errors import Unavailable
 from ingestor.model.records import Event
 from tests.actors.audits import Rig, auditing
@@ -54,10 +54,10 @@ async def test_under_steady_load_with_a_slow_store_it_waits_for_what_was_capture
         nursery.start_soon(confirm_slowly, rig, pending)
         await trio.sleep(3)
         with trio.fail_after(15):
-            found = await rig.auditor().audit(began_us, now_us() + HOUR_US)
+            found = await rig.audited(began_us, now_us() + HOUR_US)
         nursery.cancel_scope.cancel()
     assert min(pending) > 0
-    assert (found.compared > 50, found.refilled, rig.refilled) == (True, 0, [])
+    assert (found.compared > 50, found.imported, rig.refilled) == (True, 0, [])
 
 
 async def test_a_store_that_never_confirms_is_told_after_a_while(tmp_path: Path, autojump_clock: MockClock) -> None:
@@ -65,7 +65,7 @@ async def test_a_store_that_never_confirms_is_told_after_a_while(tmp_path: Path,
         await rig.spool.commit([rig.event(ENTITY, now_us(), "1")])
         began = trio.current_time()
         with pytest.raises(Unavailable) as refused:
-            await rig.auditor().audit(0, now_us())
+            await rig.audited(0, now_us())
     assert refused.value.code == "pending"
     assert CONFIRMED_SECONDS <= trio.current_time() - began < CONFIRMED_SECONDS + 5
 
@@ -79,7 +79,7 @@ async def test_what_it_brings_back_tells_the_state_before_however_long_ago_that_
         for entity_id, hours, state in changes:
             rig.record(entity_id, from_us + int(hours * HOUR_US), state)
         rig.store.take([rig.event(ENTITY, from_us + HOUR_US // 10, "1")])
-        found = await rig.auditor().audit(from_us, now_us())
+        found = await rig.audited(from_us, now_us())
     told = {one.series.entity_id: (one.previous_state, one.previous_duration_seconds) for one in rig.refilled}
     assert told == {
         ENTITY: ("1", pytest.approx(4.4 * 3600)),
@@ -88,4 +88,4 @@ async def test_what_it_brings_back_tells_the_state_before_however_long_ago_that_
         "sensor.gone": (None, None),
         "sensor.new": (None, None),
     }
-    assert (found.compared, found.refilled) == (6, 5)
+    assert (found.compared, found.imported) == (6, 5)

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from ingestor.history.rhythm import Rhythm
+from ingestor.history.silences import Rhythm
 
 SECOND_US = 1_000_000
 FROM_US = 1_795_421_403_000_000

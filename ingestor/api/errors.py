@@ -1,0 +1,60 @@
+"""What every answer says that is no success: one shape, from one place, so that no route maps errors by itself."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from ingestor.model.errors import IngestorError, UsageError
+from metrics.codes import ErrorCode
+
+_STATUS = {ErrorCode.INVALID: 400, ErrorCode.NOT_FOUND: 404, ErrorCode.CONFLICT: 409, ErrorCode.PENDING: 409}
+_AWAY = 503  # every other error of ours: a file, a database or a home does not serve
+_CODES = {401: ErrorCode.UNAUTHORIZED, 404: ErrorCode.NOT_FOUND, 409: ErrorCode.CONFLICT}  # of the framework's answers
+
+
+class Failure(BaseModel):
+    """Why a request was not done: `detail` is a sentence, `hint` what the user can do.
+
+    `heals` when it passes by itself.
+    """
+
+    detail: str
+    code: str
+    hint: str = ""
+    heals: bool = False
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Let every error of a route, of the framework and of ours be answered as a `Failure`."""
+    for kind in (IngestorError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, _answer)
+
+
+async def _answer(_request: Request, error: Exception) -> Response:
+    match error:
+        case IngestorError():
+            return _failed(_STATUS.get(error.code, _AWAY), error)
+        case RequestValidationError():
+            return _failed(400, UsageError(_mistakes(error)))
+        case HTTPException():
+            code = _CODES.get(error.status_code, ErrorCode.INVALID)
+            answer = _failed(error.status_code, UsageError(error.detail, code=code, hint=""))
+            answer.headers.update(error.headers or {})
+            return answer
+    detail = "the service failed at this; its log has the whole error"  # logged by the server, which gets it, too
+    return _failed(500, UsageError(detail, code=ErrorCode.INTERNAL))
+
+
+def _failed(status: int, error: IngestorError) -> Response:
+    failure = Failure(detail=str(error), code=error.code, hint=error.hint, heals=error.heals)
+    return JSONResponse(failure.model_dump(), status_code=status)
+
+
+def _mistakes(error: RequestValidationError) -> str:
+    """Return each mistake by name, without what was given: it might be a secret."""
+    said = [f"{mistake['loc'][-1]}: {mistake['msg'].removeprefix('Value error, ')}" for mistake in error.errors()]
+    return "; ".join(said)
