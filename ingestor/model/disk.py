@@ -62,12 +62,21 @@ def mapped(path: Path) -> Generator[None]:
         raise meaning(error, path) from None
 
 
+def is_there(path: Path) -> bool:
+    """Return whether something is there, as links lead. Raises `Unavailable` where that cannot be seen."""
+    with mapped(path):  # which `Path.exists` leaves to the version of Python
+        try:
+            path.stat()
+        except FileNotFoundError:
+            return False
+    return True
+
+
 def lacks(path: Path) -> bool:
     """Return whether a file is not there yet. Raises `Unavailable` where it can neither be seen nor be made."""
-    with mapped(path):
-        if path.exists():
-            return False
-        parent = next(one for one in path.absolute().parents if one.exists())
+    if is_there(path):
+        return False
+    parent = next(one for one in path.absolute().parents if one.is_symlink() or is_there(one))
     try:
         with TemporaryFile(dir=parent):
             return True
