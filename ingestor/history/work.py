@@ -102,11 +102,6 @@ def new_job(home: str, kind: JobKind, span: tuple[int, int], cause: str = "") ->
     return Job(home=home, kind=kind, cause=cause, from_us=from_us, to_us=to_us, cursor_us=from_us, hours_us=from_us)
 
 
-def is_within_reach(at_us: int) -> bool:
-    """Return whether a job can reach a time."""
-    return EARLIEST_US <= at_us <= LATEST_US
-
-
 def unfinished(code: str) -> int:
     """Return the exit code for a job that did not come to its end: 1 when another try may, 2 when the user must act."""
     return 1 if heals(code) else 2

@@ -4,9 +4,9 @@ A job that is under way makes room for others after a minute: it waits, and goes
 A job that cannot be done now waits, for longer and longer, while others are done. What ends it is in this table:
 
                         whoever is away              a refusal           a crash
-    audit               ends it; one that a restart  ends it             ends it, when it crashes again and again
-                        cut short waits              (the periodic one   without getting on
-                                                     is tried again)
+    audit               ends it; one that was begun  ends it             ends it, when it crashes again and again
+                        before, or by an earlier     (the periodic one   without getting on
+                        process, waits               is tried again)
     backfill            it waits                     ends it             the same
     loss, clock         it waits                     it waits            the same
 
@@ -71,6 +71,7 @@ class Worker:
         self._due: dict[int, float] = {}
         self._turns: dict[int, float] = {}
         self._begun: set[int] = set()
+        self._has_resumed = False
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Work jobs off until cancelled."""
@@ -116,7 +117,8 @@ class Worker:
     async def _due_jobs(self) -> tuple[list[Job], float]:
         """Return the jobs that can be done, the one whose turn it is first, and when another one is due."""
         unfinished = await self._jobs.unfinished(self._home)
-        self._begun |= {job.id for job in unfinished if job.state is JobState.RUNNING}
+        if not self._has_resumed:
+            self._begun, self._has_resumed = {job.id for job in unfinished}, True
         now = trio.current_time()
         due = [job for job in unfinished if self._due.get(job.id, now) <= now]
         due.sort(key=lambda job: (self._turns.get(job.id, -1.0), job.id))

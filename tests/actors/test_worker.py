@@ -250,11 +250,13 @@ async def test_the_last_day_is_audited_at_intervals_and_sooner_after_a_failure(
 async def test_what_an_error_does_to_a_job_is_as_the_table_says(
     tmp_path: Path, kind: str, cause: str, error: Exception, state: str, autojump_clock: MockClock
 ) -> None:
-    async with desk(tmp_path) as one:
+    async with desk(tmp_path) as one, trio.open_nursery() as nursery:
+        await nursery.start(one.worker(Scripted(error)).run)
+        await trio.sleep(1)
         await one.add(JobKind(kind), cause)
-        with trio.move_on_after(1):
-            await one.worker(Scripted(error)).run()
+        await trio.sleep(1)
         [job] = await one.jobs.read()
+        nursery.cancel_scope.cancel()
     assert (job.state, job.code, job.reason) == (state, error.code, str(error))  # type: ignore[attr-defined]
 
 

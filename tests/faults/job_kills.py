@@ -97,6 +97,8 @@ class Story:
         trio.from_thread.run_sync(home.step_clock, -BACK_SECONDS, trio_token=self.home._token)
         self.home.run(count=CHANGES // 3, rate=CHANGES)
         self.service.start()
+        self.service.wait_connected()
+        self.home.run(count=MISSED, rate=1000)  # by which the clock is read
 
     def live(self, kind: str) -> Life:
         """Begin a job, kill the service while it runs, and let it end."""
