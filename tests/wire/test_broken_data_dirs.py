@@ -146,6 +146,8 @@ def test_another_user_s_data_dir_is_told(mode: int, has_files: bool, capsys: pyt
 def test_a_full_disk_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with small_disk(tmp_path / "disk", 1) as disk:
         disk.fill()
+        code, printed, _ = told("check", disk.path, capsys)
+        assert (code, "the disk is full" in printed) == (1, True)
         for form in FORMS:
             check(form, *told(form, disk.path, capsys))
             check(form, *told(form, disk.path / "data", capsys))
