@@ -281,7 +281,7 @@ async def test_commands_without_a_service_ask_each_home(tmp_path: Path, capsys: 
         for server in servers.values():
             server.make_changes(50)
         found = await check(settings)
-        span = Namespace(from_=datetime.now(UTC) - timedelta(hours=1), to_=None)
+        span = Namespace(from_=datetime.now(UTC) - timedelta(hours=1), to_=None, json=False)
         outcomes = [await command(settings, span) for command in (backfill, audit)]
     assert [one.subject for one in found if one.works][:6] == [
         f"{what} of {name}" for name in NAMES for what in ("Home Assistant", "token")
