@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from ingestor.model.errors import IngestorError, UsageError
 from metrics.codes import ErrorCode
 
-_STATUS = {ErrorCode.INVALID: 400, ErrorCode.NOT_FOUND: 404, ErrorCode.CONFLICT: 409}
+_STATUS = {ErrorCode.INVALID: 400, ErrorCode.NOT_FOUND: 404, ErrorCode.CONFLICT: 409, ErrorCode.PENDING: 409}
 _AWAY = 503  # every other error of ours: a file, a database or a home does not serve
 _CODES = {401: ErrorCode.UNAUTHORIZED, 404: ErrorCode.NOT_FOUND, 409: ErrorCode.CONFLICT}  # of the framework's answers
 

@@ -126,7 +126,7 @@ def routes(jobs: Jobs) -> APIRouter:
         if job is None:
             raise UsageError(f"there is no job {number}", code=ErrorCode.NOT_FOUND)
         if job.state is not JobState.CANCELLED:
-            raise UsageError(f"job {number} has ended before: {job.state}", code=ErrorCode.CONFLICT, hint="")
+            raise UsageError(f"job {number} has ended before: {job.state}", code=ErrorCode.CONFLICT)
         return shown(job)
 
     return router
@@ -155,7 +155,7 @@ async def _ask(jobs: Jobs, kind: JobKind, wanted: Span, homes: Sequence[str]) ->
         raise UsageError(f"home: must be one of {', '.join(homes)}")
     job = await jobs.ask(home, kind, from_us, to_us, instants.now_us())
     if job is None:
-        raise UsageError(f"another {kind} of this home is under way", code=ErrorCode.CONFLICT)
+        raise UsageError(f"another {kind} of this home is under way", code=ErrorCode.PENDING)
     return job
 
 

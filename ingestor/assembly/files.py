@@ -12,7 +12,7 @@ from ingestor.history.jobs import Jobs
 from ingestor.history.ledger import Ledger
 from ingestor.history.recovery import Recovery
 from ingestor.model.channels import Inbox
-from ingestor.model.disk import mapped
+from ingestor.model.disk import is_there
 from ingestor.model.gaps import Kept
 from ingestor.storage.batcher import Retry
 from ingestor.storage.database import Database
@@ -90,13 +90,7 @@ def state_database(settings: Settings, report: facts.Report, *, upgrades: bool =
 
 def has_state(settings: Settings) -> bool:
     """Return whether that file is there: else nothing has run yet. Raises `Unavailable` where it cannot be seen."""
-    path = settings.data_dir / STATE_FILE
-    with mapped(path):
-        try:
-            path.stat()
-        except FileNotFoundError:
-            return False
-    return True
+    return is_there(settings.data_dir / STATE_FILE)
 
 
 def make_store(settings: Settings, live: LiveSettings, report: facts.Report) -> Store:

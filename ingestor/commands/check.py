@@ -6,13 +6,17 @@ import trio
 from msgspec.structs import replace
 from trio_websocket import ConnectionClosed
 
-from ingestor.assembly.files import make_store
+from ingestor.assembly.files import STATE_FILE, make_store
 from ingestor.assembly.home import make_provider
 from ingestor.assembly.live import endpoint_of
+from ingestor.assembly.lock import running_api
+from ingestor.assembly.offline import reading
 from ingestor.config import HomeSettings, Settings
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.session import Phase, Session
+from ingestor.model import disk
 from ingestor.model.errors import CredentialsRefused, IngestorError, Unavailable, first
+from ingestor.storage.database import Outdated
 from ingestor.storage.settings import LiveSettings
 from ingestor.storage.store import Finding
 from ingestor.weather.poller import coordinates
@@ -33,6 +37,7 @@ async def check(settings: Settings) -> list[Finding]:
         retention_days=settings.retention_days,
         weather_cache_minutes=settings.weather_cache_minutes,
     )
+    found.append(await _data_dir(settings))
     store = make_store(settings, live, lambda _fact: None)
     try:
         found += await store.check()
@@ -81,6 +86,23 @@ def _unreachable(error: IngestorError) -> list[Finding]:
         Finding(subject="Home Assistant", works=False, detail=str(error), hint=error.hint),
         Finding(subject="token", works=False, detail="not tried", hint="first Home Assistant has to answer"),
     ]
+
+
+async def _data_dir(settings: Settings) -> Finding:
+    """Try what a run keeps beside the database: nothing is made, and nothing changed."""
+    subject, path = "DATA_DIR", settings.data_dir / STATE_FILE
+    try:
+        running_api(settings.data_dir)
+        if disk.lacks(path):
+            return Finding(subject=subject, works=True, detail=f"{settings.data_dir}; used by no run yet")
+        async with reading(settings) as state:
+            if state is not None:
+                await state.run(lambda connection: connection.execute("BEGIN IMMEDIATE").execute("ROLLBACK"))
+    except Outdated:
+        return Finding(subject=subject, works=True, detail=f"{settings.data_dir}; the next run upgrades its files")
+    except IngestorError as error:
+        return Finding(subject=subject, works=False, detail=str(error), hint=error.hint)
+    return Finding(subject=subject, works=True, detail=str(settings.data_dir))
 
 
 async def _weather(settings: Settings) -> Finding:

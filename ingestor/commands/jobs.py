@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 
 from ingestor.api.jobs import AnyJob, Span, bounds, shown
+from ingestor.assembly.files import has_state
 from ingestor.assembly.lock import locked
 from ingestor.assembly.offline import offline, offline_jobs, reading
 from ingestor.assembly.run import Exit
@@ -128,7 +129,7 @@ async def _alone(
     if failures:
         raise Unfinished(UNFINISHED_WORDS[kind], failures[0])
     if job is None:
-        raise UsageError(f"another {kind} of this home is under way", code=ErrorCode.CONFLICT)
+        raise UsageError(f"another {kind} of this home is under way", code=ErrorCode.PENDING)
     return shown(job)
 
 
@@ -143,13 +144,15 @@ async def _cancel(settings: Settings, number: int) -> None:
         if running is not None:
             await running.delete(f"/api/jobs/{number}")
             return
-    with locked(settings.data_dir):
-        async with offline(settings) as files:
-            job = await files.jobs.cancel(number)
+    job = None
+    if has_state(settings):
+        with locked(settings.data_dir):
+            async with offline(settings) as files:
+                job = await files.jobs.cancel(number)
     if job is None:
         raise UsageError(f"there is no job {number}", code=ErrorCode.NOT_FOUND)
     if job.state is not JobState.CANCELLED:
-        raise UsageError(f"job {number} has ended before: {job.state}", code=ErrorCode.CONFLICT, hint="")
+        raise UsageError(f"job {number} has ended before: {job.state}", code=ErrorCode.CONFLICT)
 
 
 def _row(job: AnyJob) -> Row:

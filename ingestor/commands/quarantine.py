@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from rich.console import Console
 
 from ingestor.api.quarantine import Outcome, QuarantinedRecord, Selection, shown
-from ingestor.assembly.files import Files
+from ingestor.assembly.files import Files, has_state
 from ingestor.assembly.lock import locked
 from ingestor.assembly.offline import offline, reading
 from ingestor.assembly.run import Exit
@@ -78,7 +78,7 @@ async def _change(settings: Settings, action: str, ids: list[int] | None) -> Out
         if running is not None:
             answer = await running.post(f"/api/quarantine/{action}", Selection(ids=ids).model_dump_json())
             return Outcome.model_validate_json(answer)
-    if not await _read(settings, limit=1):  # nor is a directory made for that
+    if not has_state(settings):
         return Outcome(done=len(_selected([], ids)))
     with locked(settings.data_dir):
         async with offline(settings) as files:

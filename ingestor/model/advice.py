@@ -25,7 +25,7 @@ ADVICE = {
     ErrorCode.CONFIG: Advice("", heals=False),
     ErrorCode.INVALID: Advice("", heals=False),
     ErrorCode.NOT_FOUND: Advice("", heals=False),
-    ErrorCode.CONFLICT: Advice("wait for its end, and ask again", heals=True),
+    ErrorCode.CONFLICT: Advice("", heals=False),
     ErrorCode.INTERNAL: Advice("this is a mistake of ours: please report it, with the log", heals=False),
     ErrorCode.UNREACHABLE: Advice(
         "is HA_URL right, does Home Assistant run, and may this machine reach it?", heals=True

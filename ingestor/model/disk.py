@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from ingestor.model.errors import Damaged, IngestorError, Unavailable
 from metrics.codes import ErrorCode
@@ -34,9 +35,11 @@ _SYSTEM = {
     errno.EPERM: (ErrorCode.CAN_NOT_OPEN, "this user may not use it"),
     errno.ENOENT: (ErrorCode.CAN_NOT_OPEN, "it is not there, and cannot be made"),
     errno.EEXIST: (ErrorCode.CAN_NOT_OPEN, "there must be a directory, and there is something else"),
-    errno.ENOTDIR: (ErrorCode.CAN_NOT_OPEN, "there must be a directory, and there is something else"),
+    errno.ENOTDIR: (ErrorCode.CAN_NOT_OPEN, "what should be a directory on the way to it is a file"),
     errno.EISDIR: (ErrorCode.CAN_NOT_OPEN, "there must be a file, and there is a directory"),
 }
+
+_ROOM_BYTES = 64 * 1024  # what a new file of ours takes at once
 
 
 def meaning(error: sqlite3.Error | OSError | UnicodeDecodeError, path: Path) -> IngestorError:
@@ -59,3 +62,26 @@ def mapped(path: Path) -> Generator[None]:
         yield
     except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
         raise meaning(error, path) from None
+
+
+def is_there(path: Path) -> bool:
+    """Return whether something is there, as links lead. Raises `Unavailable` where that cannot be seen."""
+    with mapped(path):  # which `Path.exists` leaves to the version of Python
+        try:
+            path.stat()
+        except FileNotFoundError:
+            return False
+    return True
+
+
+def lacks(path: Path) -> bool:
+    """Return whether a file is not there yet. Raises `Unavailable` where it can neither be seen nor be made."""
+    if is_there(path):
+        return False
+    parent = next(one for one in path.absolute().parents if one.is_symlink() or is_there(one))
+    try:
+        with TemporaryFile(dir=parent, buffering=0) as file:
+            file.write(bytes(_ROOM_BYTES))
+            return True
+    except OSError as error:  # it names a file that we made up
+        raise meaning(OSError(error.errno, error.strerror), parent) from None

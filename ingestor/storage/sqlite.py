@@ -6,10 +6,8 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryFile
 
-from ingestor.model import fields
-from ingestor.model.disk import mapped, meaning
+from ingestor.model import disk, fields
 from ingestor.model.errors import IngestorError, Rejected
 from ingestor.model.gaps import Note
 from ingestor.model.instants import SECOND_NS
@@ -123,7 +121,7 @@ class SQLiteStore:
         path = self._database.path
         tried = Database(path, SCHEMA, upgrades=False)
         try:
-            if _lacks(path):
+            if disk.lacks(path):
                 return [Finding(subject="database", works=True, detail=f"embedded, {path}; made with the first run")]
             await tried.run(_try)
         except Outdated:
@@ -181,19 +179,6 @@ def _recent(connection: sqlite3.Connection, limit: int, entity_id: str | None, b
     cursor = connection.execute(query, (*given.values(), limit))
     names = [column[0] for column in cursor.description]
     return [fields.event(dict(zip(names, row, strict=True))) for row in cursor]
-
-
-def _lacks(path: Path) -> bool:
-    """Return whether a file is not there yet. Raises `Unavailable` where it can neither be seen nor be made."""
-    with mapped(path):
-        if path.exists():
-            return False
-        parent = next(one for one in path.absolute().parents if one.exists())
-    try:
-        with TemporaryFile(dir=parent):
-            return True
-    except OSError as error:  # it names a file that we made up
-        raise meaning(OSError(error.errno, error.strerror), parent) from None
 
 
 def _keys(connection: sqlite3.Connection, query: str, values: tuple[int, int, str]) -> dict[str, set[int]]:

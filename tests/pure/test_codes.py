@@ -91,5 +91,5 @@ def test_every_code_has_a_series_and_every_error_of_the_service_a_code() -> None
 
 def test_there_is_advice_for_every_code_and_what_waits_for_the_user_says_what_to_do() -> None:
     assert set(advice.ADVICE) == set(ErrorCode)
-    told_in_the_sentence = {ErrorCode.CONFIG, ErrorCode.INVALID, ErrorCode.NOT_FOUND}
+    told_in_the_sentence = {ErrorCode.CONFIG, ErrorCode.INVALID, ErrorCode.NOT_FOUND, ErrorCode.CONFLICT}
     assert {code for code, one in advice.ADVICE.items() if not one.hint} == told_in_the_sentence

@@ -123,7 +123,7 @@ async def test_every_refusal_has_the_same_shape(tmp_path: Path) -> None:
             for day in (1, 2)
         ]
     assert [answer.status_code for answer in begun] == [200, 409]
-    assert (shape(begun[1]).code, shape(begun[1]).heals) == ("conflict", True)
+    assert (shape(begun[1]).code, shape(begun[1]).heals) == ("pending", True)
 
 
 async def test_a_mistake_of_ours_has_that_shape_too_and_tells_nothing_of_the_inside() -> None:

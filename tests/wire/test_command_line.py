@@ -111,7 +111,7 @@ def test_a_wrong_token_is_one_sentence_and_unhealthy(home: SimHome, tmp_path: Pa
 def test_check_tells_in_one_table_what_works(home: SimHome, tmp_path: Path) -> None:
     code, said = command(tmp_path, "check", HA_URL=home.url, HA_TOKEN=home.token, DATA_DIR=str(tmp_path / "data"))
     found = table(said)
-    assert (code, list(found)) == (0, ["Home Assistant", "token", "database", "weather"])
+    assert (code, list(found)) == (0, ["Home Assistant", "token", "DATA_DIR", "database", "weather"])
     assert all(works for works, _ in found.values())
 
 
@@ -122,7 +122,7 @@ def test_check_gives_a_hint_for_each_failure(home: SimHome, tmp_path: Path) -> N
     found = table(said)
     assert (code, {name: works for name, (works, _) in found.items()}) == (
         1,
-        {"Home Assistant": True, "token": False, "database": False, "weather": False},
+        {"Home Assistant": True, "token": False, "DATA_DIR": False, "database": False, "weather": False},
     )
     assert "long-lived access token" in found["token"][1]
     assert "DATA_DIR" in found["database"][1]

@@ -108,8 +108,8 @@ def test_a_service_of_an_older_version_keeps_the_directory(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        ("file", "there must be a directory"),
-        ("file/below", "there must be a directory"),
+        ("file", "directory"),
+        ("file/below", "directory"),
         ("folder", "there must be a file"),
     ],
 )
