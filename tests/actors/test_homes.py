@@ -290,6 +290,7 @@ async def test_commands_without_a_service_ask_each_home(tmp_path: Path, capsys: 
     assert capsys.readouterr().out.splitlines() == [
         *(f"{name}  compared: 51  imported: 51  hours of statistics: 0" for name in NAMES),
         *(f"{name}  compared: 0  refilled: 0  in the quarantine: 0" for name in NAMES),
+        *(f"{name}  the service has not run yet, so nothing is compared: see `ingestor backfill`" for name in NAMES),
     ]
     with embedded(tmp_path) as (_, rows):
         assert Counter(row["home"] for row in rows()) == dict.fromkeys(NAMES, 51)
