@@ -10,6 +10,7 @@ from msgspec import Struct
 from ingestor.enrichment.event import Around, Change, make_event
 from ingestor.enrichment.series import described_as, redescribe
 from ingestor.homeassistant.answers import Row
+from ingestor.model import instants
 from ingestor.model.records import Event, Series, WeatherObservation
 
 
@@ -19,6 +20,14 @@ class Tail(Struct, frozen=True, kw_only=True):
     state: str | None
     at: float
     series: Series
+
+
+class Before(Struct, frozen=True):
+    """A row without its attributes: those are a part of the whole answer, which would stay in memory with them."""
+
+    s: str | None
+    lu: float
+    at_us: int
 
 
 class Surroundings(Struct, frozen=True):
@@ -36,13 +45,13 @@ class Surroundings(Struct, frozen=True):
 class Teller:
     """Tells the events of one entity's rows, which come in the order of their times, with what was before each.
 
-    `series` is frozen but for what a row's own attributes say. `last` is the row before, without its attributes: those
-    are a part of the recorder's answer, which would stay in memory as a whole.
+    `series` is frozen but for what a row's own attributes say. `last` is the row before.
     """
 
     def __init__(self, series: Series) -> None:
-        self.last: Row | None = None
+        self.last: Before | None = None
         self._series = series
+        self._described = described_as(series)  # by the last attributes that were known
         self._at_us = 0
         self._number = 0
 
@@ -54,19 +63,23 @@ class Teller:
 
     def follow(self, tail: Tail) -> None:
         """Go on behind what another has told."""
-        self.last = Row(tail.state, tail.at)
-        self._at_us = self.last.at_us
+        self._at_us = instants.of_seconds(tail.at)
+        self.last = Before(tail.state, tail.at, self._at_us)
         self._series = tail.series
 
     def tell(self, row: Row, around: Surroundings) -> Event:
         """Return the next event; those of one microsecond are a nanosecond apart."""
         at_us, before, before_us = row.at_us, self.last, self._at_us
         self._number = self._number + 1 if before is not None and at_us == before_us else 0
-        self.last, self._at_us = Row(row.s, row.lu), at_us
+        self.last, self._at_us = Before(row.s, row.lu, at_us), at_us
         previous = None if before is None or before.s is None else (before.s, before_us)
         attributes = str(bytes(row.a), "utf-8")
-        known = row.s is not None and row.s != "unavailable"
-        described = redescribe(self._series, attributes) if known else described_as(self._series)
+        if row.s is None or row.s == "unavailable":
+            described = described_as(self._series)
+        else:
+            if attributes != self._described.attributes:
+                self._described = redescribe(self._series, attributes)
+            described = self._described
         self._series = described.series
         change = Change(at_us, self._number, row.s, attributes, previous, late=True)
         return make_event(change, described, around.at(at_us))

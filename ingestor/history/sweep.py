@@ -31,9 +31,9 @@ from ingestor.history.archive import Past
 from ingestor.history.rows import Surroundings
 from ingestor.homeassistant.answers import Row
 from ingestor.model.records import Event
+from ingestor.storage.importer import RECORDS_IN_A_COMMIT
 
 ENTITIES_IN_A_GROUP = 100
-EVENTS_AT_ONCE = 500  # more are made before they are kept only where one entity has them
 
 T = TypeVar("T")
 
@@ -93,9 +93,10 @@ async def _take(
     for entity_id in list(rows):
         for row in rows.pop(entity_id):
             events += judge.take(entity_id, row, around)
-        if len(events) >= EVENTS_AT_ONCE:
-            await keep(events)
-            events = []
+        whole = len(events) // RECORDS_IN_A_COMMIT * RECORDS_IN_A_COMMIT
+        if whole:
+            await keep(events[:whole])
+            events = events[whole:]
         await checkpoint()
     if events:
         await keep(events)

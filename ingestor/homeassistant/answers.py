@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import Raw, Struct
+from msgspec.structs import force_setattr
 
 from ingestor.model import instants
 from ingestor.model.records import Statistic
@@ -15,17 +16,18 @@ class Row(Struct, frozen=True):
     """A state as the recorder answers it, compressed; no `s` is a removal, `lu` is in Unix seconds.
 
     `lc` is there only when it differs: when the state itself changed, if only attributes did at `lu`.
+    `at_us` is `lu` in microseconds: nobody gives it.
     """
 
     s: str | None
     lu: float
     a: Raw = Raw(b"{}")
     lc: float | None = None
+    at_us: int = 0
 
-    @property
-    def at_us(self) -> int:
-        """Its time in microseconds."""
-        return instants.of_seconds(self.lu)
+    def __post_init__(self) -> None:
+        """Work out the time once: a row is asked for it again and again."""
+        force_setattr(self, "at_us", instants.of_seconds(self.lu))
 
     @property
     def changed_us(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import trio
@@ -23,17 +24,20 @@ class Importer:
         self._journal = journal
         self._spool = spool
         self._intake = intake
+        self._next_at = -math.inf
 
     async def keep(self, records: Sequence[Record]) -> None:
         """Return once all of it is captured, part by part as there is room. Raises `Unavailable`.
 
-        As long as a commit took, the disk then belongs to the live records.
+        As long as a commit took, the disk then belongs to the live records: so long the next one waits.
         """
         for start in range(0, len(records), RECORDS_IN_A_COMMIT):
+            await trio.sleep_until(self._next_at)
             await self._room()
             began = trio.current_time()
             await self._journal.commit(records[start : start + RECORDS_IN_A_COMMIT], live=False)
-            await trio.sleep(min(PAUSE_SECONDS, trio.current_time() - began))
+            ended = trio.current_time()
+            self._next_at = ended + min(PAUSE_SECONDS, ended - began)
 
     async def confirmed(self) -> None:
         """Wait until the store has what was captured before this call."""

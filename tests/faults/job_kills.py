@@ -37,6 +37,7 @@ KILLS = 3
 LONGEST_SECONDS = 3.0  # of the wait for a kill: as long as a job takes here
 BACK_SECONDS = 20.0
 PATIENCE_SECONDS = 120.0
+UNDERWAY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +71,7 @@ class Story:
         began = datetime.now(UTC)
         self._capture()
         self._lose_rows()
-        self.service.start()
+        self._start()
         self.service.wait_connected()
         self._ask("audit", began)
 
@@ -78,7 +79,7 @@ class Story:
         """Let the home live before the service does, and let a user ask for that."""
         began = datetime.now(UTC) - timedelta(seconds=1)
         self.home.run(count=CHANGES, rate=CHANGES)
-        self.service.start()
+        self._start()
         self.service.wait_connected()
         self._ask("backfill", began)
 
@@ -88,7 +89,7 @@ class Story:
         self._lose_rows()
         for tail in ("", "-wal", "-shm"):
             (self.service.directory / f"state.sqlite3{tail}").unlink(missing_ok=True)
-        self.service.start()
+        self._start()
 
     def clock(self) -> None:
         """Set the home's clock back while the service is away."""
@@ -96,7 +97,7 @@ class Story:
         home = self.home.server.home
         trio.from_thread.run_sync(home.step_clock, -BACK_SECONDS, trio_token=self.home._token)
         self.home.run(count=CHANGES // 3, rate=CHANGES)
-        self.service.start()
+        self._start()
         self.service.wait_connected()
         self.home.run(count=MISSED, rate=1000)  # by which the clock is read
 
@@ -115,8 +116,12 @@ class Story:
             self.service.stop(signal.SIGKILL)
             self.home.stop()
 
-    def _capture(self) -> None:
+    def _start(self) -> None:
+        self._started_ns = time.time_ns()
         self.service.start()
+
+    def _capture(self) -> None:
+        self._start()
         self.service.wait_connected()
         self.home.run(count=CHANGES, rate=CHANGES)
         wait_until(lambda: len(self._stored()) >= CHANGES, "it is stored", 30)
@@ -130,7 +135,8 @@ class Story:
             connection.executemany("DELETE FROM events WHERE series_id = ? AND time = ?", lost)
 
     def _ask(self, kind: str, since: datetime) -> None:
-        wait_until(lambda: not self._open_gaps(), "no gap is open", 60)
+        wait_until(self._is_settled, "no gap is open", 60)
+        time.sleep(UNDERWAY_SECONDS)  # nothing younger is audited
         asked = httpx.post(f"{self.service.url}/api/{kind}", json={"from": since.isoformat()}, timeout=10)
         asked.raise_for_status()
 
@@ -141,18 +147,19 @@ class Story:
         self.service.stop(signal.SIGKILL)
         is_met = any(of == kind and end not in {"done", "cancelled"} for of, end in self._jobs())
         self.home.run(count=MISSED, rate=1000)
-        self.service.start()
+        self._start()
         return is_met
 
     def _has_ended(self) -> bool:
-        jobs = [end for of, end in self._jobs() if of != "audit" or end not in {"done", "failed"}]
-        return not self._open_gaps() and not [end for end in jobs if end in {"waiting", "running"}]
+        return self._is_settled() and not {"waiting", "running"} & {end for _, end in self._jobs()}
 
     def _jobs(self) -> list[tuple[str, str]]:
         return [(kind, state) for kind, state in self._state("SELECT kind, state FROM jobs ORDER BY id")]
 
-    def _open_gaps(self) -> list[Any]:
-        return self._state("SELECT 1 FROM gaps WHERE state = 'open'")
+    def _is_settled(self) -> bool:
+        """Return whether the gap of the last start is noted, and none is open."""
+        gaps = self._state("SELECT state, found_ns FROM gaps")
+        return max((at_ns for _, at_ns in gaps), default=0) > self._started_ns and "open" not in dict(gaps)
 
     def _state(self, query: str) -> list[Any]:
         file = self.service.directory / "state.sqlite3"
