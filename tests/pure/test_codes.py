@@ -15,7 +15,7 @@ from ingestor.history import auditor, backfill, refill
 from ingestor.homeassistant import dialogue, endpoint, recorder, session
 from ingestor.live import connection, fence
 from ingestor.model import errors
-from ingestor.storage import database, influxdb, sqlite
+from ingestor.storage import database, influxdb, influxdb_server, sqlite
 from ingestor.weather import providers
 from metrics import codes
 from metrics.codes import ErrorCode
@@ -65,7 +65,7 @@ def _members(tree: ast.AST) -> Iterator[tuple[ast.AST, ErrorCode]]:
         (codes.CONNECTION, raised(connection, dialogue, endpoint, session)),
         (codes.RECORDER, raised(dialogue, endpoint, fence, recorder, refill) | {*codes.REFUSALS}),
         (codes.DISK, raised(database, sqlite) - {ErrorCode.CONFIG}),
-        (codes.STORE, raised(influxdb)),
+        (codes.STORE, raised(influxdb, influxdb_server)),
         (codes.WEATHER, raised(providers)),
         (codes.QUARANTINE, rejected()),
     ],
