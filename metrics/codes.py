@@ -46,6 +46,7 @@ class ErrorCode(StrEnum):
     SQLITE = "sqlite"
 
     NO_ANSWER = "no_answer"
+    WRONG_SERVER = "wrong_server"
     SERVER_ERROR = "server_error"
     OVERLOADED = "overloaded"
     HTTP_401 = "http_401"
@@ -95,6 +96,8 @@ DISK = (
 
 STORE = (
     ErrorCode.NO_ANSWER,
+    ErrorCode.WRONG_SERVER,
+    ErrorCode.TLS,
     ErrorCode.SERVER_ERROR,
     ErrorCode.OVERLOADED,
     ErrorCode.HTTP_401,

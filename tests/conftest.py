@@ -1,12 +1,19 @@
-"""What was left out for want of something, in one line at the end of a run; under CI the run has then failed."""
+"""What holds for all tests: none is timed, and what was left out for want of something is told at the end of a run.
+
+Under CI a run that left out what it needs has failed.
+"""
 
 from __future__ import annotations
 
 import os
 
 import pytest
+from hypothesis import settings
 
 from tests.servers.absence import left_out
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no mistake of what is tried
+settings.load_profile("untimed")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -105,4 +105,5 @@ def make_store(settings: Settings, live: LiveSettings, report: facts.Report) -> 
         org=settings.influxdb_org,
         bucket=settings.influxdb_bucket,
         retention_days=live.retention_days,
+        report=report,
     )

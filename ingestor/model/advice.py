@@ -57,6 +57,7 @@ ADVICE = {
     ),
     ErrorCode.SQLITE: Advice("please report this", heals=False),
     ErrorCode.NO_ANSWER: Advice("does it run, is its address right, and may this machine reach it?", heals=True),
+    ErrorCode.WRONG_SERVER: Advice("set INFLUXDB_URL to the address of an InfluxDB 2.7", heals=False),
     ErrorCode.SERVER_ERROR: Advice("its own log says more", heals=True),
     ErrorCode.OVERLOADED: Advice("it is tried again, more and more slowly", heals=True),
     ErrorCode.HTTP_401: Advice(_INFLUXDB_TOKEN, heals=False),

@@ -16,6 +16,7 @@ from types import NoneType
 from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 from msgspec import Struct
+from msgspec.structs import fields as attributes_of
 
 from ingestor.model.records import Event, Series, Stored, WeatherObservation
 
@@ -67,6 +68,8 @@ TAGS = stored(Series)
 FIELDS = stored(Event)
 OWN_FIELDS = tuple(field for field in FIELDS if not field.part)
 WEATHER_FIELDS = tuple(field for field in FIELDS if field.part == "weather")
+IDENTIFYING = tuple(field.name for field in attributes_of(Series) if field.required)
+"""The tags that every event has."""
 
 
 def event(row: Mapping[str, Any]) -> Event:
@@ -77,7 +80,12 @@ def event(row: Mapping[str, Any]) -> Event:
     weather = None
     if row.get("weather_observed_at") is not None:
         weather = WeatherObservation(location="", **_values(WEATHER_FIELDS, row))
-    return Event(time_ns=row["time"], series=Series(**_values(TAGS, row)), weather=weather, **_values(OWN_FIELDS, row))
+    return Event(time_ns=row["time"], series=series(row), weather=weather, **_values(OWN_FIELDS, row))
+
+
+def series(row: Mapping[str, Any]) -> Series:
+    """Return the tags of such a row."""
+    return Series(**_values(TAGS, row))
 
 
 def _values(fields: tuple[Field, ...], row: Mapping[str, Any]) -> dict[str, Any]:

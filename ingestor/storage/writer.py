@@ -122,14 +122,16 @@ class Writer:
         """Try until the store has confirmed the points, or has refused some of them as bad."""
         failures = 0
         while True:
+            writing = False
             try:
                 if not self._ready:
                     await self._store.prepare()
                 if self._marks is not None:
                     await self._marks.check(at_once=not self._ready)
+                writing = True
                 expired = await self._store.write([*points, *self._unwritten_marks])
             except (Unavailable, CredentialsRefused) as error:
-                failures += error.code == ErrorCode.SERVER_ERROR
+                failures += writing and error.code == ErrorCode.SERVER_ERROR
                 if failures >= SUSPECT_AFTER and await self._are_at_fault(points):
                     return Rejected(str(error), code=ErrorCode.SERVER_ERROR)
                 await self._back_off(error)

@@ -49,6 +49,7 @@ from metrics.facts.storage import RecordsDropped as RecordsDropped
 from metrics.facts.storage import RecordsExpired as RecordsExpired
 from metrics.facts.storage import RecordsQuarantined as RecordsQuarantined
 from metrics.facts.storage import RecordsSpooled as RecordsSpooled
+from metrics.facts.storage import RowsSkipped as RowsSkipped
 from metrics.facts.storage import SpoolDamaged as SpoolDamaged
 from metrics.facts.storage import StoreFailed as StoreFailed
 from metrics.facts.storage import StoreReady as StoreReady

@@ -167,6 +167,22 @@ class BatchWritten(ServiceEvent, frozen=True, kw_only=True):
         return None if self.newest_event_ns is None else self.newest_event_ns / _NANOSECONDS
 
 
+class RowsSkipped(ServiceEvent, frozen=True, kw_only=True):
+    """Rows of our measurements were passed over in reading, for another program wrote them."""
+
+    LEVEL = WARNING
+    METRICS = (
+        Counter(
+            "ingestor_store_rows_skipped",
+            "Rows of our measurements that another program wrote, as often as they were passed over in reading.",
+            STORE,
+        ).inc("rows"),
+    )
+
+    store: str
+    rows: int
+
+
 class StoreReady(ServiceEvent, frozen=True, kw_only=True):
     """The store answered and is prepared for writes."""
 

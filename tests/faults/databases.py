@@ -141,6 +141,10 @@ class InfluxDB:
         """Let it be accepted again."""
         raise NotImplementedError
 
+    def token_that_may(self, *actions: str) -> str:
+        """Make a token for nothing but the bucket, which is there."""
+        raise NotImplementedError
+
     def _json(self, method: str, path: str, **request: Any) -> Any:
         answer = self._client.request(method, path, **request)
         answer.raise_for_status()
@@ -171,6 +175,13 @@ class GivenInfluxDB(InfluxDB):
 
     def grant(self) -> None:
         self._set("active")
+
+    def token_that_may(self, *actions: str) -> str:
+        found = self._json("GET", "/api/v2/buckets", params={"org": self.org, "name": self.bucket})["buckets"][0]
+        resource = {"type": "buckets", "orgID": found["orgID"], "id": found["id"]}
+        permissions = [{"action": action, "resource": resource} for action in actions]
+        made = self._json("POST", "/api/v2/authorizations", json={"orgID": found["orgID"], "permissions": permissions})
+        return str(made["token"])
 
     def _authorize(self) -> None:
         organisation = self._json("GET", "/api/v2/orgs", params={"org": self.org})["orgs"][0]["id"]
@@ -236,6 +247,11 @@ class DoubledInfluxDB(InfluxDB):
 
     def grant(self) -> None:
         self.double.tokens[self.token] = {"read", "write", "own"}
+
+    def token_that_may(self, *actions: str) -> str:
+        token = f"a token that may {' and '.join(actions)}".replace(" ", "-")
+        self.double.tokens[token] = set(actions)
+        return token
 
 
 def influxdb(directory: Path) -> InfluxDB:

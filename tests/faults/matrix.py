@@ -48,6 +48,8 @@ STORE = (
     Row(name="store: 400 for one bad point, then repaired", act=store.bad_point),
     Row(name="store: 422 for points of another type", act=store.conflicting, repeats=1, needs=Needs(conflict=True)),
     Row(name="store: 401 in the middle, then repaired", act=store.refused_token, repeats=2),
+    Row(name="store: wrong org", act=store.wrong_org, repeats=2),
+    Row(name="store: read-only token", act=store.read_only_token, repeats=2),
     Row(name="store: 413", act=store.too_large),
     Row(name="store: its disk full", act=store.disk_full, repeats=1, needs=Needs(small_store=True)),
     Row(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import httpx
 
 from tests.faults.databases import DoubledInfluxDB, InfluxDB
+from tests.faults.own_rows import terminated
 from tests.faults.proxy import Proxy
 from tests.faults.replies import Judge, Reply, Request
 from tests.faults.situation import Situation
@@ -121,6 +122,32 @@ def refused_token(situation: Situation) -> None:
     store.revoke()
     situation.wait(5, 20)
     store.grant()
+
+
+def wrong_org(situation: Situation) -> None:
+    """Run with an organisation that does not exist, then with the right one."""
+    _misconfigured(situation, {"INFLUXDB_ORG": "nobody"}, "there is no organisation nobody")
+
+
+def read_only_token(situation: Situation) -> None:
+    """Run with a token that may only read, then with the right one."""
+    store, _ = _between(situation)
+    _misconfigured(situation, {"INFLUXDB_TOKEN": store.token_that_may("read")}, "may not write")
+
+
+def _misconfigured(situation: Situation, wrong: dict[str, str], words: str) -> None:
+    """Restart with wrong settings, and once it has told them, with the right ones."""
+    right = situation.service.change(wrong)
+    terminated(situation)
+    wait_until(lambda: words in _problem(situation), f"it says {words}", 30)
+    situation.wait(5, 20)
+    situation.service.change(right)
+    terminated(situation)
+
+
+def _problem(situation: Situation) -> str:
+    health = situation.service.get("/health") or {}
+    return str(health.get("problems", {}).get("database", ""))
 
 
 def conflicting(situation: Situation) -> None:

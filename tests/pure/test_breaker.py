@@ -47,7 +47,7 @@ class BreakerMachine(RuleBasedStateMachine):
         assert (self.breaker.state is BreakerState.CLOSED) is (self.open_until is None)
 
 
-BreakerMachine.TestCase.settings = BreakerMachine.TestCase.settings.__class__(max_examples=60, deadline=None)
+BreakerMachine.TestCase.settings = BreakerMachine.TestCase.settings.__class__(max_examples=60)
 test_the_breaker_keeps_to_its_theory = BreakerMachine.TestCase
 
 

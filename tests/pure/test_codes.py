@@ -15,7 +15,7 @@ from ingestor.history import audit, refill
 from ingestor.homeassistant import dialogue, endpoint, recorder, session
 from ingestor.live import connection, fence
 from ingestor.model import advice, disk, errors, http
-from ingestor.storage import backup, database, influxdb, sqlite
+from ingestor.storage import backup, database, influxdb, influxdb_server, sqlite
 from ingestor.weather import providers
 from metrics import codes
 from metrics.codes import ErrorCode
@@ -65,7 +65,7 @@ def _members(tree: ast.AST) -> Iterator[tuple[ast.AST, ErrorCode]]:
         (codes.CONNECTION, raised(connection, dialogue, endpoint, session)),
         (codes.RECORDER, raised(dialogue, endpoint, fence, recorder, refill) | {*codes.REFUSALS}),
         (codes.DISK, raised(backup, database, disk, sqlite) - {ErrorCode.CONFIG}),
-        (codes.STORE, raised(influxdb, http)),
+        (codes.STORE, raised(influxdb, influxdb_server, http)),
         (codes.WEATHER, raised(providers, http)),
         (codes.QUARANTINE, rejected()),
     ],

@@ -101,7 +101,7 @@ def refilled(cut: Cut, missed: Interval) -> tuple[dict[int, str | None], Track]:
 
 
 @given(cut=cuts())
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=2000)
 def test_captured_and_refilled_together_are_the_truth(cut: Cut) -> None:
     captured, missed, live = cut.history[: cut.first], cut.history[cut.first : cut.last], cut.history[cut.last :]
     assume(missed)
@@ -113,7 +113,7 @@ def test_captured_and_refilled_together_are_the_truth(cut: Cut) -> None:
 
 
 @given(cut=cuts())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_refilling_twice_gives_the_same_points(cut: Cut) -> None:
     missed = interval(cut)
     rows = [row(change) for change in cut.history]

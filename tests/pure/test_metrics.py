@@ -146,7 +146,7 @@ def drawn(kind: type[facts.Fact]) -> st.SearchStrategy[facts.Fact]:
 
 
 @pytest.mark.parametrize("kind", UPDATES)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_every_fact_can_be_counted_and_logged(kind: type[facts.Fact], data: st.DataObject) -> None:
     fact, reporter = data.draw(drawn(kind)), PrometheusReporter(homes=("home",), store="sqlite")

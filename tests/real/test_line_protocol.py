@@ -26,7 +26,7 @@ def influxdb(tmp_path_factory: pytest.TempPathFactory) -> Generator[InfluxDB1]:
 
 
 @given(batch=st.lists(events, min_size=1, max_size=20))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_line_passes_the_parser(influxdb: InfluxDB1, batch: list[Event]) -> None:
     answer = influxdb.write(LineEncoder().encode(batch))
     assert (answer.status_code, answer.text) == (204, "")

@@ -67,6 +67,12 @@ class Ingestor:
             self._environment.setdefault(name, "")
         self._process = Process([sys.executable, "-m", self.module, command], self.directory, self._environment)
 
+    def change(self, settings: dict[str, str]) -> dict[str, str]:
+        """Let the next start have other settings; return what these were."""
+        before = {name: self._environment[name] for name in settings}
+        self._environment |= settings
+        return before
+
     def wait_for(self, what: str, seconds: float = 30, **expected: Any) -> None:
         """Wait until parts of `/api/health` are as expected, by their dotted names."""
         wait_until(lambda: all(_part(self.get("/api/health"), k) == v for k, v in expected.items()), what, seconds)

@@ -6,7 +6,7 @@ from itertools import permutations
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisors import (
@@ -46,7 +46,6 @@ def test_a_window_forgets_a_restart_exactly_at_its_edge() -> None:
     assert RestartWindow(Intensity(restarts=0, period_seconds=10)).overflows(0)
 
 
-@settings(deadline=None)
 @given(
     restarts=st.integers(0, 5),
     period=st.integers(1, 20),
@@ -88,7 +87,6 @@ def test_an_end_at_the_last_moment_of_the_shutdown_timeout_is_in_time() -> None:
     assert names == ["ChildStopped", "DrainChild"]
 
 
-@settings(deadline=None)
 @given(crashes=st.integers(0, 10_000), seed=st.integers(), jitter=st.floats(0, 0.99), factor=st.floats(1, 100))
 def test_a_delay_is_never_longer_than_the_maximum_nor_shorter_than_its_jitter_allows(
     crashes: int, seed: int, jitter: float, factor: float
@@ -98,7 +96,6 @@ def test_a_delay_is_never_longer_than_the_maximum_nor_shorter_than_its_jitter_al
     assert 0.1 * (1 - jitter) <= delay <= 5.0
 
 
-@settings(deadline=None)
 @given(crashes=st.integers(0, 200), seed=st.integers(), factor=st.floats(1, 3))
 def test_no_crashes_in_a_row_wait_for_less_than_the_shortest_sum(crashes: int, seed: int, factor: float) -> None:
     backoff, random = Backoff(factor=factor), Random(seed)

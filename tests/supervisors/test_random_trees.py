@@ -98,7 +98,7 @@ async def rain(world: World, fallen: Sequence[Blow], cleanup_seconds: float) -> 
     world.check()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(root=lasting_trees(), fallen=st.lists(blows, max_size=10), cleanup_seconds=st.sampled_from((0.0, 0.07)))
 def test_whatever_ends_at_whatever_moment_all_are_back_and_stop_in_order(
     root: Branch, fallen: list[Blow], cleanup_seconds: float
@@ -106,7 +106,7 @@ def test_whatever_ends_at_whatever_moment_all_are_back_and_stop_in_order(
     trio.run(partial(rain, World(root), fallen, cleanup_seconds), clock=MockClock(autojump_threshold=0))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(script=scripts(), cancelled=st.booleans())
 def test_a_tree_does_what_the_model_says(script: tuple[Branch, list[Step]], *, cancelled: bool) -> None:
     root, steps = script

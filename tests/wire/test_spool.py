@@ -330,5 +330,5 @@ class SpoolModel(RuleBasedStateMachine):
             self.directory.cleanup()
 
 
-SpoolModel.TestCase.settings = settings(max_examples=15, stateful_step_count=15, deadline=None)
+SpoolModel.TestCase.settings = settings(max_examples=15, stateful_step_count=15)
 TestSpoolModel = SpoolModel.TestCase

@@ -98,7 +98,8 @@ class InfluxDB2:
         with self._lock:
             rights = self._rights(token)
             if path == "/api/v2/orgs":
-                return 200, {"orgs": [self._org(query.get("org", ORG))]}
+                found = self._org(query.get("org", ORG))
+                return 200, {"orgs": [found] if "own" in rights else []}
             if path.startswith("/api/v2/buckets"):
                 return self._bucket_api(method, path, query, rights, body)
             if path == "/query":
@@ -151,12 +152,13 @@ class InfluxDB2:
     def _select(self, query: dict[str, str], rights: set[str]) -> dict[str, Any]:
         """Answer `SELECT * FROM "m" [WHERE entity_id = '..' AND time < .. AND time > ..] [ORDER BY] [LIMIT n]`."""
         if "read" not in rights or query["db"] not in self.buckets:
-            raise Answer(404, "not found", f'bucket "{query["db"]}" not found')
+            return {"results": [{"statement_id": 0, "error": f"database not found: {query['db']}"}]}
         text = query["q"]
+        asked = dict(re.findall(r'"?(\w+)"?::(string|float|integer|boolean|tag)', text))
         [measurement] = re.findall(r'FROM "?(\w+)"?', text)
         limits = re.findall(r"LIMIT (\d+)", text)
         entities = [re.sub(r"\\(.)", r"\1", found) for found in re.findall(r"entity_id = '((?:\\.|[^'\\])*)'", text)]
-        needed = re.findall(r"^SELECT (\w+) FROM", text)
+        needed = re.findall(r'^SELECT "?(\w+)"?(?:::\w+)? FROM', text)
         homes = re.findall(r"home = '([^']*)'", text)
         since = [int(found) for found in re.findall(r"time >= (-?\d+)", text)]
         before = [int(found) for found in re.findall(r"time < (\d+)", text)]
@@ -175,12 +177,12 @@ class InfluxDB2:
                 and all(row.get("entity_id") == entity for entity in entities)
             )
 
-        groups = re.findall(r"GROUP BY (\w+)", text)
-        bucket, group = self.buckets[query["db"]], groups[0] if groups else None
-        if maximum := re.findall(r"max\((\w+)\)", text):
-            return bucket.select(measurement, 1, wanted, first=lambda row: -row[maximum[0]])
+        groups = re.findall(r'GROUP BY ("?\w+"?(?:, "?\w+"?)*)', text)
+        bucket, group = self.buckets[query["db"]], groups[0].replace('"', "").split(", ") if groups else []
+        if maximum := re.findall(r"max\((\w+)::integer\)", text):
+            return bucket.select(measurement, 1, wanted, first=lambda row: -row[maximum[0]], asked=asked)
         limit, sign = int(limits[0]) if limits else None, 1 if "ORDER BY time LIMIT" in text else -1
-        return bucket.select(measurement, limit, wanted, first=lambda row: sign * row["time"], group=group)
+        return bucket.select(measurement, limit, wanted, first=lambda row: sign * row["time"], group=group, asked=asked)
 
     def _rights(self, token: str | None) -> set[str]:
         if token not in self.tokens:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +12,7 @@ from tests.servers.influxdb2.parser import Point, Value
 
 HOUR, DAY = 3600, 86_400
 SECOND_NS = 10**9
+_TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "float": (float, int), "integer": (int,), "boolean": (bool,)}
 Key = tuple[str, frozenset[tuple[str, str]], int]
 
 
@@ -81,20 +82,24 @@ class Bucket:
         wanted: Callable[[dict[str, Any]], bool],
         *,
         first: Callable[[dict[str, Any]], int] = lambda row: -row["time"],
-        group: str | None = None,
+        group: Sequence[str] = (),
+        asked: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Return a result of InfluxQL's `SELECT *`, in the order of `first`; the limit holds for each group."""
+        """Return a result of InfluxQL's `SELECT *`, in the order of `first`; the limit holds for each group.
+
+        Where fields are `asked` for with their types, one of another type is absent, and so is a row with none of them.
+        """
         rows: list[dict[str, Any]] = [
-            {"time": at_ns, **dict(tags), **fields}
+            {"time": at_ns, **dict(tags), **found}
             for (name, tags, at_ns), fields in self.points.items()
-            if name == measurement
+            if name == measurement and (found := _typed(fields, asked) if asked else fields)
         ]
         rows = sorted(filter(wanted, rows), key=first)
         groups: dict[Any, list[dict[str, Any]]] = {}
         for row in rows:
-            groups.setdefault(row.get(group or ""), []).append(row)
+            groups.setdefault(tuple(row.get(tag) for tag in group), []).append(row)
         rows = [row for one in groups.values() for row in one[:limit]]
-        columns = ["time", *sorted({name for row in rows for name in row} - {"time"})]
+        columns = ["time", *(asked or sorted({name for row in rows for name in row} - {"time"}))]
         values = [[row.get(name) for name in columns] for row in rows]
         series = {"series": [{"name": measurement, "columns": columns, "values": values}]} if rows else {}
         return {"results": [{"statement_id": 0, **series}]}
@@ -127,6 +132,10 @@ class Bucket:
 
     def _shard(self, at_ns: int) -> int:
         return at_ns // (self.shard_seconds * SECOND_NS)
+
+
+def _typed(fields: dict[str, Value], asked: Mapping[str, str]) -> dict[str, Value]:
+    return {name: value for name, value in fields.items() if type(value) in _TYPES.get(asked.get(name, ""), ())}
 
 
 def _partial(words: str) -> Answer:

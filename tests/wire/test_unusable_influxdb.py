@@ -1,0 +1,230 @@
+"""A database that cannot be used is told in a sentence, and is an outage: on the double, or on a real InfluxDB 2.
+
+`TEST_INFLUXDB_COMMAND` or `TEST_INFLUXDB_URL` names the real one, as `tests/faults/databases.py` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from pydantic import SecretStr
+
+from ingestor.model.errors import CredentialsRefused, IngestorError, Unavailable
+from ingestor.storage.influxdb import InfluxDBStore
+from metrics import facts
+from tests.actors.homes import listening
+from tests.faults.databases import InfluxDB, influxdb
+from tests.servers.ingestor import Ingestor
+from tests.servers.processes import wait_until
+from tests.servers.records import SECOND_NS, START_NS, event
+from tests.servers.simulated_home import SimHome
+from tests.servers.truth import compare, expected
+
+MONTH_NS = 30 * 86_400 * SECOND_NS
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Generator[InfluxDB]:
+    found = influxdb(tmp_path_factory.mktemp("influxdb"))
+    found.make_bucket()
+    yield found
+    found.close()
+
+
+@asynccontextmanager
+async def store(database: InfluxDB, **changes: Any) -> AsyncGenerator[InfluxDBStore]:
+    settings: dict[str, Any] = {
+        "url": f"http://127.0.0.1:{database.port}",
+        "token": database.token,
+        "org": database.org,
+        "bucket": database.bucket,
+    } | changes
+    made = InfluxDBStore(retention_days=0, **settings | {"token": SecretStr(settings["token"])})
+    try:
+        yield made
+    finally:
+        await made.aclose()
+
+
+async def used(made: InfluxDBStore) -> None:
+    await made.prepare()
+    await made.mark("home")
+
+
+async def refusal(made: InfluxDBStore) -> tuple[str, str]:
+    """Return code and sentence of the error that everything ends in, the same each time."""
+    said = set()
+    for _ in range(2):
+        with pytest.raises((Unavailable, CredentialsRefused)) as raised:
+            await used(made)
+        said.add((str(raised.value.code), str(raised.value)))
+    [found] = said
+    return found
+
+
+SCOPED = {"read-only": ("read",), "write-only": ("write",), "read-write": ("read", "write")}
+UNUSABLE: dict[str, tuple[dict[str, str], str, str]] = {
+    "wrong org": ({"org": "nobody"}, "http_404", "there is no organisation nobody"),
+    "wrong org, scoped token": (
+        {"org": "nobody", "token": "read-write"}, "http_404", "there is no organisation nobody",
+    ),
+    "wrong bucket, scoped token": (
+        {"bucket": "nothing", "token": "read-write"}, "http_404", "there is no bucket nothing in",
+    ),
+    "read-only token": ({"token": "read-only"}, "http_403", "INFLUXDB_TOKEN may not write to the bucket"),
+    "write-only token": ({"token": "write-only"}, "http_404", "INFLUXDB_TOKEN may not read the bucket"),
+    "unknown token": ({"token": "nonsense"}, "http_401", "InfluxDB does not know INFLUXDB_TOKEN"),
+    "URL with a path": ({"path": "/api/v2"}, "wrong_server", "are host, port and path in INFLUXDB_URL right?"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNUSABLE)
+async def test_what_is_wrong_with_the_settings_is_told(case: str, database: InfluxDB) -> None:
+    changes, code, words = UNUSABLE[case]
+    changes = dict(changes)
+    if path := changes.pop("path", ""):
+        changes["url"] = f"http://127.0.0.1:{database.port}{path}"
+    if (scope := changes.get("token")) in SCOPED:
+        changes["token"] = database.token_that_may(*SCOPED[scope])
+    async with store(database, **changes) as made:
+        said = await refusal(made)
+        assert (said[0], words in said[1]) == (code, True), said
+        assert [finding.works for finding in await made.check()] == [True, False]
+
+
+async def test_a_scoped_token_writes_and_reads(database: InfluxDB) -> None:
+    async with store(database, token=database.token_that_may("read", "write")) as made:
+        await made.prepare()
+        await made.write([event(1)])
+        assert await made.recent(limit=1) == [event(1)]
+        assert [finding.works for finding in await made.check()] == [True, True]
+
+
+async def test_a_missing_bucket_is_made_by_a_token_that_may(database: InfluxDB) -> None:
+    async with store(database, bucket=f"{database.bucket}-more") as made:
+        assert [finding.works for finding in await made.check()] == [True, True]
+        await made.prepare()
+        await made.write([event(1)])
+        assert await made.recent(limit=1) == [event(1)]
+
+
+HTML = b"content-type: text/html\r\n\r\n<html>"
+OTHERS: dict[str, tuple[bytes, str, str]] = {
+    "a page": (b"200 OK\r\n" + HTML, "wrong_server", "no InfluxDB 2 (HTTP 200)"),
+    "JSON": (b'200 OK\r\n\r\n{"message": "welcome"}', "wrong_server", "no InfluxDB 2 (HTTP 200)"),
+    "no such page": (b"404 Not Found\r\n" + HTML, "wrong_server", "no InfluxDB 2 (HTTP 404)"),
+    "not so": (b"405 Method Not Allowed\r\n" + HTML, "wrong_server", "no InfluxDB 2 (HTTP 405)"),
+    "a log-in": (b"401 Unauthorized\r\nwww-authenticate: Basic\r\n" + HTML, "http_401", "wants a log-in of its own"),
+    "a redirect": (
+        b"301 Moved\r\nlocation: https://db.local/\r\n\r\n", "wrong_server", "a redirect to https://db.local/:",
+    ),
+    "https": (
+        b"400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n", "wrong_server", "with https://",
+    ),
+    "InfluxDB 1": (b"204 No Content\r\nx-influxdb-version: 1.6.7\r\n\r\n", "wrong_server", "InfluxDB 1.6.7, and"),
+    "InfluxDB 3": (b"200 OK\r\nx-influxdb-version: 3.0.1\r\n\r\n{}", "wrong_server", "InfluxDB 3.0.1, and"),
+    "takes everything": (b"204 No Content\r\n\r\n", "wrong_server", "no InfluxDB 2"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OTHERS)
+async def test_another_server_is_told(case: str, database: InfluxDB) -> None:
+    answer, code, words = OTHERS[case]
+
+    async def give(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        await stream.send_all(b"HTTP/1.1 " + answer.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n", 1))
+        await stream.aclose()
+
+    async with listening(give) as url, store(database, url=url) as made:
+        said = await refusal(made)
+        assert (said[0], words in said[1]) == (code, True), said
+        for ask in (partial(made.mark, "home"), partial(made.recent, limit=1), partial(made.set_retention, 1)):
+            with pytest.raises((Unavailable, CredentialsRefused)):
+                await ask()
+        if case not in {"takes everything", "InfluxDB 1"}:
+            with pytest.raises(IngestorError):
+                await made.write([event(1)])
+        assert not all(finding.works for finding in await made.check())
+
+
+async def test_rows_of_another_program_are_skipped_counted_and_hide_none_of_ours(database: InfluxDB) -> None:
+    heard: list[facts.Fact] = []
+    bucket = f"{database.bucket}-foreign"
+    later_ns, another_shard_ns = START_NS + 60 * SECOND_NS, START_NS - MONTH_NS
+    foreign = [
+        f"home_assistant_events state=5,value=1,removed=3 {another_shard_ns}",
+        f'home_assistant_events,home=home,entity_id=sensor.number_1 value="much",state=7 {another_shard_ns - MONTH_NS}',
+        f'home_assistant_events,home=home,entity_id=sensor.number_1 state="mine" {later_ns}',
+        f'home_assistant_events,home=home state="mine" {later_ns}',
+        f'home_assistant_events,home=home,entity_id=sensor.number_1 persons_home="all" {another_shard_ns}',
+        f'ingestor_marks,home=home batch="much" {another_shard_ns}',
+    ]
+    async with store(database, bucket=bucket) as made:
+        made._report = heard.append
+        await made.prepare()
+        for line in foreign:
+            made._write_api.write(bucket=bucket, org=database.org, record=line)
+        assert (await made.mark("home"), await made.recent(limit=9), await made.keys("home", 0, 2 * later_ns)) == (
+            (0, [], {})
+        )
+        assert await made.newest("home") == []
+        await made.write([event(1)])
+        assert await made.recent(limit=9) == [event(1)]
+        assert await made.keys("home", 0, 2 * later_ns) == {"sensor.number_1": {event(1).time_ns}}
+        assert [one.at_ns for one in await made.newest("home")] == [event(1).time_ns]
+        assert await made.oldest_ns("home") is None
+    assert {type(fact) for fact in heard} == {facts.RowsSkipped}
+
+
+@pytest.fixture
+def home() -> Generator[SimHome]:
+    started = SimHome()
+    started.start()
+    yield started
+    started.stop()
+
+
+@pytest.mark.parametrize(("case", "words"), [
+    ("wrong org", "there is no organisation"), ("write-only token", "may not read"),
+    ("URL with a path", "host, port and path"), ("a web server", "no InfluxDB 2"),
+])  # fmt: skip
+def test_what_comes_meanwhile_waits_and_is_stored_once_it_is_mended(
+    case: str, words: str, database: InfluxDB, home: SimHome, tmp_path: Path
+) -> None:
+    database.bucket = f"bucket of {case}"
+    database.make_bucket()
+    right = database.settings(f"http://127.0.0.1:{database.port}")
+    wrong = {
+        "wrong org": lambda: {"INFLUXDB_ORG": "nobody"},
+        "write-only token": lambda: {"INFLUXDB_TOKEN": database.token_that_may("write")},
+        "URL with a path": lambda: {"INFLUXDB_URL": f"{right['INFLUXDB_URL']}/somewhere"},
+        "a web server": lambda: {"INFLUXDB_URL": home.url},
+    }[case]()
+    unusable = Ingestor(tmp_path / "data", HA_URL=home.url, HA_TOKEN=home.token, **right | wrong)
+    unusable.start()
+    try:
+        unusable.wait_connected()
+        wait_until(lambda: words in unusable.get("/health")["problems"].get("database", ""), f"it says {words}", 20)
+        home.run(count=50, rate=1000)
+        wait_until(lambda: "\ningestor_pending_events 0" not in unusable.text("/metrics"), "they wait", 10)
+    finally:
+        assert unusable.stop() == 0
+    assert "Traceback" not in unusable.log
+    mended = Ingestor(tmp_path / "data", HA_URL=home.url, HA_TOKEN=home.token, **right)
+    mended.start()
+    try:
+        mended.wait_connected()
+        wait_until(lambda: "database" not in mended.get("/health")["problems"], "it is stored", 20)
+        home.run(count=10, rate=1000)
+    finally:
+        assert mended.stop() == 0
+    rows = database.rows()
+    found = compare(expected(home.truth()), [row for row in rows if row["home"] == "home"])
+    assert (found["missing"], found["doubled"]) == (0, 0)
