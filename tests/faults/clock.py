@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from tests.servers.absence import missing
 from tests.servers.processes import brought
 
 
+EFFECTIVE_SECONDS = 1.1
+
+
 class SteppedClock:
-    """The wall clock of the processes that are started with its `environment`."""
+    """The wall clock of the processes that are started with its `environment`.
+
+    They look once a second how far it is off: each time that they want to know the time would double what a busy home
+    costs.
+    """
 
     def __init__(self, file: Path) -> None:
         if reason := why_not():
@@ -18,13 +26,17 @@ class SteppedClock:
         self.environment = {
             "LD_PRELOAD": str(_libraries()[0]),
             "FAKETIME_TIMESTAMP_FILE": str(file),
-            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
-        self.step(0)
+        self._set(0)
 
     def step(self, seconds: int) -> None:
-        """Set it so many seconds before or after the true time."""
+        """Set it so many seconds before or after the true time, and return when that is in effect."""
+        self._set(seconds)
+        time.sleep(EFFECTIVE_SECONDS)
+
+    def _set(self, seconds: int) -> None:
         written = self._file.with_suffix(".new")
         written.write_text(f"{seconds:+d}")
         written.replace(self._file)
