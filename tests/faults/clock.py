@@ -8,7 +8,6 @@ from pathlib import Path
 from tests.servers.absence import missing
 from tests.servers.processes import brought
 
-
 EFFECTIVE_SECONDS = 1.1
 
 
