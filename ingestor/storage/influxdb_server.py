@@ -30,6 +30,7 @@ from pydantic import SecretStr
 from ingestor.model.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
 from ingestor.model.http import no_answer
 from metrics.codes import ErrorCode
+from metrics.redaction import Redactor
 
 TIMEOUT_SECONDS = 10.0
 DAY_SECONDS = 86_400
@@ -92,6 +93,7 @@ class InfluxDBServer:
         self.ca_file = ca_file
         self._headers = {"Authorization": f"Token {token.get_secret_value()}"}
         self._tls: SSLContext | None = None
+        self._clean = Redactor({token.get_secret_value()}).clean  # what a server says is kept in files of ours, too
 
     @asynccontextmanager
     async def stream(self, method: str, path: str, **request: Any) -> AsyncGenerator[httpx.Response]:  # noqa: ANN401
@@ -166,6 +168,7 @@ class InfluxDBServer:
 
     def refusal(self, status: int, said: str, headers: Mapping[str, str]) -> IngestorError:
         """Return what an answer means that is no success."""
+        said = self._clean(said)
         if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return self._away(status, said, headers)
         own = _own_words(said)
@@ -177,7 +180,7 @@ class InfluxDBServer:
             sentence = f"something in front of InfluxDB at {self.url} wants a log-in of its own (HTTP {status})"
             return CredentialsRefused(sentence, code=_LOG_IN[status])
         if "Location" in headers:
-            return self.another(f"a redirect to {headers['Location']}: set INFLUXDB_URL to its goal")
+            return self.another(f"a redirect to {self._clean(headers['Location'])}: set INFLUXDB_URL to its goal")
         wants_https = "a server that wants https: begin INFLUXDB_URL with https://"
         no_influxdb = f"no InfluxDB 2 (HTTP {status}): are host, port and path in INFLUXDB_URL right?"
         return self.another(wants_https if _HTTPS_SPOKEN.search(said) else no_influxdb)
