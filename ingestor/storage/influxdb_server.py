@@ -19,7 +19,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
-from ssl import SSLContext
+from ssl import SSLContext, create_default_context
 from typing import Any
 
 import httpx
@@ -27,6 +27,7 @@ import msgspec
 from msgspec import Struct
 from pydantic import SecretStr
 
+from ingestor.model import tls
 from ingestor.model.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
 from ingestor.model.http import no_answer
 from metrics.codes import ErrorCode
@@ -105,6 +106,8 @@ class InfluxDBServer:
             ):
                 yield answer
         except httpx.HTTPError as error:
+            if cause := tls.cause_of(error):
+                raise self._no_tls(await tls.sentence(self.url, cause, "INFLUXDB", self.ca_file)) from None
             raise no_answer(f"InfluxDB at {self.url}", error) from None
 
     async def ask(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401  what httpx takes
@@ -204,11 +207,15 @@ class InfluxDBServer:
         if not self.url.startswith("https:"):
             return False
         try:
-            self._tls = self._tls or httpx.create_ssl_context(str(self.ca_file) if self.ca_file else True)
+            if self._tls is None and self.ca_file:
+                self._tls = create_default_context(cafile=self.ca_file)
+            self._tls = self._tls or httpx.create_ssl_context()
         except OSError:
-            sentence = f"INFLUXDB_CA_FILE: {self.ca_file} cannot be read as a certificate"
-            raise Unavailable(sentence, code=ErrorCode.TLS) from None
+            raise self._no_tls(f"INFLUXDB_CA_FILE: {self.ca_file} cannot be read as a certificate") from None
         return self._tls
+
+    def _no_tls(self, sentence: str) -> Unavailable:
+        return Unavailable(sentence, code=ErrorCode.TLS, hint="see INFLUXDB_URL and INFLUXDB_CA_FILE")
 
     def _decoded(self, answer: httpx.Response, kind: type[Any]) -> Any:  # noqa: ANN401  one of that kind
         if answer.is_success:
