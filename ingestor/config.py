@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -19,6 +20,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -59,8 +61,23 @@ def location(text: str) -> str:
     return f"{latitude:g},{longitude:g}"
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches a host; of names that holds for `localhost` alone."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
 def _globs(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _hosts(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
+            raise ValueError("must be names like ingestor.lan, separated by commas, without http:// and port")
+    return names
 
 
 def _is_file(path: Path) -> Path:
@@ -86,6 +103,7 @@ Url = Annotated[str, AfterValidator(_http_url)]
 Secret = Annotated[SecretStr, BeforeValidator(_was_readable)]
 Location = Annotated[str, AfterValidator(location)]
 Globs = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_globs)]
+Hosts = Annotated[Globs, AfterValidator(_hosts)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +152,8 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8080, ge=0, le=65535)
     api_token: Secret | None = None
+    api_open: bool = False
+    api_hosts: Hosts = ()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
 
@@ -178,6 +198,15 @@ class Settings(BaseSettings):
         if url and missing:
             raise ValueError(f"needs {' and '.join(missing)} beside it")
         return url
+
+    @model_validator(mode="after")
+    def _api_is_guarded(self) -> Self:
+        if not (is_loopback(self.api_host) or self.api_token or self.api_open):
+            raise ValueError(
+                f"API_HOST: other machines reach {self.api_host}, and could read and delete what is stored:"
+                " set API_TOKEN, or API_OPEN=true to allow that"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(
