@@ -230,6 +230,7 @@ class WarningCode(StrEnum):
     """What a user must know beside a loss."""
 
     STATE_DAMAGED = "state_damaged"
+    NOT_PRIVATE = "not_private"
     LEDGER = "ledger"
     BACKFILL = "backfill"
 

@@ -115,7 +115,7 @@ def test_compose_deploys_pinned_services_that_are_checked_and_keep_their_data() 
     [target] = yaml.safe_load((CONFIGURATION / "prometheus.yml").read_text())["scrape_configs"][0]["static_configs"]
     environment = services["ingestor"]["environment"]
     assert target["targets"] == [f"ingestor:{environment['API_PORT']}"]
-    assert Names(environment["API_HOST"], environment["API_HOSTS"].split(",")).admit(*target["targets"], None)
+    assert Names(environment["API_HOST"], environment["API_HOSTS"].split(",")).admit(target["targets"][0], None)
     assert environment["API_TOKEN_FILE"] == "/run/secrets/api_token"  # noqa: S105  a path
     assert "api_token" in services["ingestor"]["secrets"]
 
