@@ -9,8 +9,9 @@ from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
@@ -22,6 +23,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -87,13 +89,29 @@ def location(text: str) -> str:
     return f"{latitude:g},{longitude:g}"
 
 
-def _globs(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    globs = tuple(part.strip() for part in value.split(",") if part.strip())
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches a host; of names that holds for `localhost` alone."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _listed(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _globs(globs: tuple[str, ...]) -> tuple[str, ...]:
     if not all(re.fullmatch(r"(\[!?[^]\s]+\]|[^][\s;])+", glob) for glob in globs):
         raise ValueError("must be globs of entity ids, separated by commas, like sensor.*,light.kitchen_*")
     return globs
+
+
+def _hosts(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
+            raise ValueError("must be names like ingestor.lan, separated by commas, without http:// and port")
+    return names
 
 
 def _home_name(text: str) -> str:
@@ -178,7 +196,9 @@ CaFile = Annotated[Path, AfterValidator(_path), AfterValidator(_authorities)]
 Text = Annotated[str, AfterValidator(str.strip)]
 Host = Annotated[Text, AfterValidator(_host)]
 Location = Annotated[str, AfterValidator(location)]
-Globs = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_globs)]
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+Globs = Annotated[Listed, AfterValidator(_globs)]
+Hosts = Annotated[Listed, AfterValidator(_hosts)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +250,8 @@ class Settings(BaseSettings):
     api_host: Host = "127.0.0.1"
     api_port: int = Field(default=8080, ge=0, le=65535)
     api_token: Secret | None = None
+    api_open: bool = False
+    api_hosts: Hosts = ()
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_word)] = "info"
     log_format: Annotated[Literal["auto", "json", "console"], BeforeValidator(_word)] = "auto"
 
@@ -282,6 +304,15 @@ class Settings(BaseSettings):
         if not url and alone:
             raise ValueError(f"is not set, and without it {' and '.join(alone)} would have no effect")
         return url
+
+    @model_validator(mode="after")
+    def _api_is_guarded(self) -> Self:
+        if not (is_loopback(self.api_host) or self.api_token or self.api_open):
+            raise ValueError(
+                f"API_HOST: other machines reach {self.api_host}, and could read and delete what is stored:"
+                " set API_TOKEN, or API_OPEN=true to allow that"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -53,7 +53,7 @@ def configure(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("trio-websocket", "httpx", "httpcore", "urllib3", "hypercorn"):
+    for noisy in ("trio-websocket", "httpx", "httpcore", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

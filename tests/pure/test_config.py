@@ -274,6 +274,8 @@ WRONG = {
     "DATA_DIR": ("~nobody-has-this-name/data", "there is no home directory"),
     "API_HOST": ("http://0.0.0.0", "must be a name or an address"),
     "API_PORT": ("65536", "less than or equal to 65535"),
+    "API_OPEN": ("perhaps", "valid boolean"),
+    "API_HOSTS": ("http://ingestor.lan", "must be names like ingestor.lan"),
     "API_TOKEN": ("two words", "holds a blank"),
     "LOG_LEVEL": ("loud", "'debug', 'info', 'warning' or 'error'"),
     "LOG_FORMAT": ("xml", "'auto', 'json' or 'console'"),
