@@ -2,7 +2,7 @@ FROM python:3.13-slim AS build
 WORKDIR /src
 COPY requirements.txt .
 RUN python -m venv /opt/ingestor && /opt/ingestor/bin/pip install --no-cache-dir --require-hashes --no-deps -r requirements.txt
-COPY pyproject.toml requirements.in README.md ./
+COPY pyproject.toml requirements.in README.md LICENSE ./
 COPY ingestor ingestor
 COPY metrics metrics
 COPY supervisors supervisors

@@ -82,7 +82,7 @@ bench-supervisors: $(VENV)/.installed-dev
 # What compose.yaml wants: random secrets, and an empty file for your Home Assistant token.
 secrets:
 	@install -d -m 700 secrets
-	@for name in influxdb_token influxdb_password grafana_password; do \
+	@for name in influxdb_token influxdb_password grafana_password api_token; do \
 	  test -s secrets/$$name || $(PYTHON) -c "import secrets; print(secrets.token_urlsafe(32), end='')" > secrets/$$name; done
 	@touch secrets/ha_token && chmod 644 secrets/*
 	@echo "Now put your long-lived access token into secrets/ha_token."

@@ -17,6 +17,7 @@ class ErrorCode(StrEnum):
     INVALID = "invalid"
     NOT_FOUND = "not_found"
     CONFLICT = "conflict"
+    FORBIDDEN = "forbidden"
     INTERNAL = "internal"
 
     UNREACHABLE = "unreachable"
@@ -121,7 +122,13 @@ QUARANTINE = (ErrorCode.REJECTED, ErrorCode.FIELD_CONFLICT, ErrorCode.UNDECODABL
 WRITE = (*STORE, *DISK)
 """Of a write to the store, whichever it is, and to what stands beside it."""
 
-REQUEST = (ErrorCode.INVALID, ErrorCode.NOT_FOUND, ErrorCode.CONFLICT, ErrorCode.INTERNAL)
+REQUEST = (
+    ErrorCode.INVALID,
+    ErrorCode.NOT_FOUND,
+    ErrorCode.CONFLICT,
+    ErrorCode.FORBIDDEN,
+    ErrorCode.INTERNAL,
+)
 """Of a command or a request: whoever asks gets it as the answer, and no metric carries it."""
 
 REFILL = (*RECORDER, *DISK, ErrorCode.CONFIG)
@@ -223,6 +230,7 @@ class WarningCode(StrEnum):
     """What a user must know beside a loss."""
 
     STATE_DAMAGED = "state_damaged"
+    NOT_PRIVATE = "not_private"
     LEDGER = "ledger"
     BACKFILL = "backfill"
 

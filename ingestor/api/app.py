@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from hmac import compare_digest
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi import FastAPI, Query, Response, Security
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
 
 from ingestor.api import jobs, quarantine, views
+from ingestor.api.doors import Doors
 from ingestor.api.errors import Failure, add_handlers
 from ingestor.api.models import (
     Configuration,
@@ -34,6 +35,8 @@ from ingestor.storage.store import Store
 
 MAXIMUM_EVENTS = 1000
 MAXIMUM_GAPS = 1000
+GUARDED = [Security(HTTPBearer(auto_error=False, description="API_TOKEN, where one is set"))]
+"""Says in the OpenAPI what the doors have asked for already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,20 +55,24 @@ class Ports:
     jobs: Jobs
 
 
-def application(ports: Ports) -> FastAPI:
-    """Return the application. With `API_TOKEN` set, `/api` wants it as a bearer token; the probes do not."""
+def application(ports: Ports) -> Doors:
+    """Return the application behind its doors."""
+    return Doors(routes(ports), ports.settings)
+
+
+def routes(ports: Ports) -> FastAPI:
+    """Return the application without its doors, which says in its OpenAPI what they ask for."""
     failures: dict[int | str, dict[str, Any]] = {status: {"model": Failure} for status in (400, 503)}
     app = FastAPI(title="ha-ingestor", docs_url="/docs", redoc_url=None, responses=failures)
     add_handlers(app)
     _add_probes(app, ports)
     _add_reads(app, ports)
     _add_changes(app, ports)
-    guarded = [Depends(_guard(ports.settings))]
-    app.include_router(quarantine.routes(ports.quarantine), prefix="/api/quarantine", dependencies=guarded)
+    app.include_router(quarantine.routes(ports.quarantine), prefix="/api/quarantine", dependencies=GUARDED)
     homes = [home.name for home in ports.settings.homes]
-    app.include_router(jobs.routes(ports.jobs), prefix="/api/jobs", dependencies=guarded)
-    app.include_router(jobs.audits(ports.jobs, homes), prefix="/api/audit", dependencies=guarded)
-    app.include_router(jobs.backfills(ports.jobs, homes), prefix="/api/backfill", dependencies=guarded)
+    app.include_router(jobs.routes(ports.jobs), prefix="/api/jobs", dependencies=GUARDED)
+    app.include_router(jobs.audits(ports.jobs, homes), prefix="/api/audit", dependencies=GUARDED)
+    app.include_router(jobs.backfills(ports.jobs, homes), prefix="/api/backfill", dependencies=GUARDED)
     return app
 
 
@@ -83,17 +90,16 @@ def _add_probes(app: FastAPI, ports: Ports) -> None:
 
 
 def _add_reads(app: FastAPI, ports: Ports) -> None:
-    guarded = [Depends(_guard(ports.settings))]
 
-    @app.get("/api/health", dependencies=guarded)
+    @app.get("/api/health", dependencies=GUARDED)
     async def health() -> SystemHealth:
         return views.health(ports.status, enriching=ports.enriching())
 
-    @app.get("/api/stats", dependencies=guarded)
+    @app.get("/api/stats", dependencies=GUARDED)
     async def stats() -> EventStats:
         return views.stats(ports.status)
 
-    @app.get("/api/events/recent", dependencies=guarded, response_model=list[HomeAssistantEvent])
+    @app.get("/api/events/recent", dependencies=GUARDED, response_model=list[HomeAssistantEvent])
     async def recent(
         limit: Annotated[int, Query(ge=1, le=MAXIMUM_EVENTS)] = 100, entity_id: str | None = None
     ) -> Response:
@@ -102,20 +108,20 @@ def _add_reads(app: FastAPI, ports: Ports) -> None:
             found = await _with_older(ports.store, found, limit, entity_id)
         return Response(views.events(found), media_type="application/json")
 
-    @app.get("/api/gaps", dependencies=guarded, response_model=list[Gap])
+    @app.get("/api/gaps", dependencies=GUARDED, response_model=list[Gap])
     async def gaps(
         limit: Annotated[int, Query(ge=1, le=MAXIMUM_GAPS)] = 100, before: RowId | None = None, home: str | None = None
     ) -> Response:
         found = await ports.ledger.read(limit=limit, before=before, home=home)
         return Response(views.gaps(found), media_type="application/json")
 
-    @app.get("/api/config", dependencies=guarded)
+    @app.get("/api/config", dependencies=GUARDED)
     async def configuration() -> Configuration:
         return views.configuration(ports.settings, ports.live.current)
 
 
 def _add_changes(app: FastAPI, ports: Ports) -> None:
-    @app.put("/api/config", dependencies=[Depends(_guard(ports.settings))])
+    @app.put("/api/config", dependencies=GUARDED)
     async def change(wanted: ConfigurationChange) -> Configuration:
         changes = wanted.model_dump(exclude_unset=True, exclude={"confirm"})
         if any(changes[name] is None for name in changes if name != "weather_location"):
@@ -146,17 +152,6 @@ async def _apply_retention(store: Store, days: int) -> None:
         await store.set_retention(days)
     except IngestorError as error:
         raise Unfinished("it is kept, but the database did not take it", error) from None
-
-
-def _guard(settings: Settings) -> Callable[[Request], None]:
-    def guard(request: Request) -> None:
-        if settings.api_token is None:
-            return
-        given = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
-        if not compare_digest(given, settings.api_token.get_secret_value().encode()):
-            raise HTTPException(401, "this needs API_TOKEN as a bearer token", {"WWW-Authenticate": "Bearer"})
-
-    return guard
 
 
 def _shortens(now_days: int, wanted_days: object) -> bool:

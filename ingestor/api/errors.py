@@ -37,21 +37,27 @@ def add_handlers(app: FastAPI) -> None:
 async def _answer(_request: Request, error: Exception) -> Response:
     match error:
         case IngestorError():
-            return _failed(_STATUS.get(error.code, _AWAY), error)
+            return failure(_STATUS.get(error.code, _AWAY), error)
         case RequestValidationError():
-            return _failed(400, UsageError(_mistakes(error)))
+            return failure(400, UsageError(_mistakes(error)))
         case HTTPException():
             code = _CODES.get(error.status_code, ErrorCode.INVALID)
-            answer = _failed(error.status_code, UsageError(error.detail, code=code, hint=""))
+            answer = failure(error.status_code, UsageError(error.detail, code=code, hint=""))
             answer.headers.update(error.headers or {})
             return answer
     detail = "the service failed at this; its log has the whole error"  # logged by the server, which gets it, too
-    return _failed(500, UsageError(detail, code=ErrorCode.INTERNAL))
+    return failure(500, UsageError(detail, code=ErrorCode.INTERNAL))
 
 
-def _failed(status: int, error: IngestorError) -> Response:
-    failure = Failure(detail=str(error), code=error.code, hint=error.hint, heals=error.heals)
-    return JSONResponse(failure.model_dump(), status_code=status)
+def failure(status: int, error: IngestorError) -> Response:
+    """Return the answer that tells an error."""
+    said = {"detail": _sendable(str(error)), "code": error.code, "hint": error.hint, "heals": error.heals}
+    return JSONResponse(said, status_code=status)
+
+
+def _sendable(text: str) -> str:
+    """Return a text without half characters, which a name in a request may have and no answer can."""
+    return text.encode(errors="replace").decode()
 
 
 def _mistakes(error: RequestValidationError) -> str:

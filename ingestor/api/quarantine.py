@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from ingestor.api.models import RowId
 from ingestor.model.errors import UsageError
@@ -32,9 +32,18 @@ class QuarantinedRecord(BaseModel):
 
 
 class Selection(BaseModel):
-    """Which records: by their ids; none are all."""
+    """Which records: those with these ids, or all. What cannot be undone wants one of the two said."""
+
+    model_config = ConfigDict(extra="forbid")
 
     ids: list[RowId] | None = None
+    all: bool = False
+
+    def explicit(self) -> Selection:
+        """Return the selection, for what cannot be undone. Raises `UsageError` for one that says neither, or both."""
+        if self.all is (self.ids is not None):
+            raise UsageError('say which records: {"ids": [1, 2]}, or {"all": true}')
+        return self
 
 
 class Outcome(BaseModel):
@@ -72,7 +81,7 @@ def routes(desk: QuarantineDesk) -> APIRouter:
 
     @router.post("/drop")
     async def drop(wanted: Selection) -> Outcome:
-        return Outcome(done=await desk.quarantine.remove(await _selected(desk.quarantine, wanted.ids)))
+        return Outcome(done=await desk.quarantine.remove(await _selected(desk.quarantine, wanted.explicit().ids)))
 
     return router
 

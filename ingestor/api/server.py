@@ -1,21 +1,54 @@
-"""The actor that serves the REST application, under Hypercorn's Trio worker, in the service's own tree."""
+"""The actor that serves the REST application, in the service's own tree: HTTP/1.1 over connections that are few.
+
+When all of them are taken, the oldest makes room for a new one: of those whose client we wait for, while there are any.
+So a crowd of silent clients keeps nobody out, and costs no file that something else needs.
+"""
 
 from __future__ import annotations
 
 import errno
-import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from functools import partial
 
 import trio
-from fastapi import FastAPI
-from hypercorn.config import Config
-from hypercorn.trio import serve
 
+from ingestor.api.http import Application, Doing, HttpConnection
 from ingestor.model.errors import ConfigError
 from supervisors import Progress
 
 GRACE_SECONDS = 2.0
+MAXIMUM_CONNECTIONS = 64  # a process may have 1024 files open, on some systems 256
+
+
+class Room:
+    """The connections that are open, the oldest first."""
+
+    def __init__(self) -> None:
+        self._open: dict[HttpConnection, trio.CancelScope] = {}
+
+    @contextmanager
+    def taken(self, connection: HttpConnection) -> Generator[None]:
+        """Hold a place for a connection; the block is cancelled when another one needs it."""
+        if len(self._open) >= MAXIMUM_CONNECTIONS:
+            self._close(next((one for one in self._open if one.doing is not Doing.WORKING), next(iter(self._open))))
+        with trio.CancelScope() as scope:
+            self._open[connection] = scope
+            try:
+                yield
+            finally:
+                self._open.pop(connection, None)
+
+    def leave(self) -> None:
+        """Close every connection that waits for a request, and the others with their answers."""
+        for connection in list(self._open):
+            connection.is_last = True
+            if connection.doing is Doing.WAITING:
+                self._close(connection)
+
+    def _close(self, connection: HttpConnection) -> None:
+        self._open.pop(connection).cancel()
 
 
 class ApiServer:
@@ -24,7 +57,7 @@ class ApiServer:
     Raises `ConfigError` when the address cannot be bound.
     """
 
-    def __init__(self, application: Callable[[], FastAPI], host: str, port: int) -> None:
+    def __init__(self, application: Callable[[], Application], host: str, port: int) -> None:
         self.progress = Progress()
         self._application = application
         self._socket = _bound(host, port)
@@ -43,24 +76,26 @@ class ApiServer:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until drained."""
-        config = Config()
-        config.bind = [f"fd://{self._socket.dup().detach()}"]
-        config.graceful_timeout = GRACE_SECONDS
-        config.accesslog = None
-        config.errorlog = logging.getLogger("hypercorn.error")
-        async with trio.open_nursery() as nursery:
-            await nursery.start(_serve, self._application(), config, self._draining.wait)
-            task_status.started()
+        application, room = self._application(), Room()
+
+        async def serve(stream: trio.SocketStream) -> None:
+            connection = HttpConnection(application, stream)
+            with room.taken(connection):
+                await connection.run()
+
+        listener = trio.SocketListener(trio.socket.from_stdlib_socket(self._socket.dup()))
+        async with trio.open_nursery() as connections:
+            async with trio.open_nursery() as accepting:
+                await accepting.start(partial(trio.serve_listeners, serve, [listener], handler_nursery=connections))
+                task_status.started()
+                await self._draining.wait()
+                accepting.cancel_scope.cancel()
+            connections.cancel_scope.deadline = trio.current_time() + GRACE_SECONDS
+            room.leave()
 
     def close(self) -> None:
         """Give the address back."""
         self._socket.close()
-
-
-async def _serve(
-    app: FastAPI, config: Config, until: Callable[..., object], *, task_status: trio.TaskStatus[object]
-) -> None:
-    await serve(app, config, shutdown_trigger=until, task_status=task_status, mode="asgi")  # type: ignore[arg-type]  # ASGI
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -6,6 +6,7 @@ from random import Random
 
 import trio
 
+from ingestor.assembly.privacy import tighten
 from ingestor.config import Settings
 from ingestor.enrichment.again import again
 from ingestor.history.jobs import Jobs
@@ -48,6 +49,8 @@ class Files:
         self.settings = settings
         self.report = report
         self.homes = tuple(home.name for home in settings.homes)
+        for sentence in tighten(settings.data_dir):
+            report(facts.Warned(code=WarningCode.NOT_PRIVATE, detail=sentence))
         self.state = state_database(settings, report)
         self.changeable = SettingsStore(settings, self.state, self._warn)
         self.store = store = make_store(settings, self.changeable.current, report)
@@ -104,6 +107,7 @@ def make_store(settings: Settings, live: LiveSettings, report: facts.Report) -> 
         token=settings.influxdb_token,
         org=settings.influxdb_org,
         bucket=settings.influxdb_bucket,
+        ca_file=settings.influxdb_ca_file,
         retention_days=live.retention_days,
         report=report,
     )

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from ingestor.model.disk import mapped
+from ingestor.model.disk import PRIVATE_DIRECTORY, make_private, mapped
 from ingestor.model.errors import ConfigError
 
 LOCK_FILE = "lock"
@@ -33,7 +33,8 @@ def locked(data_dir: Path) -> Generator[Callable[[str], None]]:
     """
     path = data_dir / LOCK_FILE
     with mapped(path):
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+        make_private(path)
         file = path.open("ab", buffering=0)  # a full disk is told at once, not when it is closed
     with file:
         with mapped(path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 
 from pydantic import TypeAdapter
@@ -38,6 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, words in (("replay", "store again what was mended"), ("drop", "forget for good")):
         action = actions.add_parser(name, help=words)
         action.add_argument("ids", nargs="+", metavar="ID", help="ids, or `all`")
+        if name == "drop":
+            action.add_argument("--yes", action="store_true", help="do not ask whether all are meant")
 
 
 async def quarantine(settings: Settings, arguments: argparse.Namespace) -> Exit:
@@ -50,7 +53,10 @@ async def quarantine(settings: Settings, arguments: argparse.Namespace) -> Exit:
             [found] = _selected(await _read(settings, limit=-1), [arguments.id])
             console.print_json(json.dumps(shown(found).model_dump(mode="json")))
         case action:
-            outcome = await _change(settings, action, _ids(arguments.ids))
+            ids = _ids(arguments.ids)
+            if action == "drop" and ids is None and not arguments.yes:
+                await _confirm(settings)
+            outcome = await _change(settings, action, ids)
             console.print(f"{'replayed' if action == 'replay' else 'dropped'}: {outcome.done}")
             for id_, reason in outcome.failures.items():
                 console.print(f"{id_} stays: {reason}")
@@ -67,6 +73,17 @@ def _ids(given: Sequence[str]) -> list[int] | None:
         raise UsageError("give ids as numbers, or `all`") from None
 
 
+async def _confirm(settings: Settings) -> None:
+    """Ask a user at a terminal whether all are meant; a program means what it says. Raises `UsageError` for a no."""
+    held = len(await _read(settings, limit=-1)) if sys.stdin.isatty() else 0
+    if not held:
+        return
+    sys.stderr.write(f"forget all {held} records for good? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise UsageError("nothing was dropped", hint="--yes does not ask")
+
+
 async def _read(settings: Settings, limit: int) -> list[Quarantined]:
     """Read beside a running service, or without one."""
     async with reading(settings) as state:
@@ -76,7 +93,9 @@ async def _read(settings: Settings, limit: int) -> list[Quarantined]:
 async def _change(settings: Settings, action: str, ids: list[int] | None) -> Outcome:
     async with running_service(settings) as running:
         if running is not None:
-            answer = await running.post(f"/api/quarantine/{action}", Selection(ids=ids).model_dump_json())
+            answer = await running.post(
+                f"/api/quarantine/{action}", Selection(ids=ids, all=ids is None).model_dump_json()
+            )
             return Outcome.model_validate_json(answer)
     if not has_state(settings):
         return Outcome(done=len(_selected([], ids)))

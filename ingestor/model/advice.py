@@ -26,6 +26,7 @@ ADVICE = {
     ErrorCode.INVALID: Advice("", heals=False),
     ErrorCode.NOT_FOUND: Advice("", heals=False),
     ErrorCode.CONFLICT: Advice("", heals=False),
+    ErrorCode.FORBIDDEN: Advice("API_HOSTS has the names under which the API may be asked", heals=False),
     ErrorCode.INTERNAL: Advice("this is a mistake of ours: please report it, with the log", heals=False),
     ErrorCode.UNREACHABLE: Advice(
         "is HA_URL right, does Home Assistant run, and may this machine reach it?", heals=True

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -39,6 +40,8 @@ _SYSTEM = {
     errno.EISDIR: (ErrorCode.CAN_NOT_OPEN, "there must be a file, and there is a directory"),
 }
 
+PRIVATE_DIRECTORY = 0o700
+PRIVATE_FILE = 0o600
 _ROOM_BYTES = 64 * 1024  # what a new file of ours takes at once
 
 
@@ -62,6 +65,12 @@ def mapped(path: Path) -> Generator[None]:
         yield
     except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
         raise meaning(error, path) from None
+
+
+def make_private(path: Path) -> None:
+    """Make a file that its user alone may read, unless it is there; what SQLite puts beside it has the same mode."""
+    with suppress(OSError):  # whoever opens it next says what is wrong
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE_FILE))
 
 
 def is_there(path: Path) -> bool:

@@ -8,6 +8,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from ingestor.model.disk import make_private
 from ingestor.model.errors import Unavailable
 from metrics.codes import ErrorCode
 
@@ -25,6 +26,7 @@ def back_up(path: Path, format_: int) -> Path:
     copy = path.with_suffix(f".v{format_}{path.suffix}")
     unfinished = copy.with_name(f"{copy.name}.unfinished")
     _remove(unfinished)
+    make_private(unfinished)
     try:
         with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(unfinished)) as target:
             _check_room(path, source)

@@ -13,7 +13,7 @@ from typing import TypeAlias, TypeVar
 
 import trio
 
-from ingestor.model.disk import meaning
+from ingestor.model.disk import PRIVATE_DIRECTORY, make_private, meaning
 from ingestor.model.errors import ConfigError, Damaged
 from ingestor.storage.backup import back_up
 from ingestor.storage.schema import Schema, format_of
@@ -122,7 +122,8 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+            make_private(self.path)
             connection = sqlite3.connect(
                 self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
             )

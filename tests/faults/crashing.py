@@ -32,10 +32,10 @@ ACTORS = {
     "spool": ("Committer.", "Intake.", "Spool.commit", "Spool.open", "EmbeddedJournal."),
     "writer": ("Writer.", "Retry.", "Delivery.", "Spool.due", "Spool.acknowledge"),
     "weather": ("WeatherPoller.",),
-    "api": ("ApiServer.", "TCPServer."),
+    "api": ("ApiServer.", "HttpConnection.run", "HttpConnection._head", "HttpConnection._event", "Room."),
 }
 """What the qualified names of an actor's own code begin with."""
-OURS = ("/ingestor/", "/hypercorn/trio/")
+OURS = ("/ingestor/",)
 MOST_LINES = 40
 
 

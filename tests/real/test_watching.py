@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from grafana.dashboard import FILE, rendered
+from ingestor.api.doors import Names
 from tests.servers.absence import missing
 from tests.servers.processes import Process, free_port, program, wait_until
 from tests.servers.prometheus import CONFIGURATION, Prometheus
@@ -112,7 +113,11 @@ def test_compose_deploys_pinned_services_that_are_checked_and_keep_their_data() 
             assert (ROOT / source).is_dir() if source.startswith(".") else source in compose()["volumes"], volume
     assert services["influxdb"]["image"] == "influxdb:2.7.12"
     [target] = yaml.safe_load((CONFIGURATION / "prometheus.yml").read_text())["scrape_configs"][0]["static_configs"]
-    assert target["targets"] == [f"ingestor:{services['ingestor']['environment']['API_PORT']}"]
+    environment = services["ingestor"]["environment"]
+    assert target["targets"] == [f"ingestor:{environment['API_PORT']}"]
+    assert Names(environment["API_HOST"], environment["API_HOSTS"].split(",")).admit(target["targets"][0], None)
+    assert environment["API_TOKEN_FILE"] == "/run/secrets/api_token"  # noqa: S105  a path
+    assert "api_token" in services["ingestor"]["secrets"]
 
 
 def test_compose_accepts_the_file() -> None:
