@@ -23,7 +23,7 @@ def drawn() -> str:
         settings = config.load(
             _env_file=None,
             ha_url="http://homeassistant.local:8123",
-            ha_token="never used",  # noqa: S106  it opens nothing
+            ha_token="never-used",  # noqa: S106  it opens nothing
             home_name="home",
             influxdb_url=None,
             data_dir=Path(data_dir),
