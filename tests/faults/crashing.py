@@ -32,7 +32,7 @@ ACTORS = {
     "spool": ("Committer.", "Intake.", "Spool.commit", "Spool.open", "EmbeddedJournal."),
     "writer": ("Writer.", "Retry.", "Delivery.", "Spool.due", "Spool.acknowledge"),
     "weather": ("WeatherPoller.",),
-    "api": ("ApiServer.", "HttpConnection.run", "HttpConnection._head", "HttpConnection._event", "Room."),
+    "api": ("ApiServer.", "HttpConnection.run", "HttpConnection._head"),
 }
 """What the qualified names of an actor's own code begin with."""
 OURS = ("/ingestor/",)
