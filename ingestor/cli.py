@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -21,14 +21,20 @@ from ingestor.config import Settings
 from ingestor.model import disk
 from ingestor.model.errors import ConfigError, IngestorError, first
 from metrics import log
+from metrics.redaction import Redactor
 
 
 def command(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code; whatever keeps it from being done is told in sentences, here alone."""
     given = _parser().parse_args(arguments)
     failures: list[IngestorError] = []
+    secrets: Collection[str] = ()
     try:
-        return _demo() if given.command == "demo" else _with_settings(config.load(), given)
+        if given.command == "demo":
+            return _demo()
+        settings = config.load()
+        secrets = settings.secrets
+        return _with_settings(settings, given)
     except* IngestorError as group:
         failures.append(first(group))
     except* OSError as group:  # of a file that no boundary stands before
@@ -37,13 +43,13 @@ def command(arguments: Sequence[str]) -> int:
         print("ingestor: interrupted", file=sys.stderr)
     if not failures:
         return Exit.INTERRUPTED
-    _tell(failures[0])
+    _tell(failures[0], Redactor(secrets))
     return Exit.FAILED if failures[0].heals else Exit.NOT_DONE
 
 
-def _tell(failure: IngestorError) -> None:
+def _tell(failure: IngestorError, redactor: Redactor) -> None:
     for sentence in failure.mistakes if isinstance(failure, ConfigError) else [str(failure)]:
-        print(f"ingestor: {sentence}", file=sys.stderr)
+        print(f"ingestor: {redactor.clean(sentence)}", file=sys.stderr)
     if failure.hint:
         print(f"  hint: {failure.hint}", file=sys.stderr)
 
@@ -92,8 +98,12 @@ def _run(settings: Settings) -> Exit:
 def _check(settings: Settings) -> Exit:
     _configure_log(settings, "error")
     found = trio.run(check, settings)
+    clean = Redactor(settings.secrets).clean  # of what a server said
     rows = [
-        Row(("ok" if one.works else "FAILS", one.subject, one.detail), (f"hint: {one.hint}",) if one.hint else ())
+        Row(
+            ("ok" if one.works else "FAILS", one.subject, clean(one.detail)),
+            (f"hint: {one.hint}",) if one.hint else (),
+        )
         for one in found
     ]
     tables.show(Console(), ("", "what", "found"), rows)

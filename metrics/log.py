@@ -13,9 +13,9 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 import supervisors
 from metrics import facts
+from metrics.redaction import Redactor
 
 _TEXT_CHARACTERS = 4000
-_SHORTEST_SECRET = 4
 _traceback = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # cut short, a secret among them passes redaction
 )
@@ -34,7 +34,7 @@ def configure(
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info if console else _traceback,
-        _Redactor(secrets),
+        _Cleaning(secrets),
     ]
     renderer: Processor = structlog.dev.ConsoleRenderer(colors=False) if console else _json
     structlog.configure(
@@ -89,11 +89,11 @@ def _json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
     return msgspec.json.encode(event, enc_hook=repr).decode()
 
 
-class _Redactor:
-    """Replaces every known secret in a line, and cuts texts that are too long; the last line of defence."""
+class _Cleaning:
+    """Leaves no known secret in a line, and cuts texts that are too long; the last line of defence."""
 
     def __init__(self, secrets: Collection[str]) -> None:
-        self._secrets = secrets
+        self._redactor = Redactor(secrets)
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         return cast("EventDict", self._clean(dict(event)))
@@ -101,10 +101,7 @@ class _Redactor:
     def _clean(self, value: Any) -> Any:  # noqa: ANN401  any part of a log line
         match value:
             case str():
-                for secret in sorted(self._secrets, key=len, reverse=True):  # one may be the beginning of another
-                    if len(secret) >= _SHORTEST_SECRET:
-                        value = value.replace(secret, "***")
-                return value[:_TEXT_CHARACTERS]
+                return self._redactor.clean(value)[:_TEXT_CHARACTERS]
             case dict():
                 return {key: self._clean(part) for key, part in value.items() if not str(key).startswith("_")} | {
                     key: part for key, part in value.items() if str(key).startswith("_")

@@ -107,6 +107,7 @@ def make_store(settings: Settings, live: LiveSettings, report: facts.Report) -> 
         token=settings.influxdb_token,
         org=settings.influxdb_org,
         bucket=settings.influxdb_bucket,
+        ca_file=settings.influxdb_ca_file,
         retention_days=live.retention_days,
         report=report,
     )

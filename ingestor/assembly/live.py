@@ -77,7 +77,13 @@ class Live:
 
 def endpoint_of(home: HomeSettings) -> Endpoint:
     """Return where a home is."""
-    return Endpoint(home=home.name, url=home.url, token=home.token, ca_file=home.ca_file)
+    return Endpoint(
+        home=home.name,
+        url=home.url,
+        token=home.token,
+        ca_file=home.ca_file,
+        certificate_name=home.certificate_name,
+    )
 
 
 def _place_weather(weather: Weather, found: Location) -> None:

@@ -23,6 +23,7 @@ from ingestor.storage.store import Store
 from metrics import facts
 from metrics.exporter import PrometheusReporter
 from metrics.log import LogReporter
+from metrics.redaction import redacting
 from supervisors import Supervisor
 
 
@@ -58,7 +59,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
     status = StatusBoard(names, weather_is_on=make_provider(settings) is not None)
     store_name = "influxdb" if settings.influxdb_url else "sqlite"
     prometheus = PrometheusReporter(homes=names, store=store_name)
-    report = metrics.fan_out(status, prometheus, LogReporter(), *more_reports)
+    report = redacting(metrics.fan_out(status, prometheus, LogReporter(), *more_reports), settings.secrets)
     files = Files(settings, report)
     ground = Ground(files=files, random=random or Random(), leaving=trio.Event())  # noqa: S311  jitter
     storage = Storage(ground)

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ import trio
 from trio_websocket import ConnectionRejected, HandshakeError, WebSocketConnection, wrap_client_stream
 
 from ingestor.homeassistant.gathering import GatheringStream
+from ingestor.model import tls
 from ingestor.model.errors import CredentialsRefused, RemoteProtocolError, Unavailable, first
 from metrics.codes import ErrorCode
 
@@ -23,7 +25,6 @@ RECEIVE_BUFFER_BYTES = 256 * 1024  # a third of the cost per event of the librar
 QUEUED_MESSAGES = 64  # what one read brings, as a rule
 CLOSE_SECONDS = 1.0
 OPENING_SECONDS = 60.0  # for the connection, and again for the upgrade
-_FORBIDDEN = {401, 403}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class Endpoint:
     url: str
     token: Callable[[], str]
     ca_file: Path | None = None
+    certificate_name: str | None = None
 
     def __repr__(self) -> str:
         """Show where it is, without its token."""
@@ -63,27 +65,29 @@ class Endpoint:
         except* ConnectionRejected as group:  # the library's reader raises these, in a task of its own
             raise self._rejected(group) from None
         except* (HandshakeError, h11.ProtocolError):
-            raise RemoteProtocolError(f"what answers at {self.url} does not speak WebSocket") from None
+            wants_https = await self._speaks_tls()
+            no_websocket = RemoteProtocolError(f"what answers at {self.url} does not speak WebSocket")
+            raise (self._wants_https() if wants_https else no_websocket) from None
         finally:
             await trio.aclose_forcefully(stream)
 
     async def _stream(self, pause_seconds: Callable[[], float]) -> trio.abc.Stream:
-        parts = urlsplit(self.url)
-        host, port = str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
+        host, port = tls.address_of(self.url)
         try:
             transport = GatheringStream(await trio.open_tcp_stream(host, port), pause_seconds)
         except OSError as error:
             raise Unavailable(f"no connection to {self.url}: {error}", code=ErrorCode.UNREACHABLE) from None
-        if parts.scheme == "http":
+        if self.url.startswith("http:"):
             return transport
         try:
-            context = self._tls_context()
-            stream = trio.SSLStream(transport, context, server_hostname=host, https_compatible=True)
+            context, name = self._tls_context(), self.certificate_name or host
+            stream = trio.SSLStream(transport, context, server_hostname=name, https_compatible=True)
             await stream.do_handshake()
         except BaseException as error:
             await trio.aclose_forcefully(transport)
             if isinstance(error, trio.BrokenResourceError):
-                raise Unavailable(self._tls_sentence(error.__cause__), code=ErrorCode.TLS) from None
+                said = await tls.sentence(self.url, error.__cause__, "HA", self.ca_file)
+                raise Unavailable(said, code=ErrorCode.TLS) from None
             raise
         return stream
 
@@ -94,11 +98,6 @@ class Endpoint:
             raise Unavailable(
                 f"HA_CA_FILE: {self.ca_file} cannot be read as a certificate", code=ErrorCode.TLS
             ) from None
-
-    def _tls_sentence(self, cause: BaseException | None) -> str:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"the certificate of {self.url} is not trusted ({cause.verify_message}); set HA_CA_FILE to its CA"
-        return f"no TLS with {self.url}: {cause}"
 
     async def _upgrade(
         self,
@@ -117,6 +116,8 @@ class Endpoint:
                 max_message_size=maximum_bytes,
                 receive_buffer_size=RECEIVE_BUFFER_BYTES,
             )
+        if await self._speaks_tls():
+            raise self._wants_https()
         raise Unavailable(f"{self.url} closed the connection before it answered", code=ErrorCode.CLOSED)
 
     @contextmanager
@@ -128,13 +129,34 @@ class Endpoint:
             raise Unavailable(f"{self.url} did not answer in {OPENING_SECONDS:g} s", code=ErrorCode.TIMEOUT)
 
     def _rejected(self, group: BaseExceptionGroup[ConnectionRejected]) -> CredentialsRefused | RemoteProtocolError:
-        status = first(group).status_code
-        if status in _FORBIDDEN:
+        refusal = first(group)
+        status, said = refusal.status_code, (refusal.body or b"").lower()
+        if status == HTTPStatus.FORBIDDEN:
             return CredentialsRefused(
                 f"Home Assistant forbids this machine's address (HTTP {status}): see its ip_bans.yaml",
                 hint="remove the address from ip_bans.yaml, and restart Home Assistant",
             )
-        return RemoteProtocolError(f"{self.url} answered HTTP {status}, no WebSocket")
+        sentence = f"{self.url} answered HTTP {status}, no WebSocket"
+        locations = [value.decode("latin-1") for name, value in refusal.headers or () if name.lower() == b"location"]
+        if status == HTTPStatus.UNAUTHORIZED:
+            sentence = f"something in front of Home Assistant at {self.url} wants a log-in of its own (HTTP {status})"
+        elif locations:
+            sentence = f"{self.url} sends us on to {locations[0]}: set HA_URL to where Home Assistant itself answers"
+        elif status == HTTPStatus.BAD_REQUEST and b"https" in said:
+            return self._wants_https()
+        elif status == HTTPStatus.BAD_REQUEST:
+            sentence += (
+                ": a proxy has to pass on the headers Upgrade and Connection,"
+                " and has to be among the trusted_proxies of Home Assistant"
+            )
+        return RemoteProtocolError(sentence)
+
+    async def _speaks_tls(self) -> bool:
+        """Return whether what is asked without TLS speaks it."""
+        return self.url.startswith("http:") and await tls.speaks_tls(*tls.address_of(self.url))
+
+    def _wants_https(self) -> RemoteProtocolError:
+        return RemoteProtocolError(f"what answers at {self.url} speaks TLS: begin HA_URL with https://")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
-from ssl import SSLContext
+from ssl import SSLContext, create_default_context
 from typing import Any
 
 import httpx
@@ -27,9 +27,11 @@ import msgspec
 from msgspec import Struct
 from pydantic import SecretStr
 
+from ingestor.model import tls
 from ingestor.model.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
 from ingestor.model.http import no_answer
 from metrics.codes import ErrorCode
+from metrics.redaction import Redactor
 
 TIMEOUT_SECONDS = 10.0
 DAY_SECONDS = 86_400
@@ -92,6 +94,7 @@ class InfluxDBServer:
         self.ca_file = ca_file
         self._headers = {"Authorization": f"Token {token.get_secret_value()}"}
         self._tls: SSLContext | None = None
+        self._clean = Redactor({token.get_secret_value()}).clean  # what a server says is kept in files of ours, too
 
     @asynccontextmanager
     async def stream(self, method: str, path: str, **request: Any) -> AsyncGenerator[httpx.Response]:  # noqa: ANN401
@@ -103,6 +106,8 @@ class InfluxDBServer:
             ):
                 yield answer
         except httpx.HTTPError as error:
+            if cause := tls.cause_of(error):
+                raise self._no_tls(await tls.sentence(self.url, cause, "INFLUXDB", self.ca_file)) from None
             raise no_answer(f"InfluxDB at {self.url}", error) from None
 
     async def ask(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401  what httpx takes
@@ -166,6 +171,7 @@ class InfluxDBServer:
 
     def refusal(self, status: int, said: str, headers: Mapping[str, str]) -> IngestorError:
         """Return what an answer means that is no success."""
+        said = self._clean(said)
         if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return self._away(status, said, headers)
         own = _own_words(said)
@@ -177,7 +183,7 @@ class InfluxDBServer:
             sentence = f"something in front of InfluxDB at {self.url} wants a log-in of its own (HTTP {status})"
             return CredentialsRefused(sentence, code=_LOG_IN[status])
         if "Location" in headers:
-            return self.another(f"a redirect to {headers['Location']}: set INFLUXDB_URL to its goal")
+            return self.another(f"a redirect to {self._clean(headers['Location'])}: set INFLUXDB_URL to its goal")
         wants_https = "a server that wants https: begin INFLUXDB_URL with https://"
         no_influxdb = f"no InfluxDB 2 (HTTP {status}): are host, port and path in INFLUXDB_URL right?"
         return self.another(wants_https if _HTTPS_SPOKEN.search(said) else no_influxdb)
@@ -201,11 +207,15 @@ class InfluxDBServer:
         if not self.url.startswith("https:"):
             return False
         try:
-            self._tls = self._tls or httpx.create_ssl_context(str(self.ca_file) if self.ca_file else True)
+            if self._tls is None and self.ca_file:
+                self._tls = create_default_context(cafile=self.ca_file)
+            self._tls = self._tls or httpx.create_ssl_context()
         except OSError:
-            sentence = f"INFLUXDB_CA_FILE: {self.ca_file} cannot be read as a certificate"
-            raise Unavailable(sentence, code=ErrorCode.TLS) from None
+            raise self._no_tls(f"INFLUXDB_CA_FILE: {self.ca_file} cannot be read as a certificate") from None
         return self._tls
+
+    def _no_tls(self, sentence: str) -> Unavailable:
+        return Unavailable(sentence, code=ErrorCode.TLS, hint="see INFLUXDB_URL and INFLUXDB_CA_FILE")
 
     def _decoded(self, answer: httpx.Response, kind: type[Any]) -> Any:  # noqa: ANN401  one of that kind
         if answer.is_success:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,12 @@ from ingestor.homeassistant.recorder import opened
 from ingestor.model.errors import Unavailable
 from metrics import facts
 from tests.actors.homes import Rig, listening, running, serving, simulated
+
+HERE = "http://127.0.0.1:PORT"
+PROXY = (
+    "a proxy has to pass on the headers Upgrade and Connection, "
+    "and has to be among the trusted_proxies of Home Assistant"
+)
 
 
 @pytest.fixture
@@ -47,32 +54,55 @@ async def test_a_certificate_of_one_s_own_authority_is_trusted(clock: MockClock,
         assert rig.events() == 5
 
 
-async def test_an_untrusted_certificate_is_told_with_what_to_do(clock: MockClock) -> None:
+async def test_an_untrusted_certificate_is_told_with_its_names_and_what_to_do(tmp_path: Path) -> None:
     server = simulated(tls(trustme.CA()))
+    trustme.CA().cert_pem.write_to_path(tmp_path / "another.pem")
+    where = "the certificate of https://127.0.0.1:PORT is for 127.0.0.1, and is not trusted"
     async with serving(server):
         code, sentence = await failure(server.url)
-    assert (code, sentence.partition(" (")[0]) == ("tls", "the certificate of https://127.0.0.1:PORT is not trusted")
-    assert sentence.endswith("; set HA_CA_FILE to its CA")
+        _, by_file = await failure(server.url, tmp_path / "another.pem")
+    assert (code, sentence.partition(" (")[0]) == ("tls", where)
+    assert by_file.startswith(f"{where} by HA_CA_FILE (")
+    assert sentence.endswith(": set HA_CA_FILE to its CA, or to itself where it is its own")
 
 
-async def test_a_certificate_for_another_name_is_told(clock: MockClock, tmp_path: Path) -> None:
+async def test_a_certificate_for_another_name_says_for_which_and_is_trusted_under_it(tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     server = simulated(tls(authority, "elsewhere.local"))
     async with serving(server):
         code, sentence = await failure(server.url, tmp_path / "ca.pem")
-    assert code == "tls"
-    assert "IP address mismatch" in sentence
+        where = "the certificate of https://127.0.0.1:PORT is for elsewhere.local, not for its address"
+        todo = "set HA_URL to such a name, or HA_CERTIFICATE_NAME to one of them"
+        assert (code, sentence) == ("tls", f"{where}: {todo}")
+        endpoint = Endpoint(
+            home="home", url=server.url, token=str, ca_file=tmp_path / "ca.pem", certificate_name="elsewhere.local"
+        )
+        async with endpoint.open() as socket:
+            assert '"auth_required"' in str(await socket.get_message())
 
 
-async def test_http_where_https_is_spoken_and_the_other_way_round(clock: MockClock) -> None:
-    plain, secure = simulated(), simulated(tls(trustme.CA()))
-    async with serving(plain), serving(secure):
-        assert (await failure(plain.url.replace("http:", "https:")))[0] == "tls"
-        assert (await failure(secure.url.replace("https:", "http:")))[0] == "login_timeout"
+async def test_http_where_https_is_spoken_and_the_other_way_round() -> None:
+    context = tls(trustme.CA())
+
+    async def greet(stream: trio.SocketStream) -> None:
+        async with trio.SSLStream(stream, context, server_side=True, https_compatible=True) as secure:
+            with suppress(trio.BrokenResourceError):
+                await secure.do_handshake()
+
+    plain = simulated()
+    async with serving(plain), listening(greet) as secure_url:
+        code, sentence = await failure(plain.url.replace("http:", "https:"))
+        assert (code, sentence) == (
+            "tls", "what answers at https://127.0.0.1:PORT speaks no TLS: begin HA_URL with http://",
+        )  # fmt: skip
+        code, sentence = await failure(secure_url)
+        assert (code, sentence) == (
+            "protocol", "what answers at http://127.0.0.1:PORT speaks TLS: begin HA_URL with https://",
+        )  # fmt: skip
 
 
-async def test_a_ca_file_that_is_none_is_told(clock: MockClock, tmp_path: Path) -> None:
+async def test_a_ca_file_that_is_none_is_told(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("no certificate")
     server = simulated(tls(trustme.CA()))
     async with serving(server):
@@ -87,6 +117,21 @@ async def test_a_ca_file_that_is_none_is_told(clock: MockClock, tmp_path: Path) 
         ("200 OK", "protocol", "http://127.0.0.1:PORT answered HTTP 200, no WebSocket"),
         ("502 Bad Gateway", "protocol", "http://127.0.0.1:PORT answered HTTP 502, no WebSocket"),
         ("404 Not Found", "protocol", "http://127.0.0.1:PORT answered HTTP 404, no WebSocket"),
+        (
+            "301 Moved\r\nlocation: https://home.example/",
+            "protocol",
+            f"{HERE} sends us on to https://home.example/: set HA_URL to where Home Assistant itself answers",
+        ),
+        (
+            "401 Unauthorized\r\nwww-authenticate: Basic",
+            "protocol",
+            "something in front of Home Assistant at http://127.0.0.1:PORT wants a log-in of its own (HTTP 401)",
+        ),
+        (
+            "400 Bad Request",
+            "protocol",
+            f"{HERE} answered HTTP 400, no WebSocket: {PROXY}",
+        ),
         (
             "403 Forbidden",
             "credentials_refused",

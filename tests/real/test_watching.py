@@ -107,17 +107,31 @@ def test_compose_deploys_pinned_services_that_are_checked_and_keep_their_data() 
         assert service["healthcheck"]["test"], name
         assert service["restart"] == "unless-stopped", name
         assert set(service.get("secrets", [])) <= set(compose()["secrets"]), name
-        assert all(port.startswith("127.0.0.1:") for port in service["ports"]), name
+        assert all(re.fullmatch(r"127\.0\.0\.1:\$\{[A-Z]+_PORT:-(\d+)\}:\1", port) for port in service["ports"]), name
+        bounds = ("mem_limit", "pids_limit", "read_only", "security_opt", "logging")
+        assert all(service[bound] for bound in bounds), name
+        assert service["cap_drop"] == ["ALL"], name
         for volume in service["volumes"]:
             source = volume.split(":")[0]
             assert (ROOT / source).is_dir() if source.startswith(".") else source in compose()["volumes"], volume
     assert services["influxdb"]["image"] == "influxdb:2.7.12"
+    assert "depends_on" not in services["ingestor"]  # it captures while the database starts
     [target] = yaml.safe_load((CONFIGURATION / "prometheus.yml").read_text())["scrape_configs"][0]["static_configs"]
     environment = services["ingestor"]["environment"]
     assert target["targets"] == [f"ingestor:{environment['API_PORT']}"]
     assert Names(environment["API_HOST"], environment["API_HOSTS"].split(",")).admit(target["targets"][0], None)
     assert environment["API_TOKEN_FILE"] == "/run/secrets/api_token"  # noqa: S105  a path
     assert "api_token" in services["ingestor"]["secrets"]
+
+
+def test_the_image_installs_nothing_that_is_not_pinned() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    assert all(
+        re.fullmatch(r"python:\d+\.\d+\.\d+-\S+", image) for image in re.findall(r"^FROM (\S+)", text, re.MULTILINE)
+    )
+    installs = [words for words in re.findall(r"pip install ([^&\n]*)", text) if "/wheels/" not in words]
+    assert installs
+    assert all("--require-hashes" in words for words in installs)
 
 
 def test_compose_accepts_the_file() -> None:

@@ -48,7 +48,7 @@ def table(said: str) -> dict[str, tuple[bool, str]]:
 @pytest.mark.parametrize("name", ["run", "check"])
 def test_a_wrong_configuration_is_told_whole_and_ends_with_2(name: str, tmp_path: Path) -> None:
     assert command(tmp_path, name) == (2, "ingestor: HA_URL: is not set\ningestor: HA_TOKEN: is not set\n")
-    wrong = {"HA_URL": "home.local", "HA_TOKEN_FILE": "/nowhere", "API_PORT": "x", "LOG_LEVEL": "y"}
+    wrong = {"HA_URL": "ftp://home.local", "HA_TOKEN_FILE": "/nowhere", "API_PORT": "x", "LOG_LEVEL": "y"}
     code, said = command(tmp_path, name, **wrong)
     assert code == 2
     assert [line.split(": ")[1] for line in said.splitlines()] == ["HA_URL", "HA_TOKEN", "API_PORT", "LOG_LEVEL"]

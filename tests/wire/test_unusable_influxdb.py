@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
+import trustme
 from pydantic import SecretStr
 
 from ingestor.model.errors import CredentialsRefused, IngestorError, Unavailable
@@ -152,6 +154,51 @@ async def test_another_server_is_told(case: str, database: InfluxDB) -> None:
             with pytest.raises(IngestorError):
                 await made.write([event(1)])
         assert not all(finding.works for finding in await made.check())
+
+
+async def test_a_certificate_and_a_wrong_scheme_are_told(database: InfluxDB, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    for name, words in (("127.0.0.1", ""), ("db.local", "is for db.local, not for its address: set INFLUXDB_URL")):
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        authority.issue_cert(name).configure_cert(context)
+        async with forwarding(database.port, context) as port:
+            async with store(database, url=f"https://127.0.0.1:{port}") as made:
+                code, sentence = await refusal(made)
+                assert code == "tls"
+                assert f"is for {name}, and is not trusted (" in sentence
+                assert sentence.endswith(": set INFLUXDB_CA_FILE to its CA, or to itself where it is its own")
+            async with store(database, url=f"https://127.0.0.1:{port}", ca_file=tmp_path / "ca.pem") as made:
+                if words:
+                    assert words in (await refusal(made))[1]
+                else:
+                    await made.prepare()
+                    await made.write([event(1)])
+                    assert event(1) in await made.recent(limit=9)
+    async with store(database, url=f"https://127.0.0.1:{database.port}") as made:
+        code, sentence = await refusal(made)
+        assert (code, sentence.endswith("speaks no TLS: begin INFLUXDB_URL with http://")) == ("tls", True)
+
+
+@asynccontextmanager
+async def forwarding(goal: int, context: ssl.SSLContext) -> AsyncGenerator[int]:
+    """Hold a port that passes everything on, behind TLS."""
+
+    async def carry(source: trio.abc.ReceiveStream, sink: trio.abc.SendStream) -> None:
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            while data := await source.receive_some():
+                await sink.send_all(data)
+        await trio.aclose_forcefully(sink)
+
+    async def serve(plain: trio.SocketStream) -> None:
+        client = trio.SSLStream(plain, context, server_side=True, https_compatible=True)
+        server = await trio.open_tcp_stream("127.0.0.1", goal)
+        async with server, trio.open_nursery() as nursery:
+            nursery.start_soon(carry, client, server)
+            nursery.start_soon(carry, server, client)
+
+    async with listening(serve) as url:
+        yield int(url.rpartition(":")[2])
 
 
 async def test_rows_of_another_program_are_skipped_counted_and_hide_none_of_ours(database: InfluxDB) -> None:
