@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Response, Security
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.security import HTTPBearer
 
-from ingestor.api import jobs, quarantine, views
+from ingestor.api import jobs, quarantine, reading, views
 from ingestor.api.doors import Doors
-from ingestor.api.errors import Failure, add_handlers
+from ingestor.api.errors import add_handlers, failures
 from ingestor.api.models import (
     Configuration,
     ConfigurationChange,
     EventStats,
     Gap,
     HomeAssistantEvent,
+    Probe,
     RowId,
     SystemHealth,
 )
@@ -37,6 +38,8 @@ MAXIMUM_EVENTS = 1000
 MAXIMUM_GAPS = 1000
 GUARDED = [Security(HTTPBearer(auto_error=False, description="API_TOKEN, where one is set"))]
 """Says in the OpenAPI what the doors have asked for already."""
+OPEN_ANSWERS = failures(400, 403)
+GUARDED_ANSWERS = failures(400, 401, 403, 408, 413, 503)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,24 @@ class Ports:
     jobs: Jobs
 
 
+class Application(FastAPI):
+    """Says in its OpenAPI which answers it gives: a wrong parameter is a 400 here."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI without what FastAPI takes for granted: its own refusals, and JSON."""
+        if self.openapi_schema is None:
+            made = super().openapi()
+            for path in made["paths"].values():
+                for operation in path.values():
+                    operation["responses"].pop("422", None)
+                    done = operation["responses"]["200"].get("content", {})
+                    if len(done) > 1:  # what a route says itself, beside JSON
+                        done.pop("application/json")
+            for name in ("HTTPValidationError", "ValidationError"):
+                made["components"]["schemas"].pop(name, None)
+        return super().openapi()
+
+
 def application(ports: Ports) -> Doors:
     """Return the application behind its doors."""
     return Doors(routes(ports), ports.settings)
@@ -62,44 +83,53 @@ def application(ports: Ports) -> Doors:
 
 def routes(ports: Ports) -> FastAPI:
     """Return the application without its doors, which says in its OpenAPI what they ask for."""
-    failures: dict[int | str, dict[str, Any]] = {status: {"model": Failure} for status in (400, 503)}
-    app = FastAPI(title="ha-ingestor", docs_url="/docs", redoc_url=None, responses=failures)
+    app = Application(title="ha-ingestor", docs_url=None, redoc_url=None, redirect_slashes=False)
     add_handlers(app)
     _add_probes(app, ports)
     _add_reads(app, ports)
     _add_changes(app, ports)
-    app.include_router(quarantine.routes(ports.quarantine), prefix="/api/quarantine", dependencies=GUARDED)
-    homes = [home.name for home in ports.settings.homes]
-    app.include_router(jobs.routes(ports.jobs), prefix="/api/jobs", dependencies=GUARDED)
-    app.include_router(jobs.audits(ports.jobs, homes), prefix="/api/audit", dependencies=GUARDED)
-    app.include_router(jobs.backfills(ports.jobs, homes), prefix="/api/backfill", dependencies=GUARDED)
+    desk, homes = ports.quarantine, [home.name for home in ports.settings.homes]
+    for name, router in (
+        ("quarantine", quarantine.routes(desk)),
+        ("jobs", jobs.routes(ports.jobs)),
+        ("audit", jobs.audits(ports.jobs, homes)),
+        ("backfill", jobs.backfills(ports.jobs, homes)),
+    ):
+        app.include_router(router, prefix=f"/api/{name}", dependencies=GUARDED, responses=GUARDED_ANSWERS)
     return app
 
 
 def _add_probes(app: FastAPI, ports: Ports) -> None:
-    @app.get("/health")
-    async def probe() -> JSONResponse:
+    @app.get("/health", response_model=Probe, responses=OPEN_ANSWERS | {503: {"model": Probe}})
+    @app.head("/health", response_model=None, responses=OPEN_ANSWERS | {503: {}})
+    async def probe() -> Response:
         problems = {part: problem.detail for part, problem in ports.status.problems.items()}
-        status = "unhealthy" if problems else "healthy"
-        return JSONResponse({"status": status, "problems": problems}, status_code=503 if problems else 200)
+        told = Probe(status="unhealthy" if problems else "healthy", problems=problems)
+        return JSONResponse(told.model_dump(), status_code=503 if problems else 200)
 
-    @app.get("/metrics")
+    @app.get("/metrics", responses=OPEN_ANSWERS | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
     async def metrics() -> Response:
         content, content_type = ports.metrics()
         return Response(content, headers={"content-type": content_type})
 
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return HTMLResponse(reading.page(app.openapi()), headers={"content-security-policy": reading.POLICY})
+
 
 def _add_reads(app: FastAPI, ports: Ports) -> None:
 
-    @app.get("/api/health", dependencies=GUARDED)
+    @app.get("/api/health", dependencies=GUARDED, responses=GUARDED_ANSWERS)
     async def health() -> SystemHealth:
         return views.health(ports.status, enriching=ports.enriching())
 
-    @app.get("/api/stats", dependencies=GUARDED)
+    @app.get("/api/stats", dependencies=GUARDED, responses=GUARDED_ANSWERS)
     async def stats() -> EventStats:
         return views.stats(ports.status)
 
-    @app.get("/api/events/recent", dependencies=GUARDED, response_model=list[HomeAssistantEvent])
+    @app.get(
+        "/api/events/recent", dependencies=GUARDED, responses=GUARDED_ANSWERS, response_model=list[HomeAssistantEvent]
+    )
     async def recent(
         limit: Annotated[int, Query(ge=1, le=MAXIMUM_EVENTS)] = 100, entity_id: str | None = None
     ) -> Response:
@@ -108,20 +138,20 @@ def _add_reads(app: FastAPI, ports: Ports) -> None:
             found = await _with_older(ports.store, found, limit, entity_id)
         return Response(views.events(found), media_type="application/json")
 
-    @app.get("/api/gaps", dependencies=GUARDED, response_model=list[Gap])
+    @app.get("/api/gaps", dependencies=GUARDED, responses=GUARDED_ANSWERS, response_model=list[Gap])
     async def gaps(
         limit: Annotated[int, Query(ge=1, le=MAXIMUM_GAPS)] = 100, before: RowId | None = None, home: str | None = None
     ) -> Response:
         found = await ports.ledger.read(limit=limit, before=before, home=home)
         return Response(views.gaps(found), media_type="application/json")
 
-    @app.get("/api/config", dependencies=GUARDED)
+    @app.get("/api/config", dependencies=GUARDED, responses=GUARDED_ANSWERS)
     async def configuration() -> Configuration:
         return views.configuration(ports.settings, ports.live.current)
 
 
 def _add_changes(app: FastAPI, ports: Ports) -> None:
-    @app.put("/api/config", dependencies=GUARDED)
+    @app.put("/api/config", dependencies=GUARDED, responses=GUARDED_ANSWERS)
     async def change(wanted: ConfigurationChange) -> Configuration:
         changes = wanted.model_dump(exclude_unset=True, exclude={"confirm"})
         if any(changes[name] is None for name in changes if name != "weather_location"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -26,6 +28,11 @@ class Failure(BaseModel):
     code: str
     hint: str = ""
     heals: bool = False
+
+
+def failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return what the OpenAPI says of these answers."""
+    return {status: {"model": Failure} for status in statuses}
 
 
 def add_handlers(app: FastAPI) -> None:

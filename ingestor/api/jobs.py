@@ -12,6 +12,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+from ingestor.api.errors import failures
 from ingestor.api.models import RowId
 from ingestor.history.jobs import Jobs
 from ingestor.history.work import UNFINISHED, Job, JobState
@@ -98,7 +99,7 @@ def _asked_for(jobs: Jobs, homes: Sequence[str], kind: JobKind, shape: type[Comp
     async def read() -> list[Comparing]:
         return [shape.model_validate(_shown(job)) for job in await jobs.read(kind=kind, of_user=True)]
 
-    @router.post("", response_model=shape)
+    @router.post("", response_model=shape, responses=failures(409))
     async def begin(wanted: Span) -> Comparing:
         return shape.model_validate(_shown(await _ask(jobs, kind, wanted, homes)))
 
@@ -113,14 +114,14 @@ def routes(jobs: Jobs) -> APIRouter:
     async def read(limit: Annotated[int, Query(ge=1, le=MAXIMUM_JOBS)] = 100) -> list[AnyJob]:
         return [shown(job) for job in await jobs.read(limit=limit)]
 
-    @router.get("/{number}")
+    @router.get("/{number}", responses=failures(404))
     async def read_one(number: RowId) -> AnyJob:
         job = await jobs.find(number)
         if job is None:
             raise UsageError(f"there is no job {number}", code=ErrorCode.NOT_FOUND)
         return shown(job)
 
-    @router.delete("/{number}")
+    @router.delete("/{number}", responses=failures(404, 409))
     async def cancel(number: RowId) -> AnyJob:
         job = await jobs.cancel(number)
         if job is None:

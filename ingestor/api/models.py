@@ -16,6 +16,13 @@ RowId = Annotated[int, Field(ge=0, lt=2**63)]
 """The id of a row of SQLite, which has 64 bits for it."""
 
 
+class Probe(BaseModel):
+    """Whether all is well, for whatever watches the process; `problems` says in words what is not."""
+
+    status: Health
+    problems: dict[str, str]
+
+
 class ServiceStatus(BaseModel):
     """How each part is. `influxdb` is the store in use, whichever that is."""
 

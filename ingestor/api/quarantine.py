@@ -11,6 +11,7 @@ import msgspec
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
+from ingestor.api.errors import failures
 from ingestor.api.models import RowId
 from ingestor.model.errors import UsageError
 from ingestor.model.instants import SECOND_NS
@@ -69,17 +70,17 @@ def routes(desk: QuarantineDesk) -> APIRouter:
     async def read(limit: Annotated[int, Query(ge=1, le=1000)] = 100, after: RowId = 0) -> list[QuarantinedRecord]:
         return [shown(one) for one in await desk.quarantine.read(limit=limit, after=after)]
 
-    @router.get("/{id_}")
+    @router.get("/{id_}", responses=failures(404))
     async def show(id_: RowId) -> QuarantinedRecord:
         [found] = await _selected(desk.quarantine, [id_])
         return shown(found)
 
-    @router.post("/replay")
+    @router.post("/replay", responses=failures(404))
     async def replay(wanted: Selection) -> Outcome:
         done = await desk.replay.replay(await _selected(desk.quarantine, wanted.ids))
         return Outcome(done=done.replayed, failures=done.failures)
 
-    @router.post("/drop")
+    @router.post("/drop", responses=failures(404))
     async def drop(wanted: Selection) -> Outcome:
         return Outcome(done=await desk.quarantine.remove(await _selected(desk.quarantine, wanted.explicit().ids)))
 

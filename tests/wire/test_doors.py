@@ -21,7 +21,9 @@ import trio
 from ingestor.api import doors, http
 from ingestor.api.doors import Doors, Names
 from ingestor.api.errors import Failure
+from ingestor.api.http import HttpConnection
 from ingestor.api.server import MAXIMUM_CONNECTIONS, ApiServer
+from ingestor.api.status import StatusBoard
 from ingestor.assembly.files import STATE
 from ingestor.config import load
 from ingestor.model.errors import Rejected
@@ -300,6 +302,22 @@ async def test_a_crowd_keeps_nobody_out_and_takes_no_more_than_its_room() -> Non
         for one in (*crowd, stream):
             await one.aclose()
     assert bodies == [b"{}"]
+
+
+async def test_a_mistake_of_ours_in_the_server_is_repaired_and_one_in_a_route_ends_no_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path) as tree:
+        with monkeypatch.context() as patched:
+            patched.setattr(StatusBoard, "events_last_hour", property(lambda _board: 1 / 0))
+            answer = await tree.get("/api/stats")
+            assert (answer.status_code, shape(answer).code) == (500, "internal")
+            assert tree.restarts() == {}
+            patched.setattr(HttpConnection, "_head", lambda _connection: 1 / 0)
+            with pytest.raises(httpx.HTTPError):
+                await tree.get("/health")
+        await tree.until(lambda: tree.restarts() == {"root/api": 1})
+        assert (await tree.get("/api/stats")).status_code == 200
 
 
 @asynccontextmanager
