@@ -135,7 +135,7 @@ def _refused(status: int, code: ErrorCode, sentence: str, hint: str | None = "")
 
 
 def _name(host: str) -> str:
-    """Return the name in a `Host`, without its port; nothing for what is none."""
+    """Return the name in a `Host`, without its port; nothing where there is none."""
     found = _HOST.fullmatch(host.lower())
     return found[1].strip("[]") if found else ""
 

@@ -5,7 +5,7 @@
     backfill    a user                            everything, statistics too, also what was never promised
     loss        a spool, state or store that is   everything since the first start, statistics too
                 gone, or was replaced
-    clock       a clock that was set back         what has times of before
+    clock       a clock that was set back         changes whose times lie before the step
 
     waiting ──> running ──> done
        │  ^────────┘ └────> failed, with a code and a reason
