@@ -229,6 +229,7 @@ class JobEnd(StrEnum):
 class WarningCode(StrEnum):
     """What a user must know beside a loss."""
 
+    UNKNOWN_SETTING = "unknown_setting"
     STATE_DAMAGED = "state_damaged"
     NOT_PRIVATE = "not_private"
     LEDGER = "ledger"

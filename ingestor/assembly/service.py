@@ -21,6 +21,7 @@ from ingestor.assembly.storage import Storage
 from ingestor.config import Settings
 from ingestor.storage.store import Store
 from metrics import facts
+from metrics.codes import WarningCode
 from metrics.exporter import PrometheusReporter
 from metrics.log import LogReporter
 from metrics.redaction import redacting
@@ -60,6 +61,8 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
     store_name = "influxdb" if settings.influxdb_url else "sqlite"
     prometheus = PrometheusReporter(homes=names, store=store_name)
     report = redacting(metrics.fan_out(status, prometheus, LogReporter(), *more_reports), settings.secrets)
+    for sentence in settings.warnings:
+        report(facts.Warned(code=WarningCode.UNKNOWN_SETTING, detail=sentence))
     files = Files(settings, report)
     ground = Ground(files=files, random=random or Random(), leaving=trio.Event())  # noqa: S311  jitter
     storage = Storage(ground)

@@ -74,6 +74,7 @@ class Settings(BaseSettings):
     log_format: Annotated[Literal["auto", "json", "console"], Word] = "auto"
 
     _secrets: set[str] = PrivateAttr(default_factory=set)
+    _warnings: list[str] = PrivateAttr(default_factory=list)
 
     def model_post_init(self, _context: object) -> None:
         """Know the secrets that are configured."""
@@ -84,6 +85,11 @@ class Settings(BaseSettings):
     def secrets(self) -> Collection[str]:
         """Every secret, each token that was ever read among them: the same set grows as they are read."""
         return self._secrets
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is no mistake for certain, in sentences for the user; who loads the settings puts them there."""
+        return self._warnings
 
     @property
     def homes(self) -> tuple[HomeSettings, ...]:

@@ -221,17 +221,22 @@ def test_a_secret_file_that_is_empty_or_cannot_be_read_is_named(name: str, tmp_p
 def test_a_name_that_is_nearly_one_of_ours_is_told(written: str, meant: str, tmp_path: Path) -> None:
     said = f"{written.upper()}: is no setting; is {meant} meant?"
     assert mistakes(tmp_path, **GOOD | {"HA_TOKEN": "", written: "x"})[-1] == said
+    if meant not in GOOD:
+        with environment(tmp_path, **GOOD, **{written: "x"}):
+            assert config.load().warnings == [said]
     (tmp_path / ".env").write_text(f"{written}=x\n")
     assert said in mistakes(tmp_path, HA_URL="http://home.local")
+    if meant not in GOOD:
+        assert mistakes(tmp_path, **GOOD) == [said]
 
 
 def test_names_of_other_programs_are_theirs(tmp_path: Path) -> None:
     others = {"HOME_DIR": "x", "HOST": "x", "TOKEN": "x", "DATA": "x", "INFLUXDB_ADMIN_USER": "x", "API_KEY": "x"}
     with environment(tmp_path, **GOOD, **others):
-        config.load()
+        assert config.load().warnings == []
     influxdb = {"INFLUXDB_URL": "http://db", "INFLUXDB_TOKEN": "t", "INFLUXDB_ORG": "o"}
     with environment(tmp_path, **GOOD, **influxdb, INFLUX_TOKEN="of the influx command"):  # noqa: S106  as it says
-        config.load()
+        assert config.load().warnings == []
 
 
 def test_words_and_paths_are_understood_as_people_write_them(tmp_path: Path) -> None:
