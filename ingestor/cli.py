@@ -9,14 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 import trio
-from rich.console import Console
 
 from ingestor import config
 from ingestor.assembly import run as service
 from ingestor.assembly.run import Exit
-from ingestor.commands import audit, backfill, jobs, quarantine, tables
-from ingestor.commands.check import check
-from ingestor.commands.tables import Row
+from ingestor.commands import audit, backfill, check, jobs, quarantine
 from ingestor.config import Settings
 from ingestor.model import disk
 from ingestor.model.errors import ConfigError, IngestorError, first
@@ -60,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="ingest, until a signal; settings come from the environment and .env")
-    commands.add_parser("check", help="try Home Assistant, the database and the weather service, and say what works")
+    check.add_arguments(commands.add_parser("check", help="try everything that `run` needs, and say what works"))
     quarantine.add_arguments(commands.add_parser("quarantine", help="what could not be stored, and why"))
     audit.add_arguments(commands.add_parser("audit", help="when changes were missed, and what became of them"))
     backfill.add_arguments(commands.add_parser("backfill", help="import history from Home Assistant's recorder"))
@@ -74,7 +71,8 @@ def _parser() -> argparse.ArgumentParser:
 def _with_settings(settings: Settings, given: argparse.Namespace) -> Exit:
     match given.command:
         case "check":
-            return _check(settings)
+            _configure_log(settings, "error")
+            return trio.run(check.check, settings, given)
         case "audit":
             _configure_log(settings, "error")
             return trio.run(audit.audit, settings, given)
@@ -93,21 +91,6 @@ def _with_settings(settings: Settings, given: argparse.Namespace) -> Exit:
 def _run(settings: Settings) -> Exit:
     _configure_log(settings, settings.log_level)
     return trio.run(service.run, settings)
-
-
-def _check(settings: Settings) -> Exit:
-    _configure_log(settings, "error")
-    found = trio.run(check, settings)
-    clean = Redactor(settings.secrets).clean  # of what a server said
-    rows = [
-        Row(
-            ("ok" if one.works else "FAILS", one.subject, clean(one.detail)),
-            (f"hint: {one.hint}",) if one.hint else (),
-        )
-        for one in found
-    ]
-    tables.show(Console(), ("", "what", "found"), rows)
-    return Exit.DONE if all(finding.works for finding in found) else Exit.FAILED
 
 
 def _demo() -> Exit:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 
 import trio
@@ -60,7 +60,7 @@ class ApiServer:
     def __init__(self, application: Callable[[], Application], host: str, port: int) -> None:
         self.progress = Progress()
         self._application = application
-        self._socket = _bound(host, port)
+        self._socket = bound(host, port)
         self._draining = trio.Event()
 
     @property
@@ -98,16 +98,19 @@ class ApiServer:
         self._socket.close()
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def bound(host: str, port: int) -> socket.socket:
+    """Return a socket that listens there. Raises `ConfigError` when the address cannot be bound."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        made = socket.socket(family, kind, protocol)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind(address)
+        with ExitStack() as unfinished:
+            made = unfinished.enter_context(socket.socket(family, kind, protocol))
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind(address)
+            made.listen(100)
+            unfinished.pop_all()
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
         reason = "another program uses it: set another API_PORT" if taken else str(error.strerror or error)
         raise ConfigError([f"API_HOST, API_PORT: cannot listen on {host}:{port}: {reason}"]) from None
-    made.listen(100)
     made.setblocking(False)  # noqa: FBT003  the standard library's signature
     return made

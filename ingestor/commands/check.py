@@ -1,117 +1,105 @@
-"""`ingestor check`: tries everything that a run needs, and says for each failure what to do."""
+"""`ingestor check`: tries what `run` needs, all at once, and says of each what was found, and what to do.
+
+A check returns what it found, or raises the `IngestorError` that a run would meet; one that gets no answer in time is
+told so. What works, and has a hint beside it, is a warning.
+"""
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from itertools import chain
+from typing import TypeAlias, TypeVar
+
+import msgspec
 import trio
 from msgspec.structs import replace
-from trio_websocket import ConnectionClosed
+from rich.console import Console
 
-from ingestor.assembly.files import STATE_FILE, make_store
-from ingestor.assembly.home import make_provider
-from ingestor.assembly.live import endpoint_of
-from ingestor.assembly.lock import running_api
-from ingestor.assembly.offline import reading
-from ingestor.config import HomeSettings, Settings
-from ingestor.homeassistant.endpoint import Endpoint
-from ingestor.homeassistant.session import Phase, Session
-from ingestor.model import disk
-from ingestor.model.errors import CredentialsRefused, IngestorError, Unavailable, first
-from ingestor.storage.database import Outdated
-from ingestor.storage.settings import LiveSettings
+from ingestor.assembly.run import Exit
+from ingestor.commands.checks import homes, machine
+from ingestor.commands.checks.machine import Machine
+from ingestor.commands.checks.visit import Visit
+from ingestor.commands.tables import Row, show
+from ingestor.config import Settings
+from ingestor.model.errors import IngestorError
 from ingestor.storage.store import Finding
-from ingestor.weather.poller import coordinates
-from metrics.codes import ErrorCode
+from metrics.redaction import Redactor
 
-TIMEOUT_SECONDS = 15.0
+SECONDS = 7.0  # for all together, since they are tried at once; closing a socket may take another one
+
+T = TypeVar("T")
+Check: TypeAlias = Callable[[T], Awaitable[list[Finding]]]
+
+OF_A_HOME: dict[str, Check[Visit]] = {
+    "Home Assistant": homes.version,
+    "token": homes.token,
+    "entities": homes.entities,
+    "recorder": homes.recorder,
+    "clock": homes.clock,
+    "weather": homes.weather,
+}
+OF_THIS_MACHINE: dict[str, Check[Machine]] = {
+    "settings": machine.names,
+    "DATA_DIR": machine.data_dir,
+    "API": machine.api,
+    "database": machine.database,
+}
 
 
-async def check(settings: Settings) -> list[Finding]:
-    """Return what was found, in the order of the flow. Changes nothing."""
-    found: list[Finding] = []
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what is printed."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+async def check(settings: Settings, arguments: argparse.Namespace) -> Exit:
+    """Print what was found; FAILED when something would keep `run` from its work."""
+    clean = Redactor(settings.secrets).clean  # of what a server said
+    found = [replace(one, detail=clean(one.detail)) for one in await find(settings)]
+    if arguments.json:
+        Console().out(msgspec.json.encode(found).decode(), highlight=False)
+    else:
+        show(Console(), ("", "what", "found"), [_row(one) for one in found])
+    return Exit.DONE if all(one.works for one in found) else Exit.FAILED
+
+
+async def find(settings: Settings) -> list[Finding]:
+    """Return what was found, in the order of the tables above. Changes nothing."""
+    tries = list(_tries(settings))
+    found: list[list[Finding]] = [[] for _ in tries]
+
+    async def put(place: int) -> None:
+        found[place] = await tries[place]()
+
+    async with trio.open_nursery() as nursery:
+        for place in range(len(tries)):
+            nursery.start_soon(put, place)
+    return list(chain.from_iterable(found))
+
+
+def _tries(settings: Settings) -> Iterator[Callable[[], Awaitable[list[Finding]]]]:
     for home in settings.homes:
-        findings = await _home(home)
-        whose = f" of {home.name}" if len(settings.homes) > 1 else ""
-        found += [replace(one, subject=f"{one.subject}{whose}") for one in findings]
-    live = LiveSettings(
-        weather_location=settings.weather_location,
-        retention_days=settings.retention_days,
-        weather_cache_minutes=settings.weather_cache_minutes,
-    )
-    found.append(await _data_dir(settings))
-    store = make_store(settings, live, lambda _fact: None)
+        visit, whose = Visit(settings, home), f" of {home.name}" if len(settings.homes) > 1 else ""
+        for subject, of_home in OF_A_HOME.items():
+            yield partial(_tried, f"{subject}{whose}", partial(of_home, visit))
+    this = Machine(settings)
+    for subject, of_machine in OF_THIS_MACHINE.items():
+        yield partial(_tried, subject, partial(of_machine, this))
+
+
+async def _tried(subject: str, check: Callable[[], Awaitable[list[Finding]]]) -> list[Finding]:
     try:
-        found += await store.check()
-    finally:
-        await store.aclose()
-    return [*found, await _weather(settings)]
-
-
-async def _home(home: HomeSettings) -> list[Finding]:
-    endpoint = endpoint_of(home)
-    session = Session(endpoint.token())
-    failure: BaseException | None = None
-    try:
-        with trio.fail_after(TIMEOUT_SECONDS):
-            await _log_in(endpoint, session)
-    except* (IngestorError, ConnectionClosed, trio.TooSlowError) as group:
-        failure = first(group)
-    match failure:
-        case None:
-            return [
-                Finding(subject="Home Assistant", works=True, detail=f"{session.version} at {home.url}"),
-                Finding(subject="token", works=True, detail="accepted"),
-            ]
-        case CredentialsRefused():
-            return [
-                Finding(subject="Home Assistant", works=True, detail=f"answers at {home.url}"),
-                Finding(subject="token", works=False, detail=str(failure), hint=failure.hint),
-            ]
-        case IngestorError():
-            return _unreachable(failure)
-        case _:
-            said = f"{home.url} did not answer the login within {TIMEOUT_SECONDS:g} s"
-            return _unreachable(Unavailable(said, code=ErrorCode.LOGIN_TIMEOUT))
-
-
-async def _log_in(endpoint: Endpoint, session: Session) -> None:
-    async with endpoint.open() as socket:
-        while session.is_at(Phase.GREETING) or session.is_at(Phase.LOGIN):
-            frame = await socket.get_message()
-            for answer in session.receive(frame if isinstance(frame, str) else frame.decode(errors="replace")):
-                await socket.send_message(answer)
-
-
-def _unreachable(error: IngestorError) -> list[Finding]:
-    return [
-        Finding(subject="Home Assistant", works=False, detail=str(error), hint=error.hint),
-        Finding(subject="token", works=False, detail="not tried", hint="first Home Assistant has to answer"),
-    ]
-
-
-async def _data_dir(settings: Settings) -> Finding:
-    """Try what a run keeps beside the database: nothing is made, and nothing changed."""
-    subject, path = "DATA_DIR", settings.data_dir / STATE_FILE
-    try:
-        running_api(settings.data_dir)
-        if disk.lacks(path):
-            return Finding(subject=subject, works=True, detail=f"{settings.data_dir}; used by no run yet")
-        async with reading(settings) as state:
-            if state is not None:
-                await state.run(lambda connection: connection.execute("BEGIN IMMEDIATE").execute("ROLLBACK"))
-    except Outdated:
-        return Finding(subject=subject, works=True, detail=f"{settings.data_dir}; the next run upgrades its files")
+        with trio.fail_after(SECONDS):
+            found = await check()
     except IngestorError as error:
-        return Finding(subject=subject, works=False, detail=str(error), hint=error.hint)
-    return Finding(subject=subject, works=True, detail=str(settings.data_dir))
+        found = [Finding(works=False, detail=str(error), hint=error.hint)]
+    except trio.TooSlowError:
+        hint = "is it, or what lies in between, overloaded?"
+        found = [Finding(works=False, detail=f"no answer within {SECONDS:g} s", hint=hint)]
+    return [replace(one, subject=one.subject or subject) for one in found]
 
 
-async def _weather(settings: Settings) -> Finding:
-    provider = make_provider(settings)
-    if provider is None:
-        return Finding(subject="weather", works=True, detail="off: events are stored without it (no WEATHER_API_KEY)")
-    try:
-        seen = await provider.observe(settings.weather_location or coordinates(0, 0))
-    except IngestorError as error:
-        hint = f"{error.hint}; until then events are stored without weather"
-        return Finding(subject="weather", works=False, detail=str(error), hint=hint)
-    return Finding(subject="weather", works=True, detail=f"{provider.name}: {seen.temperature} °C at {seen.location}")
+def _row(one: Finding) -> Row:
+    word = ("warns" if one.hint else "ok") if one.works else "FAILS"
+    return Row((word, one.subject, one.detail), (f"hint: {one.hint}",) if one.hint else ())

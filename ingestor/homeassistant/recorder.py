@@ -6,8 +6,9 @@ spans, which whoever asks has to choose (`AnswerTooLarge`), or whole, where an a
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -61,6 +62,7 @@ class _Config(Struct):
 
 class _Info(Struct):
     recording: bool = True
+    thread_running: bool = True
 
 
 class _EntityOptions(Struct):
@@ -105,9 +107,10 @@ class Recorder:
         return _decoded(answer, _Config).state == "RUNNING"
 
     async def is_recording(self) -> bool:
-        """Return what the recorder says of itself."""
+        """Return what the recorder says of itself; of being disabled by its action it says nothing."""
         answer, _ = await self._ask("recorder/info")
-        return _decoded(answer, _Info).recording
+        info = _decoded(answer, _Info)
+        return info.recording and info.thread_running
 
     async def is_recorded(self, entity_id: str) -> bool | None:
         """Return whether an entity is recorded; None where Home Assistant does not say: an older one, or not to us."""
@@ -125,13 +128,14 @@ class Recorder:
         for turn in range(BARRIERS):
             if turn:
                 await trio.sleep(BETWEEN_BARRIERS_SECONDS)
-            number = await self._send(
-                "history/stream", start_time=_LONG_AGO, entity_ids=[NOBODY], include_start_time_state=False
-            )
-            await self._answer(number, ANSWER_SECONDS)
-            for _ in range(2):
-                await self._event(number)
-            await self._ask("unsubscribe_events", subscription=number)
+            async with self._stream() as event:
+                for _ in range(2):
+                    await event()
+
+    async def clock_us(self) -> int:
+        """Return what time it is for Home Assistant: the first event of a stream reaches until then."""
+        async with self._stream() as event:
+            return instants.of_seconds((await event()).end_time)
 
     async def history(
         self, entity_ids: Collection[str], start_us: int, end_us: int | None, *, with_start: bool = False
@@ -187,6 +191,16 @@ class Recorder:
         )
         return _decoded(answer, dict[str, list[Hour]])
 
+    @asynccontextmanager
+    async def _stream(self) -> AsyncGenerator[Callable[[], Awaitable[wire.HistoryEvent]]]:
+        """Hold a stream of the history of nobody; yield what waits for its next event."""
+        number = await self._send(
+            "history/stream", start_time=_LONG_AGO, entity_ids=[NOBODY], include_start_time_state=False
+        )
+        await self._answer(number, ANSWER_SECONDS)
+        yield partial(self._event, number)
+        await self._ask("unsubscribe_events", subscription=number)
+
     async def _ask(
         self,
         type_: str,
@@ -222,14 +236,14 @@ class Recorder:
             raise refusal(f"Home Assistant's recorder cannot be asked: {said.message} ({said.code})", code=code)
         return message.result, size_bytes
 
-    async def _event(self, number: int) -> None:
+    async def _event(self, number: int) -> wire.HistoryEvent:
         with _deadline(BARRIER_SECONDS):
             while True:
                 message, _ = await self._next()
-                if message.type == "event" and message.id == number:
-                    return
+                if message.event is not None and message.id == number:
+                    return message.event
 
-    async def _next(self) -> tuple[wire.Reply, int]:
+    async def _next(self) -> tuple[wire.HistoryMessage, int]:
         try:
             text = await self._socket.get_message()
         except ConnectionClosed as closed:
@@ -239,7 +253,7 @@ class Recorder:
                 ) from None
             raise
         answer = text.encode() if isinstance(text, str) else text  # text takes up to four bytes a character
-        return _decoded(answer, wire.Reply), len(answer)
+        return _decoded(answer, wire.HistoryMessage), len(answer)
 
 
 def _decoded(answer: Raw | str | bytes, type_: type[T]) -> T:

@@ -73,6 +73,18 @@ class Message(Reply, frozen=True, gc=False):
     event: Event | None = None
 
 
+class HistoryEvent(Struct, frozen=True, gc=False):
+    """What a stream of history brings: everything until `end_time`, in Unix seconds."""
+
+    end_time: float = 0.0
+
+
+class HistoryMessage(Reply, frozen=True, gc=False):
+    """A message of a socket that asks for history."""
+
+    event: HistoryEvent | None = None
+
+
 class Undecodable(Struct, frozen=True, gc=False):
     """A message, or a whole frame, that is not of the shapes above; `text` is what was sent."""
 

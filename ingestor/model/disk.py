@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shutil import disk_usage
 from tempfile import TemporaryFile
 
 from ingestor.model.errors import Damaged, IngestorError, Unavailable
@@ -87,10 +88,22 @@ def lacks(path: Path) -> bool:
     """Return whether a file is not there yet. Raises `Unavailable` where it can neither be seen nor be made."""
     if is_there(path):
         return False
-    parent = next(one for one in path.absolute().parents if one.is_symlink() or is_there(one))
+    try_to_write(path.parent)
+    return True
+
+
+def try_to_write(directory: Path) -> int:
+    """Write a file into a directory, or where that would be made, and leave none; return how many bytes are free there.
+
+    Raises `Unavailable` where it cannot be written.
+    """
+    path = directory.absolute()
+    with mapped(path):
+        parent = next(one for one in (path, *path.parents) if one.is_symlink() or is_there(one))
     try:
         with TemporaryFile(dir=parent, buffering=0) as file:
             file.write(bytes(_ROOM_BYTES))
-            return True
+            os.fsync(file)
+        return disk_usage(parent).free
     except OSError as error:  # it names a file that we made up
         raise meaning(OSError(error.errno, error.strerror), parent) from None

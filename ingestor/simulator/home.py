@@ -87,8 +87,10 @@ class SimulatedHome:
     ) -> None:
         self._clock = clock
         self._stepped_seconds = 0.0
-        self.recorder = SimulatedRecorder(self._now, recorded)
+        self.recorder = SimulatedRecorder(self.now, recorded)
         self.running = True
+        self.version = VERSION
+        self.place: tuple[float | None, float | None] = (52.0, 5.0)
         self.states: dict[str, Json] = {}
         self.ids = [f"{_kind(n).domain}.sim_{_kind(n).name}_{n // len(KINDS)}" for n in range(entities)]
         self._random = Random(seed)  # noqa: S311  a simulation
@@ -117,6 +119,10 @@ class SimulatedHome:
         self._stepped_seconds += seconds
         self._last_us = 0
 
+    def now(self) -> float:
+        """Return its present, in Unix seconds."""
+        return self._clock() + self._stepped_seconds
+
     def registry(self, name: str) -> list[Json]:
         """Return a registry: `floor`, `area`, `label`, `device` or `entity`."""
         stamps = {"created_at": _MODIFIED_AT, "modified_at": _MODIFIED_AT}
@@ -136,12 +142,13 @@ class SimulatedHome:
 
     def config(self) -> Json:
         """Return what `get_config` answers."""
+        latitude, longitude = self.place
         return {
-            "latitude": 52.0,
-            "longitude": 5.0,
+            "latitude": latitude,
+            "longitude": longitude,
             "time_zone": "Europe/Amsterdam",
             "state": "RUNNING" if self.running else "STARTING",
-            "version": VERSION,
+            "version": self.version,
         }
 
     def _next_turn(self) -> Iterator[tuple[int, int]]:
@@ -174,12 +181,9 @@ class SimulatedHome:
         data = {"entity_id": entity_id, "old_state": old, "new_state": state}
         return {"event_type": "state_changed", "data": data, "origin": "LOCAL", "time_fired": at, "context": context}
 
-    def _now(self) -> float:
-        return self._clock() + self._stepped_seconds
-
     def _moment(self) -> str:
         """Return the present; no two changes share a microsecond."""
-        self._last_us = max(self._last_us + 1, instants.of_seconds(self._now()))
+        self._last_us = max(self._last_us + 1, instants.of_seconds(self.now()))
         return instants.text(self._last_us)
 
     def _registered(self, number: int, entity_id: str, stamps: Json) -> Json:

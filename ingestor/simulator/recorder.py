@@ -21,13 +21,15 @@ LARGEST_ATTRIBUTES = 16_384
 
 
 class SimulatedRecorder:
-    """Keeps the newest rows of every entity. `recording` may be switched off, as its service does.
+    """Keeps the newest rows of every entity. `recording` may be switched off, as its service does; it tells nobody.
 
-    `refusal` is the error code with which every question is answered, while there is one.
+    `running` is false when its thread has died. `refusal` is the error code with which every question is answered,
+    while there is one.
     """
 
     def __init__(self, clock: Callable[[], float], kept: int = KEPT_ROWS) -> None:
         self.recording = True
+        self.running = True
         self.refusal: str | None = None
         self._clock = clock
         self._rows: deque[tuple[int, str, Json]] = deque(maxlen=kept)
@@ -85,7 +87,7 @@ class SimulatedRecorder:
 
     def info(self, _asked: Json) -> Json:
         """Return the answer to `recorder/info`."""
-        return {"backlog": 0, "max_backlog": 65_000, "recording": self.recording, "thread_running": True}
+        return {"backlog": 0, "max_backlog": 65_000, "recording": True, "thread_running": self.running}
 
     def import_statistics(self, given: Json) -> None:
         """Do as `recorder/import_statistics`: take hours of a statistic."""

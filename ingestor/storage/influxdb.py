@@ -26,6 +26,7 @@ from urllib3.exceptions import HTTPError
 from ingestor.model import fields
 from ingestor.model.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
 from ingestor.model.records import Event, Point, Watermark
+from ingestor.storage.influxdb_check import findings
 from ingestor.storage.influxdb_server import DAY_SECONDS, OURS, InfluxDBServer
 from ingestor.storage.lines import EVENTS, MARKS, STATISTICS, LineEncoder
 from ingestor.storage.store import Finding
@@ -169,40 +170,13 @@ class InfluxDBStore:
             await self._server.set_retention(bucket, days)
 
     async def check(self) -> list[Finding]:
-        """Ask for the server's version, and whether the bucket may be written and read."""
-        server = self._server
-        try:
-            version = await server.version()
-        except IngestorError as error:
-            return [Finding(subject="database", works=False, detail=str(error), hint=error.hint)]
-        detail = f"InfluxDB {version} at {server.url}" if version else f"{server.url} answers"
-        return [Finding(subject="database", works=True, detail=detail), await self._check_bucket()]
+        """Ask for the server's version, and write a point into the bucket that is read back."""
+        return await findings(self._server, self._select)
 
     async def aclose(self) -> None:
         """Close the client's connections."""
         self._write_api.close()
         self._client.close()
-
-    async def _check_bucket(self) -> Finding:
-        subject, server = "bucket", self._server
-        try:
-            if not await self._is_there():
-                detail = f"{server.bucket} does not exist yet; a run makes it if INFLUXDB_TOKEN may"
-                return Finding(subject=subject, works=True, detail=detail)
-            await self._select(f'SELECT batch FROM "{MARKS}" LIMIT 1')
-        except IngestorError as error:
-            return Finding(subject=subject, works=False, detail=str(error), hint=error.hint)
-        return Finding(subject=subject, works=True, detail=f"{server.bucket} in {server.org}")
-
-    async def _is_there(self) -> bool:
-        """Return whether the bucket takes points. Raises, unless it is only missing and this token may see why."""
-        try:
-            await self._server.try_to_write()
-        except CredentialsRefused as refusal:
-            if refusal.code == ErrorCode.HTTP_404 and await self._server.organisation_id():
-                return False
-            raise
-        return True
 
     async def _select(self, query: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []

@@ -126,13 +126,13 @@ class InfluxDBServer:
             raise self.another(f"InfluxDB {another[1]}, and InfluxDB 2.7 is needed")
         return said.removeprefix("v")
 
-    async def try_to_write(self) -> None:
-        """Return when points would be taken."""
+    async def try_to_write(self, line: str = "") -> None:
+        """Return when points would be taken; a line is. Raises `Rejected` for that line alone."""
         parameters = {"org": self.org, "bucket": self.bucket}
-        answer = await self.ask("POST", "/api/v2/write", params=parameters, content=b"")
+        answer = await self.ask("POST", "/api/v2/write", params=parameters, content=line.encode())
         if answer.status_code != HTTPStatus.NO_CONTENT:
             error = self.refusal(answer.status_code, answer.text, answer.headers)
-            raise self.another("no InfluxDB 2") if isinstance(error, Rejected) else error
+            raise self.another("no InfluxDB 2") if isinstance(error, Rejected) and not line else error
 
     async def organisation_id(self) -> str | None:
         """Return the organisation's id; none where there is no such one, or this token may not see it."""

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ingestor.model import disk, fields
-from ingestor.model.errors import IngestorError, Rejected
+from ingestor.model.errors import Damaged, IngestorError, Rejected
 from ingestor.model.gaps import Note
 from ingestor.model.instants import SECOND_NS
-from ingestor.model.records import Event, Point, Watermark
+from ingestor.model.records import Event, Point, Statistic, Watermark
 from ingestor.storage import notes as notebook
 from ingestor.storage.columns import COLUMNS, DERIVED
 from ingestor.storage.database import Database, Outdated, transaction
@@ -117,20 +117,20 @@ class SQLiteStore:
         self._expired_at = -EXPIRY_SECONDS
 
     async def check(self) -> list[Finding]:
-        """Try to open the file and to begin a write; one that is not there yet, or an older one, is left as it is."""
+        """Try a write that is undone; a file that is not there yet, or an older one, is left as it is."""
         path = self._database.path
         tried = Database(path, SCHEMA, upgrades=False)
         try:
             if disk.lacks(path):
-                return [Finding(subject="database", works=True, detail=f"embedded, {path}; made with the first run")]
-            await tried.run(_try)
+                return [Finding(detail=f"embedded, {path}; made with the first run")]
+            await tried.run(_write_and_undo)
         except Outdated:
-            return [Finding(subject="database", works=True, detail=f"embedded, {path}; the next run upgrades it")]
+            return [Finding(detail=f"embedded, {path}; the next run upgrades it")]
         except IngestorError as error:
-            return [Finding(subject="database", works=False, detail=str(error), hint=error.hint)]
+            return [Finding(works=False, detail=str(error), hint=error.hint)]
         finally:
             await tried.aclose()
-        return [Finding(subject="database", works=True, detail=f"embedded, {path}")]
+        return [Finding(detail=f"embedded, {path}; a point was written, read back and undone")]
 
     async def aclose(self) -> None:
         """Close the file."""
@@ -188,6 +188,12 @@ def _keys(connection: sqlite3.Connection, query: str, values: tuple[int, int, st
     return found
 
 
-def _try(connection: sqlite3.Connection) -> None:
-    with transaction(connection):
-        pass
+def _write_and_undo(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        point = Statistic(time_ns=0, home="", entity_id=FILE, source=FILE)
+        Tables().insert(connection, [point])
+        if FILE not in _keys(connection, _STATISTIC_KEYS, (0, 1, point.home)):
+            raise Damaged(f"{FILE} does not have what was just written: move it away, and a new one is made")
+    finally:
+        connection.execute("ROLLBACK")

@@ -11,10 +11,13 @@ from ingestor.model.records import Event, Point, Watermark
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """One line of `ingestor check`: what was tried, whether it works, and what the user can do where it does not."""
+    """One line of `ingestor check`: what was tried, whether it works, and what the user can do.
 
-    subject: str
-    works: bool
+    A hint beside what works is a warning. Without a subject it has that of the check.
+    """
+
+    subject: str = ""
+    works: bool = True
     detail: str
     hint: str = ""
 
@@ -58,7 +61,7 @@ class Store(Protocol):
         """Keep events for this many days; 0 is for ever."""
 
     async def check(self) -> list[Finding]:
-        """Try what writing needs, changing nothing, and say what was found. Raises nothing."""
+        """Write something that is no event, read it back, and say what was found. Raises nothing."""
 
     async def aclose(self) -> None:
         """Release files, threads and connections."""

@@ -20,8 +20,8 @@ from ingestor.assembly.run import Exit
 from ingestor.assembly.service import Service, build
 from ingestor.commands.audit import audit
 from ingestor.commands.backfill import backfill
-from ingestor.commands.check import check
-from ingestor.simulator.home import Json, SimulatedHome
+from ingestor.commands.check import OF_A_HOME, find
+from ingestor.simulator.home import SimulatedHome
 from ingestor.simulator.server import SimulatedServer
 from ingestor.simulator.weather import serve_weather
 from metrics import facts
@@ -56,10 +56,7 @@ class PlacedHome(SimulatedHome):
 
     def __init__(self, name: str) -> None:
         super().__init__(zones=1, seed=len(name), recorded=500_000)
-        self._latitude = LATITUDES[name]
-
-    def config(self) -> Json:
-        return super().config() | {"latitude": self._latitude}
+        self.place = LATITUDES[name], 5.0
 
 
 class Homes:
@@ -280,11 +277,11 @@ async def test_commands_without_a_service_ask_each_home(tmp_path: Path, capsys: 
         settings = settings_of(homes, data_dir=tmp_path)
         for server in servers.values():
             server.make_changes(50)
-        found = await check(settings)
+        found = await find(settings)
         span = Namespace(from_=datetime.now(UTC) - timedelta(hours=1), to_=None, json=False)
         outcomes = [await command(settings, span) for command in (backfill, audit)]
-    assert [one.subject for one in found if one.works][:6] == [
-        f"{what} of {name}" for name in NAMES for what in ("Home Assistant", "token")
+    assert [one.subject for one in found if one.works][: len(OF_A_HOME) * len(NAMES)] == [
+        f"{what} of {name}" for name in NAMES for what in OF_A_HOME
     ]
     assert outcomes == [Exit.DONE, Exit.DONE]
     assert capsys.readouterr().out.splitlines() == [

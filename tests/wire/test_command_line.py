@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ingestor.commands.check import OF_A_HOME, OF_THIS_MACHINE
 from tests.servers.commands import command
 from tests.servers.influxdb2.parser import parse
 from tests.servers.influxdb2.server import ORG, ROOT, influxdb2
@@ -37,8 +38,8 @@ def table(said: str) -> dict[str, tuple[bool, str]]:
     found: dict[str, tuple[bool, str]] = {}
     for line in said.splitlines()[1:]:
         first, *rest = re.split(r"\s{2,}", line)
-        if first in {"ok", "FAILS"}:
-            found[rest[0]] = (first == "ok", rest[1])
+        if first in {"ok", "warns", "FAILS"}:
+            found[rest[0]] = (first != "FAILS", rest[1])
         else:
             name, (works, detail) = list(found.items())[-1]
             found[name] = (works, f"{detail} | {line.strip()}")
@@ -89,6 +90,10 @@ def test_a_second_run_on_the_same_data_is_refused(home: SimHome, tmp_path: Path)
         told = command(tmp_path, "run", **settings)
         sentence = f"ingestor: DATA_DIR: another run of the ingestor uses {service.directory}\n"
         assert told == (2, f"{sentence}  hint: stop that one, or give each a DATA_DIR of its own\n")
+        code, said = command(tmp_path, "check", **settings | {"API_PORT": service.url.rpartition(":")[2]})
+        found = table(said)
+        assert (code, found["API"]) == (0, (True, f"{service.url}, where the service runs now"))
+        assert found["database"][1].endswith("; a point was written, read back and undone")
         assert service.get("/health")["status"] == "healthy"
     finally:
         assert service.stop() == 0
@@ -111,8 +116,9 @@ def test_a_wrong_token_is_one_sentence_and_unhealthy(home: SimHome, tmp_path: Pa
 def test_check_tells_in_one_table_what_works(home: SimHome, tmp_path: Path) -> None:
     code, said = command(tmp_path, "check", HA_URL=home.url, HA_TOKEN=home.token, DATA_DIR=str(tmp_path / "data"))
     found = table(said)
-    assert (code, list(found)) == (0, ["Home Assistant", "token", "DATA_DIR", "database", "weather"])
+    assert (code, list(found)) == (0, [*OF_A_HOME, *OF_THIS_MACHINE])
     assert all(works for works, _ in found.values())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_check_gives_a_hint_for_each_failure(home: SimHome, tmp_path: Path) -> None:
@@ -120,15 +126,13 @@ def test_check_gives_a_hint_for_each_failure(home: SimHome, tmp_path: Path) -> N
     weather = {"WEATHER_API_KEY": "s3cret-weather", "WEATHER_BASE_URL": dead}
     code, said = command(tmp_path, "check", HA_URL=home.url, HA_TOKEN="s3cret-token", DATA_DIR="/proc/no", **weather)  # noqa: S106  as it says
     found = table(said)
-    assert (code, {name: works for name, (works, _) in found.items()}) == (
-        1,
-        {"Home Assistant": True, "token": False, "DATA_DIR": False, "database": False, "weather": False},
-    )
+    assert (code, [name for name, (works, _) in found.items() if works]) == (1, ["Home Assistant", "settings", "API"])
     assert "long-lived access token" in found["token"][1]
     assert "DATA_DIR" in found["database"][1]
     assert "s3cret" not in said
     code, said = command(tmp_path, "check", HA_URL=dead, HA_TOKEN="t")  # noqa: S106  as it says
-    assert (code, table(said)["Home Assistant"][0], table(said)["token"][1].split(" | ")[0]) == (1, False, "not tried")
+    untried = "not tried: first Home Assistant has to answer"
+    assert (code, table(said)["Home Assistant"][0], table(said)["token"][1]) == (1, False, untried)
 
 
 def test_check_tries_influxdb_and_its_bucket(home: SimHome, tmp_path: Path) -> None:
@@ -139,6 +143,7 @@ def test_check_tries_influxdb_and_its_bucket(home: SimHome, tmp_path: Path) -> N
         results = [command(tmp_path, "check", INFLUXDB_TOKEN=token, **settings) for token in (ROOT, "nobody-s-token")]
     found = [(code, table(said)["database"][0], table(said)["bucket"][0]) for code, said in results]
     assert found == [(0, True, True), (1, True, False)]
+    assert [measurement for measurement, _, _ in double.buckets["events"].points] == ["ingestor_check"]
 
 
 def test_a_home_that_is_away_is_tried_again_and_nothing_breaks(tmp_path: Path) -> None:

@@ -86,6 +86,10 @@ UNUSABLE: dict[str, tuple[dict[str, str], str, str]] = {
 }  # fmt: skip
 
 
+TOLD = {"write-only token": "INFLUXDB_TOKEN may write to the bucket"}
+"""What `check` says, which knows more then."""
+
+
 @pytest.mark.parametrize("case", UNUSABLE)
 async def test_what_is_wrong_with_the_settings_is_told(case: str, database: InfluxDB) -> None:
     changes, code, words = UNUSABLE[case]
@@ -97,7 +101,8 @@ async def test_what_is_wrong_with_the_settings_is_told(case: str, database: Infl
     async with store(database, **changes) as made:
         said = await refusal(made)
         assert (said[0], words in said[1]) == (code, True), said
-        assert [finding.works for finding in await made.check()] == [True, False]
+        [server, bucket] = await made.check()
+        assert (server.works, bucket.works, TOLD.get(case, words) in bucket.detail) == (True, False, True), bucket
 
 
 async def test_a_scoped_token_writes_and_reads(database: InfluxDB) -> None:

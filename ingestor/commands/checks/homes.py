@@ -1,0 +1,103 @@
+"""What is tried at each home: the checks that are made of what it says, and of the weather at its place."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import filter as matching
+
+from ingestor.assembly.home import make_provider
+from ingestor.commands.checks.visit import Visit, needed
+from ingestor.live.selection import selection
+from ingestor.model.errors import ConfigError, CredentialsRefused, IngestorError
+from ingestor.storage.store import Finding
+from ingestor.weather.poller import coordinates
+
+OLDEST, NEWEST = (2024, 3), (2026, 11)  # versions of Home Assistant: the oldest supported, the newest that was tried
+CLOCKS_DIFFER_US = 5_000_000
+
+
+async def version(visit: Visit) -> list[Finding]:
+    """Find out whether Home Assistant answers, and whether it is one that we know."""
+    url = visit.home.url
+    try:
+        said = (await visit.session()).version
+    except CredentialsRefused:
+        return [Finding(detail=f"answers at {url}")]
+    return [Finding(detail=f"{said} at {url}", hint=_unknown(said))]
+
+
+def _unknown(said: str) -> str:
+    """Return what there is to say of a version that we do not know."""
+    found = re.match(r"(\d+)\.(\d+)", said)
+    number = (int(found[1]), int(found[2])) if found else OLDEST
+    if number < OLDEST:
+        return "{}.{} is the oldest that is supported: update Home Assistant".format(*OLDEST)
+    if number > NEWEST:
+        return "newer than {}.{}, the last that was tried: is there a newer ingestor?".format(*NEWEST)
+    return ""
+
+
+async def token(visit: Visit) -> list[Finding]:
+    """Find out whether the token may come in, and subscribe to what `run` subscribes to."""
+    try:
+        await visit.session()
+    except CredentialsRefused:
+        raise
+    except IngestorError:
+        await visit.inside()
+    return [Finding(detail="accepted")]
+
+
+async def entities(visit: Visit) -> list[Finding]:
+    """Count what INCLUDE and EXCLUDE keep."""
+    home, ids = visit.home, sorted((await visit.states()).keys())
+    kept = sum(map(selection(home.include, home.exclude), ids))
+    globs = [("INCLUDE", glob) for glob in home.include] + [("EXCLUDE", glob) for glob in home.exclude]
+    idle = [f"{name} {glob}" for name, glob in globs if not matching(ids, glob)]
+    if not kept:
+        raise ConfigError([f"none of {len(ids)} is stored"], "see INCLUDE, EXCLUDE, and what HA_TOKEN may see")
+    return [
+        Finding(detail=f"{kept} of {len(ids)} are stored", hint=f"nothing matches {', '.join(idle)}" if idle else "")
+    ]
+
+
+async def recorder(visit: Visit) -> list[Finding]:
+    """Find out whether what is missed can be asked for."""
+    if not (await visit.recorder()).is_recording:
+        hint = "the log of Home Assistant says why; what is missed until it records cannot be refilled"
+        raise ConfigError(["it does not record"], hint)
+    return [Finding(detail="records, and may be asked")]
+
+
+async def clock(visit: Visit) -> list[Finding]:
+    """Compare Home Assistant's clock with ours."""
+    ahead_us = (await needed(visit.recorder, "the recorder")).ahead_us
+    if abs(ahead_us) <= CLOCKS_DIFFER_US:
+        return [Finding(detail="agrees with this machine's")]
+    difference = f"{abs(ahead_us) / 1e6:.0f} s {'ahead of' if ahead_us > 0 else 'behind'} this machine's"
+    hint = "let both be set by NTP: times of gaps and ages in /metrics are wrong by that (docs/clocks.md)"
+    return [Finding(detail=difference, hint=hint)]
+
+
+async def weather(visit: Visit) -> list[Finding]:
+    """Ask for the weather where the home is."""
+    settings = visit.settings
+    provider = make_provider(settings)
+    if provider is None:
+        why = "WEATHER_PROVIDER=none" if settings.weather_provider == "none" else "no WEATHER_API_KEY"
+        return [Finding(detail=f"off: events are stored without it ({why})")]
+    place = settings.weather_location or await _place(visit)
+    try:
+        seen = await provider.observe(place)
+    except IngestorError as error:
+        hint = f"{error.hint}; until then events are stored without weather"
+        return [Finding(works=False, detail=str(error), hint=hint)]
+    return [Finding(detail=f"{provider.name}: {seen.temperature} °C at {seen.location}")]
+
+
+async def _place(visit: Visit) -> str:
+    found = await visit.config()
+    if not (found.latitude or found.longitude):  # what it says until somebody sets it
+        hint = "set it there (Settings > System > General), or set WEATHER_LOCATION"
+        raise ConfigError(["not asked: Home Assistant does not know where it is"], hint)
+    return coordinates(found.latitude or 0, found.longitude or 0)
