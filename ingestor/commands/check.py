@@ -65,7 +65,7 @@ async def check(settings: Settings, arguments: argparse.Namespace) -> Exit:
 
 
 async def find(settings: Settings) -> list[Finding]:
-    """Return what was found, in the order of the tables above. Changes nothing."""
+    """Return what was found, in the order of the tables above. Nothing stays of it but a point in an InfluxDB."""
     tries = list(_tries(settings))
     found: list[list[Finding]] = [[] for _ in tries]
 
