@@ -231,6 +231,7 @@ class WarningCode(StrEnum):
 
     STATE_DAMAGED = "state_damaged"
     NOT_PRIVATE = "not_private"
+    VERSION_UNTRIED = "version_untried"
     LEDGER = "ledger"
     BACKFILL = "backfill"
 

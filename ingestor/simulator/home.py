@@ -89,6 +89,7 @@ class SimulatedHome:
         self._stepped_seconds = 0.0
         self.recorder = SimulatedRecorder(self._now, recorded)
         self.running = True
+        self.version = VERSION
         self.states: dict[str, Json] = {}
         self.ids = [f"{_kind(n).domain}.sim_{_kind(n).name}_{n // len(KINDS)}" for n in range(entities)]
         self._random = Random(seed)  # noqa: S311  a simulation
@@ -141,7 +142,7 @@ class SimulatedHome:
             "longitude": 5.0,
             "time_zone": "Europe/Amsterdam",
             "state": "RUNNING" if self.running else "STARTING",
-            "version": VERSION,
+            "version": self.version,
         }
 
     def _next_turn(self) -> Iterator[tuple[int, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ingestor.simulator.home import VERSION, Json, SimulatedHome
+from ingestor.simulator.home import Json, SimulatedHome
 
 _REGISTRIES = {f"config/{name}_registry/list": name for name in ("floor", "area", "label", "device", "entity")}
 
@@ -31,7 +31,7 @@ class ServerSession:
 
     def greet(self) -> Json:
         """Return the first message."""
-        return {"type": "auth_required", "ha_version": VERSION}
+        return {"type": "auth_required", "ha_version": self._home.version}
 
     def receive(self, text: str) -> list[Json]:
         """Return the answers to a frame. Raises `Closed`."""
@@ -74,7 +74,7 @@ class ServerSession:
         if message.get("access_token") != self._token:
             raise Closed({"type": "auth_invalid", "message": "Invalid access token or password"})
         self.authenticated = True
-        return {"type": "auth_ok", "ha_version": VERSION}
+        return {"type": "auth_ok", "ha_version": self._home.version}
 
     def _command(self, number: int, message: Json) -> Json:  # noqa: C901, PLR0911  one answer per command
         match message["type"]:
