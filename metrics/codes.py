@@ -232,6 +232,7 @@ class WarningCode(StrEnum):
     UNKNOWN_SETTING = "unknown_setting"
     STATE_DAMAGED = "state_damaged"
     NOT_PRIVATE = "not_private"
+    VERSION_UNTRIED = "version_untried"
     LEDGER = "ledger"
     BACKFILL = "backfill"
 

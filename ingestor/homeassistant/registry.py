@@ -1,4 +1,8 @@
-"""What Home Assistant's registries say of an entity: area, device, floor, labels, integration."""
+"""What Home Assistant's registries say of an entity: area, device, floor, labels, integration.
+
+A device may be the child of another (core 2026 and newer). Without an area of its own it is where its parent is; labels
+it has only its own.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +40,7 @@ class _Device(Struct):
     name: str | None = None
     name_by_user: str | None = None
     area_id: str | None = None
+    parent_device_id: str | None = None
     modified_at: float = 0.0
 
 
@@ -65,6 +70,7 @@ class Registry:
         self._areas = {area.area_id: area for area in self._list("areas", _Area)}
         self._labels = {label.label_id: label for label in self._list("labels", _Label)}
         self._devices = {device.id: device for device in self._list("devices", _Device)}
+        self._lines = {device.id: self._line(device) for device in self._devices.values()}
         self._entities = {entity.entity_id: entity for entity in self._list("entities", _Entity)}
 
     def updated(self, answers: Mapping[str, Raw]) -> Registry:
@@ -72,7 +78,7 @@ class Registry:
         return Registry(self._answers | dict(answers))
 
     def area(self, entity_id: str) -> str | None:
-        """Return the name of the entity's area, its own or its device's."""
+        """Return the name of the entity's area, its own, or its device's, or that of its device's parent."""
         found = self._area(self._entities.get(entity_id))
         return found.name if found else None
 
@@ -90,15 +96,24 @@ class Registry:
     def _area(self, entity: _Entity | None) -> _Area | None:
         if entity is None:
             return None
-        device = self._devices.get(entity.device_id or "")
-        return self._areas.get(entity.area_id or (device.area_id if device else None) or "")
+        line = self._lines.get(entity.device_id or "")
+        return self._areas.get(entity.area_id or (line[-1].area_id if line else None) or "")
+
+    def _line(self, device: _Device | None) -> list[_Device]:
+        """Return the device and, until one has an area, its parents; none of them twice."""
+        line: list[_Device] = []
+        while device and device not in line:
+            line.append(device)
+            device = None if device.area_id else self._devices.get(device.parent_device_id or "")
+        return line
 
     def _record(self, home: str, entity: _Entity, friendly_name: str | None) -> EntityRecord:
-        device = self._devices.get(entity.device_id or "")
+        line = self._lines.get(entity.device_id or "", [])
+        device = line[0] if line else None
         area = self._area(entity)
         floor = self._floors.get(area.floor_id or "") if area else None
         labels = [self._labels[label] for label in entity.labels if label in self._labels]
-        parts = [entity, *labels, *(part for part in (device, area, floor) if part)]
+        parts = [entity, *labels, *line, *(part for part in (area, floor) if part)]
         return EntityRecord(
             time_ns=instants.to_ns(round(max(part.modified_at for part in parts) * instants.SECOND_US)),
             home=home,

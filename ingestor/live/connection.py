@@ -11,6 +11,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.homeassistant.session import SYNCHRONISING, Phase, Session
+from ingestor.homeassistant.versions import doubt
 from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
 from ingestor.live.reconnect import Reconnect
 from ingestor.model.channels import Outbox
@@ -19,7 +20,7 @@ from ingestor.model.records import size_bytes
 from ingestor.model.signals import Signal, first_of
 from ingestor.storage.valve import Valve
 from metrics import facts
-from metrics.codes import ErrorCode, GapCause, IgnoredCode, Leaving
+from metrics.codes import ErrorCode, GapCause, IgnoredCode, Leaving, WarningCode
 from supervisors import Progress
 
 LOGIN_SECONDS = 30.0
@@ -65,6 +66,7 @@ class Connection:
         # Why there is no session, as the ledger will say.
         self._away: tuple[str, str] = GapCause.SERVICE_DOWN, "the service did not run"
         self._is_open = False
+        self._version = ""
 
     def drain(self) -> None:
         """Take in what Home Assistant has sent until now, then close the socket and end the stream."""
@@ -124,6 +126,18 @@ class Connection:
             self._report(facts.ConnectFailed(home=home, code=error.code, detail=detail, retry_seconds=delay))
         return delay
 
+    def _begin_session(self, version: str) -> None:
+        self._is_open = True
+        self._report(facts.SessionOpened(home=self._endpoint.home, session=self._number, version=version))
+        if version != self._version and (detail := doubt(version)):
+            self._report(
+                facts.Warned(
+                    code=WarningCode.VERSION_UNTRIED,
+                    detail=f"{self._endpoint.home} runs Home Assistant {version}, but {detail}",
+                )
+            )
+        self._version = version
+
     def _end_session(self, code: ErrorCode | Leaving, detail: str) -> None:
         self._is_open = False
         self._report(facts.SessionClosed(home=self._endpoint.home, session=self._number, code=code, detail=detail))
@@ -134,10 +148,7 @@ class Connection:
                 await self._receive(socket, life)
             life.opening.deadline = math.inf
             life.live_since = trio.current_time()
-            self._is_open = True
-            self._report(
-                facts.SessionOpened(home=self._endpoint.home, session=self._number, version=life.session.version)
-            )
+            self._begin_session(life.session.version)
             nursery.start_soon(self._leave, socket, life, nursery.cancel_scope)
             nursery.start_soon(self._keep_alive, socket, life)
             nursery.start_soon(self._ask, socket, life)

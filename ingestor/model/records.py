@@ -31,7 +31,7 @@ class Series(Struct, frozen=True, kw_only=True, gc=False):
     domain: Annotated[str, Stored("the first part of the id, as `light`")]
     device_class: Annotated[str | None, Stored("from the attributes")] = None
     state_class: Annotated[str | None, Stored("from the attributes")] = None
-    area: Annotated[str | None, Stored("the entity's own area, or its device's")] = None
+    area: Annotated[str | None, Stored("the entity's own area, or its device's, or that of the device's parent")] = None
     friendly_name: Annotated[str | None, Stored("from the attributes")] = None
     unit: Annotated[str | None, Stored("the canonical unit of `value`")] = None
 

@@ -41,6 +41,32 @@ async def test_it_subscribes_anew_on_every_connection(clock: MockClock) -> None:
         assert rig.shape()[:12] == [word for life in lives for word in life]
 
 
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("2024.2.5", "2024.3 is the oldest that was tried: update it"),
+        ("2024.3.0", None),
+        ("2026.11.4", None),
+        ("2026.12.0b1", "2026.11 is the newest that was tried: is there a newer ingestor?"),
+        ("2027.1.0.dev0", "2026.11 is the newest that was tried: is there a newer ingestor?"),
+        ("", None),
+    ],
+)
+async def test_a_version_that_was_not_tried_is_served_and_warned_of_once(
+    clock: MockClock, version: str, said: str | None
+) -> None:
+    server = simulated()
+    server.home.version = version
+    async with serving(server) as nursery, running(Rig(server.url)) as rig:
+        await rig.heard.wait(facts.SessionOpened)
+        server.stop()
+        await rig.heard.wait(facts.SessionClosed)
+        await nursery.start(server.run)
+        await rig.heard.wait(facts.SessionOpened, 2)
+    warned = [f"home runs Home Assistant {version}, but {said}"] if said else []
+    assert [one.detail for one in rig.heard.of(facts.Warned)] == warned
+
+
 async def test_a_wrong_token_is_tried_again_after_fifteen_minutes(clock: MockClock) -> None:
     server = simulated()
     async with serving(server), running(Rig(server.url, token="wrong-token-of-a-user")) as rig:  # noqa: S106  it opens nothing

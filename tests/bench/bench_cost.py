@@ -27,9 +27,9 @@ from msgspec import Struct
 
 from tests.faults.databases import influxdb
 from tests.servers.home_assistant import RealHome
-from tests.servers.home_template import installed
 from tests.servers.ingestor import Ingestor
 from tests.servers.processes import wait_until
+from tests.servers.releases import installed
 from tests.servers.simulated_weather import SimWeather
 
 Kind = Literal["embedded", "influxdb"]
@@ -91,7 +91,7 @@ class ParseOnly:
     """The client, in a process of Home Assistant's own Python."""
 
     def __init__(self, home: RealHome) -> None:
-        command = [str(installed().parent / "python"), str(PARSE_ONLY), home.url, home.token]
+        command = [str(installed().interpreter), str(PARSE_ONLY), home.url, home.token]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.pid = self._process.pid
         self.received()

@@ -20,9 +20,9 @@ from pathlib import Path
 from tests.faults.databases import InfluxDB, influxdb
 from tests.faults.proxy import Proxy
 from tests.servers.home_assistant import RealHome
-from tests.servers.home_template import VERSION, installed
 from tests.servers.ingestor import Ingestor
 from tests.servers.processes import CACHE, wait_until
+from tests.servers.releases import installed
 from tests.servers.truth import Key, Row, expected
 
 CONFIGURATION = """
@@ -129,14 +129,14 @@ def _entity(row: Row) -> str:
 
 def _integration() -> Path:
     """Return a folder with the packages that the integration's manifest names; it is filled once, in the cache."""
-    python = installed().parent / "python"
-    target = CACHE / f"influxdb-integration-{VERSION}"
-    [core] = python.parent.parent.glob("lib/python3*/site-packages/homeassistant")
+    release = installed()
+    target = CACHE / f"influxdb-integration-{release.version}"
+    [core] = release.environment.glob("lib/python3*/site-packages/homeassistant")
     if not (target / "complete").exists():
         wanted = json.loads((core / "components/influxdb/manifest.json").read_text())["requirements"]
         constraints = ["--constraint", str(core / "package_constraints.txt")]
-        install = [str(python), "-m", "pip", "install", "--quiet", "--target", str(target)]
-        subprocess.run([*install, *constraints, *wanted], check=True)
+        pip = [str(release.interpreter), "-m", "pip", "install", "--quiet", "--target", str(target)]
+        subprocess.run([*pip, *constraints, *wanted], check=True)
         (target / "complete").touch()
     return target
 

@@ -16,7 +16,7 @@ from tests.faults.runner import Plan, run
 from tests.faults.small_disk import why_not as why_no_disk
 from tests.servers.absence import missing
 from tests.servers.home_assistant import RealHome
-from tests.servers.home_template import why_not as why_no_home
+from tests.servers.releases import why_not as why_no_home
 from tests.servers.simulated_home import SimHome
 from tests.servers.simulated_weather import SimWeather
 

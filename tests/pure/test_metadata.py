@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import pytest
@@ -40,6 +40,55 @@ def test_the_area_is_the_entity_s_own_or_its_device_s() -> None:
     registry = Registry(answers())
     ids = ("sensor.lg_temp_f_0000", "sensor.lg_power_w_0002", "sensor.sun_next_dawn", "sensor.nobody_knows")
     assert [registry.area(entity_id) for entity_id in ids] == ["Garage", "Utility room", None, None]
+
+
+Devices: TypeAlias = dict[str, tuple[str | None, str | None]]
+
+FAMILIES: dict[str, tuple[Devices, str | None]] = {  # of devices, each as (area, parent); the entity is of "child"
+    "its own": ({"child": ("garden", "parent"), "parent": ("attic", None)}, "Garden"),
+    "its parent's": ({"child": (None, "parent"), "parent": ("attic", None)}, "Attic"),
+    "its grandparent's": ({"child": (None, "parent"), "parent": (None, "old"), "old": ("attic", None)}, "Attic"),
+    "of the nearest": ({"child": (None, "parent"), "parent": ("garden", "old"), "old": ("attic", None)}, "Garden"),
+    "of none": ({"child": (None, "parent"), "parent": (None, None)}, None),
+    "of a parent that is gone": ({"child": (None, "parent")}, None),
+    "of itself": ({"child": (None, "child")}, None),
+    "of a circle": ({"child": (None, "parent"), "parent": (None, "child")}, None),
+    "of a circle beside it": ({"child": (None, "a"), "a": (None, "b"), "b": (None, "a")}, None),
+}
+
+
+def family(devices: Devices, moved_at: float = 1.0) -> Registry:
+    told = [
+        {"id": id_, "name": f"The {id_}", "area_id": area, "parent_device_id": parent}
+        | ({"modified_at": 1.0} if id_ == "child" else {"modified_at": moved_at, "labels": ["of_parent"]})
+        for id_, (area, parent) in devices.items()
+    ]
+    areas = [{"area_id": name.lower(), "name": name, "floor_id": f"under_{name}"} for name in ("Attic", "Garden")]
+    floors = [{"floor_id": f"under_{name}", "name": f"Under {name}"} for name in ("Attic", "Garden")]
+    labels = [{"label_id": "of_parent", "name": "Of a parent"}]
+    entity = {"entity_id": "light.one", "device_id": "child"}
+    return Registry(answers(devices=told, areas=areas, floors=floors, labels=labels, entities=[entity]))
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_child_without_an_area_is_where_its_parent_is_and_has_none_of_its_labels(name: str) -> None:
+    devices, area = FAMILIES[name]
+    registry = family(devices)
+    record = registry.records("home", {})["light.one"]
+    assert registry.area("light.one") == area
+    assert (record.device, record.area, record.floor) == ("The child", area, area and f"Under {area}")
+    assert record.labels == ()
+
+
+def test_a_child_moves_with_its_parent() -> None:
+    before, after = (
+        family({"child": (None, "parent"), "parent": (a, None)}, at) for a, at in (("attic", 1.0), ("garden", 7.5))
+    )
+    records = [one.records("home", {})["light.one"] for one in (before, after)]
+    assert [(one.area, one.floor, one.time_ns) for one in records] == [
+        ("Attic", "Under Attic", 1_000_000_000),
+        ("Garden", "Under Garden", 7_500_000_000),
+    ]
 
 
 def test_a_name_given_by_the_user_goes_first() -> None:

@@ -10,11 +10,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from tests.servers.asking import CLIENT
-from tests.servers.home_template import CONFIGURATION, installed, template
+from tests.servers.home_template import configure, runs, template
 from tests.servers.processes import Process, free_port, wait_until
+from tests.servers.releases import installed
 
 COMPONENTS = Path(__file__).parent / "custom_components"
 STARTS_SECONDS = 240  # it takes 5, but not where others are busy
@@ -41,13 +40,13 @@ class RealHome:
         self.renamed: dict[str, str] = {}
         self._forgotten_bytes = 0
         self.port = free_port()
-        self._configuration = CONFIGURATION.format(port=self.port, recorder=recorder) + more
         self._environment = environment
         self.token = ""
-        self._hass = installed()
+        self._release = installed()
         self._process: Process | None = None
-        shutil.copytree(template(self._hass), directory, dirs_exist_ok=True)
-        self._configure()
+        shutil.copytree(template(self._release), directory, dirs_exist_ok=True)
+        configure(directory, self.port, recorder=recorder, more=f"truth:\n{more}")
+        shutil.copytree(COMPONENTS, directory / "custom_components", dirs_exist_ok=True)
         if load is not None:
             (directory / "load.json").write_text(json.dumps(load))
         self.token = (directory / "token").read_text()
@@ -65,7 +64,7 @@ class RealHome:
     def spawn(self) -> None:
         """Start its process, without waiting."""
         (self.directory / "truth_ready").unlink(missing_ok=True)
-        command = [str(self._hass.parent / "python"), str(self._hass), "-c", str(self.directory), "--skip-pip"]
+        command = [*self._release.command, "-c", str(self.directory)]
         self._process = Process(command, self.directory, self._environment)
 
     def stop(self) -> None:
@@ -133,18 +132,10 @@ class RealHome:
         assert self._process
         if self._process.exit_code is not None:
             raise AssertionError(f"Home Assistant ended: {self._process.log.read_text()[-2000:]}")
-        try:
-            config = CLIENT.get(f"{self.url}/api/config", headers=self._headers(), timeout=5).json()
-        except (httpx.HTTPError, ValueError):
-            return False
-        return config.get("state") == "RUNNING" and (self.directory / "truth_ready").exists()
+        return (self.directory / "truth_ready").exists() and runs(self.url, self.token)
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
-
-    def _configure(self) -> None:
-        (self.directory / "configuration.yaml").write_text(self._configuration)
-        shutil.copytree(COMPONENTS, self.directory / "custom_components", dirs_exist_ok=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Home Assistant itself, installed once outside the repository, and a configuration with a user and a token."""
+"""A configuration of Home Assistant with a user and a token, made once by each release, in the cache."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import hmac
 import json
 import os
 import shutil
-import sys
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -18,15 +16,11 @@ import httpx
 import trio
 from trio_websocket import open_websocket_url
 
-from tests.servers.absence import Unobtainable, missing, output
 from tests.servers.asking import CLIENT
-from tests.servers.interpreters import interpreter
-from tests.servers.processes import CACHE, Process, alone, brought, free_port, wait_until
+from tests.servers.processes import CACHE, Process, alone, free_port, wait_until
+from tests.servers.releases import Release
 
-VERSION = "2025.4.4"
-PYTHON = "3.13"
-NEEDED = ["home-assistant-frontend", "SQLAlchemy", "fnv-hash-fast", "psutil-home-assistant"]
-CONFIGURATION = """
+_CONFIGURATION = """
 homeassistant:
   name: Lab
   latitude: 52.0
@@ -46,69 +40,60 @@ recorder:
 zone:
 person:
 sun:
-truth:
 logger:
   default: warning
 """
+_HTTP = {  # a port that only the YAML names is on trial since 2026: after five minutes it is taken back
+    "server_host": ["127.0.0.1"],
+    "cors_allowed_origins": [],
+    "login_attempts_threshold": -1,
+    "ip_ban_enabled": True,
+    "ssl_profile": "intermediate_v6",
+    "use_x_frame_options": True,
+    "created_at": "2026-01-01T00:00:00+00:00",
+    "error": None,
+    "error_message": None,
+}
 MONTH_SECONDS = 30 * 86_400
-_INSTALL_SECONDS = 3600
-_HOME = CACHE / f"home-assistant-{VERSION}"
 _CLIENT = "http://127.0.0.1/"
 
 
-def installed() -> Path:
-    """Return the `hass` of a virtual environment that holds it, made once, in the cache; else the test is left out."""
-    if reason := why_not():
-        missing(reason)
-    return _HOME / "bin" / "hass"
+def configure(directory: Path, port: int, *, recorder: str = "", more: str = "") -> None:
+    """Write the configuration of a home that serves at a port, in the files that any release reads."""
+    (directory / "configuration.yaml").write_text(_CONFIGURATION.format(port=port, recorder=recorder) + more)
+    http = {"stable": _HTTP | {"server_port": port}, "pending": None, "yaml_migration_done": True}
+    stored = {"version": 3, "minor_version": 1, "key": "http", "data": http}
+    (directory / ".storage").mkdir(exist_ok=True)
+    (directory / ".storage" / "http").write_text(json.dumps(stored))
 
 
-@cache
-def why_not() -> str:
-    """Return why Home Assistant cannot be had here; nothing once it is installed. A process tries that once."""
-    with alone("install"):
-        try:
-            if not (_HOME / "complete").exists() or not (_HOME / "bin" / "python").exists():
-                _install(interpreter(PYTHON, CACHE))
-        except Unobtainable as error:
-            return f"Home Assistant {VERSION}, which needs Python {PYTHON} ({error})"
-    return ""
-
-
-def _install(python: Path) -> None:
-    """Install it with a pip that ours installs: the Python may have none, and ours may be too old to run under it."""
-    if not brought("c++", "g++"):
-        raise Unobtainable("no C++ compiler, by which some of its packages are built: install Debian's package g++")
-    shutil.rmtree(_HOME, ignore_errors=True)
-    output([str(python), "-m", "venv", "--without-pip", str(_HOME)])
-    [packages] = _HOME.glob("lib/python3*/site-packages")
-    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]  # half of its time
-    output([sys.executable, *install, "--target", str(packages), "pip"])
-    pip = [str(_HOME / "bin" / "python"), *install]
-    output([*pip, "--no-deps", f"homeassistant=={VERSION}"])
-    constraints = packages / "homeassistant" / "package_constraints.txt"
-    output([*pip, "--constraint", str(constraints), f"homeassistant=={VERSION}", *NEEDED], seconds=_INSTALL_SECONDS)
-    (_HOME / "complete").touch()
-
-
-def template(hass: Path) -> Path:
+def template(release: Release) -> Path:
     """Return a configuration with a user and a token; it is made once, in the cache."""
-    made = CACHE / f"template-{VERSION}-3"
+    made = CACHE / f"template-{release.version}-4"
     with alone("template"):
         if not (made / "token").exists():
             making = made.with_suffix(f".{os.getpid()}")
             shutil.rmtree(making, ignore_errors=True)
             making.mkdir(parents=True)
-            _onboard(hass, making)
+            _onboard(release, making)
             shutil.rmtree(made, ignore_errors=True)
             making.rename(made)
     return made
 
 
-def _onboard(hass: Path, directory: Path) -> None:
+def runs(url: str, token: str) -> bool:
+    """Return whether it has started up. It answers earlier, and what it is told to then, like to stop, may be lost."""
+    try:
+        answer = CLIENT.get(f"{url}/api/config", headers={"Authorization": f"Bearer {token}"}, timeout=5)
+        return bool(answer.json()["state"] == "RUNNING")
+    except (httpx.HTTPError, ValueError):
+        return False
+
+
+def _onboard(release: Release, directory: Path) -> None:
     port = free_port()
-    (directory / "configuration.yaml").write_text(CONFIGURATION.format(port=port, recorder="").replace("truth:\n", ""))
-    process = Process([str(hass.parent / "python"), str(hass), "-c", str(directory), "--skip-pip"], directory)
+    configure(directory, port)
+    process = Process([*release.command, "-c", str(directory)], directory)
     url = f"http://127.0.0.1:{port}"
     try:
         wait_until(lambda: _answers(url), "Home Assistant answers", 90)
@@ -121,6 +106,7 @@ def _onboard(hass: Path, directory: Path) -> None:
         for step in ("analytics", "integration"):
             _post(f"{url}/api/onboarding/{step}", json={"client_id": _CLIENT, "redirect_uri": _CLIENT}, headers=headers)
         token = trio.run(_long_lived_token, url, access)
+        wait_until(lambda: runs(url, access), "Home Assistant runs", 90)
     finally:
         process.stop()
     (directory / "token").write_text(_older(token, directory))

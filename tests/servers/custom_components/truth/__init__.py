@@ -4,7 +4,7 @@ Service `truth.run`: `count` changes in all, at `rate` a second, of which `burst
 others are made every `step` seconds, those of one step in one tick, which Home Assistant sends as one frame; with a
 `step` of 0 each has a tick of its own.
 Service `truth.register`: put an entity into the registry, before its first state.
-Service `truth.move`: give an entity another area.
+Service `truth.move`: give an entity another area, or one of the devices, by its name.
 Service `truth.put`: give an entity a state with attributes; without a state it is removed.
 Service `truth.rename`: give an entity another id, as its integration does: the registry first, then the state.
 Service `truth.spoil`: give an entity a state whose attributes have no JSON, then two more, as an integration may.
@@ -21,7 +21,7 @@ from pathlib import Path
 from random import Random
 
 import voluptuous as vol
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import SOURCE_IMPORT
 from homeassistant.core import Context, callback
 from homeassistant.helpers import area_registry, device_registry, entity_registry, floor_registry, label_registry
 
@@ -33,6 +33,7 @@ ROOMS = ["Attic", "Kitchen", 'Café, "front"']
 STEP_SECONDS = 0.01
 MOST_IN_A_STEP = 1000  # of those that came due while Home Assistant was busy: 4,096 at once cut every client off
 COPIES = 4
+AREA_OF_DEVICE = getattr(device_registry, "async_get_effective_area_id", lambda hass, device: device.area_id)
 
 
 async def async_setup(hass, config):
@@ -88,11 +89,8 @@ class Truth:
 
     async def populate(self):
         """Register rooms, devices, labels and entities, once."""
-        entry = ConfigEntry(
-            version=1, minor_version=1, domain=DOMAIN, title="Truth", data={}, source="import", unique_id=None,
-            options={}, discovery_keys={}, subentries_data=(),
-        )  # fmt: skip
-        await self.hass.config_entries.async_add(entry)
+        await self.hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_IMPORT}, data={})
+        [entry] = self.hass.config_entries.async_entries(DOMAIN)
         floor = floor_registry.async_get(self.hass).async_create("Ground floor")
         label = label_registry.async_get(self.hass).async_create("Critical, loads")
         rooms = area_registry.async_get(self.hass)
@@ -104,14 +102,25 @@ class Truth:
                 config_entry_id=entry.entry_id, identifiers={(DOMAIN, name)}, name=f"Device {name}"
             )
             devices.async_update_device(device.id, area_id=areas[place % len(areas)].id)
-            for copy in range(0, COPIES, 2):
+            child = self.child(entry, device, name)
+            for copy, owner in ((0, child), (2, device)):
                 entity = entities.async_get_or_create(
                     domain, DOMAIN, f"{name}_{copy}", suggested_object_id=f"{name}_{copy}", config_entry=entry,
-                    device_id=device.id, original_name=f"{name} {copy}",
+                    device_id=owner.id, original_name=f"{name} {copy}",
                 )  # fmt: skip
                 own = areas[(place + 1) % len(areas)].id if copy == 2 else None
                 entities.async_update_entity(entity.entity_id, area_id=own, labels={label.label_id})
         self.ready()
+
+    def child(self, entry, device, name):
+        """Return a child of a device, without an area of its own; where there are none yet, the device."""
+        devices = device_registry.async_get(self.hass)
+        if not hasattr(devices, "async_get_or_create_child"):
+            return device
+        return devices.async_get_or_create_child(
+            config_entry_id=entry.entry_id, identifiers={(DOMAIN, f"{name} child")}, name=f"Child of {name}",
+            parent_device_id=device.id,
+        )  # fmt: skip
 
     def ready(self):
         """Say that the component is set up."""
@@ -146,12 +155,12 @@ class Truth:
         os.write(self.file, text.encode() + b"\n")
 
     def area(self, entity_id):
-        """Return the name of the entity's area, its own or its device's."""
+        """Return the name of the entity's area, its own or, as Home Assistant says, its device's."""
         entity = entity_registry.async_get(self.hass).async_get(entity_id)
         if entity is None:
             return None
         device = device_registry.async_get(self.hass).async_get(entity.device_id) if entity.device_id else None
-        area_id = entity.area_id or (device.area_id if device else None)
+        area_id = entity.area_id or (AREA_OF_DEVICE(self.hass, device) if device else None)
         area = area_registry.async_get(self.hass).async_get_area(area_id) if area_id else None
         return area.name if area else None
 
@@ -213,9 +222,13 @@ class Truth:
             turn += 1
 
     async def move(self, call):
-        """Give an entity another area, by its name."""
+        """Give an entity or a device another area, by its name."""
         area = area_registry.async_get(self.hass).async_get_or_create(call.data["area"])
-        entity_registry.async_get(self.hass).async_update_entity(call.data["entity_id"], area_id=area.id)
+        if name := call.data.get("device"):
+            devices = device_registry.async_get(self.hass)
+            devices.async_update_device(devices.async_get_device({(DOMAIN, name)}).id, area_id=area.id)
+        else:
+            entity_registry.async_get(self.hass).async_update_entity(call.data["entity_id"], area_id=area.id)
 
     async def rename(self, call):
         """Give an entity another id."""

@@ -1,0 +1,113 @@
+"""The releases of Home Assistant that are tried, each installed once, in the cache, with the Python that it needs.
+
+The suite takes the newest. Where that cannot be had the one before stands in for it, which the end of the run names.
+`TEST_HOME_ASSISTANT` chooses one of them, for which nothing stands in.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from tests.servers.absence import Unobtainable, missing, output
+from tests.servers.interpreters import interpreter
+from tests.servers.processes import CACHE, alone, brought
+
+_INSTALL_SECONDS = 3600
+_NEEDED = [  # by what our configuration loads, and by the dialogue in which the first user is made
+    "home-assistant-frontend", "SQLAlchemy", "fnv-hash-fast", "psutil-home-assistant",
+    "hassil", "home-assistant-intents", "mutagen", "ha-ffmpeg",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """One release, and the Python that it needs."""
+
+    version: str
+    python: str
+
+    @property
+    def environment(self) -> Path:
+        """The virtual environment that holds it once it is installed."""
+        return CACHE / f"home-assistant-{self.version}"
+
+    @property
+    def interpreter(self) -> Path:
+        """The Python of that environment."""
+        return self.environment / "bin" / "python"
+
+    @property
+    def command(self) -> list[str]:
+        """How it is started."""
+        return [str(self.interpreter), str(self.interpreter.with_name("hass")), "--skip-pip"]
+
+    def why_not(self) -> str:
+        """Return why it cannot be had here; nothing once it is installed."""
+        with alone(f"install-{self.version}"):
+            try:
+                if not (self.environment / "complete").exists() or not self.interpreter.exists():
+                    self._install(interpreter(self.python, CACHE))
+            except Unobtainable as error:
+                return f"Home Assistant {self.version}, which needs Python {self.python} ({error})"
+        return ""
+
+    def _install(self, python: Path) -> None:
+        """Install it with a pip that ours installs: the Python may have none, or ours be too old to run under it."""
+        if not brought("c++", "g++"):
+            raise Unobtainable("no C++ compiler, by which some of its packages are built: install Debian's package g++")
+        shutil.rmtree(self.environment, ignore_errors=True)
+        output([str(python), "-m", "venv", "--without-pip", str(self.environment)])
+        [packages] = self.environment.glob("lib/python3*/site-packages")
+        install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]  # half of its time
+        output([sys.executable, *install, "--target", str(packages), "pip"])
+        pip = [str(self.interpreter), *install]
+        itself = f"homeassistant=={self.version}"
+        output([*pip, "--no-deps", itself])
+        constraints = packages / "homeassistant" / "package_constraints.txt"
+        output([*pip, "--constraint", str(constraints), itself, *_NEEDED], seconds=_INSTALL_SECONDS)
+        (self.environment / "complete").touch()
+
+
+NEWEST = Release(version="2026.11.0", python="3.14")
+STAND_IN = Release(version="2025.4.4", python="3.13")
+OLDEST = Release(version="2024.3.3", python="3.12")
+RELEASES = {release.version: release for release in (NEWEST, STAND_IN, OLDEST)}
+
+
+def installed() -> Release:
+    """Return the release that is tried; else the test is left out."""
+    release, reason = _chosen()
+    if release is None:
+        missing(reason)
+    return release
+
+
+def why_not() -> str:
+    """Return why no release can be had here; nothing once one is installed."""
+    release, reason = _chosen()
+    return "" if release else reason
+
+
+def why_not_newest() -> str:
+    """Return why an older release stands in for the newest; nothing if it does not."""
+    release, reason = _chosen()
+    return reason if release else ""
+
+
+@cache
+def _chosen() -> tuple[Release | None, str]:
+    """Return what can be had, and why what is wanted cannot; a process tries that once."""
+    named = os.environ.get("TEST_HOME_ASSISTANT")
+    wanted = [RELEASES[named]] if named else [NEWEST, STAND_IN]
+    reasons: list[str] = []
+    for release in wanted:
+        reason = release.why_not()
+        if not reason:
+            return release, "; ".join(reasons)
+        reasons.append(reason)
+    return None, "; ".join(reasons)
