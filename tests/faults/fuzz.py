@@ -231,7 +231,7 @@ class Story:
         if self.random.random() < 0.7:
             return None
         self.mutations.made += 1
-        status = self.random.choice((200, 204, 301, 302, 400, 401, 404, 426, 500, 502, 503, 599))
+        status = self.random.choice((200, 301, 302, 400, 401, 404, 426, 500, 502, 503, 599))
         return status, self.random.choice(([], [(b"location", b"https://[::1]:8123/[red]")], [(b"x", b"y" * 9000)]))
 
     def _answer_otherwise(self, _method: str, _path: str, answer: bytes) -> bytes:
