@@ -156,6 +156,34 @@ async def test_another_server_is_told(case: str, database: InfluxDB) -> None:
         assert not all(finding.works for finding in await made.check())
 
 
+ODD_ROWS: dict[str, bytes] = {
+    "nested": b'{"results": [{"series": [{"columns": ["time"], "values": ' + b"[" * 100_000,
+    "no such column": b'{"results": [{"series": [{"columns": ["when"], "values": [[1]]}]}]}',
+    "no number": b'{"results": [{"series": [{"columns": ["time", "batch"], "values": [["now", [1]]]}]}]}',
+    "no row of ours": b'{"results": [{"series": [{"columns": ["time", "batch", "entity_id", "home", "domain"],'
+    b' "values": [[99999999999999999999, 18446744073709551616, 5, {}, true]]}]}]}',
+}
+
+
+@pytest.mark.parametrize("case", ODD_ROWS)
+async def test_rows_that_are_none_of_influxdb_are_told_or_skipped(case: str, database: InfluxDB) -> None:
+    body = ODD_ROWS[case]
+
+    async def give(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        await stream.send_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n" + body)
+        await stream.aclose()
+
+    async with listening(give) as url, store(database, url=url) as made:
+        for ask in (partial(made.mark, "home"), partial(made.oldest_ns, "home")):
+            with pytest.raises(Unavailable) as raised:
+                await ask()
+            assert raised.value.code == "wrong_server"
+        for read in (partial(made.recent, limit=1), partial(made.newest, "home"), partial(made.keys, "home", 0, 1)):
+            with suppress(Unavailable):
+                assert not await read()
+
+
 async def test_a_certificate_and_a_wrong_scheme_are_told(database: InfluxDB, tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
