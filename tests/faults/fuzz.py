@@ -129,10 +129,11 @@ class Story:
         began_ns = time.time_ns()
         self.load.start()
         for kind, share in SHARES.items():
-            before = self.mutations.made
+            before, began = self.mutations.made, time.monotonic()
             getattr(self, f"_mutate_{kind}")(before + max(1, times * share // 100))
             self.figures[kind] = self.mutations.made - before
             self._until_healthy(kind)
+            sys.stderr.write(f"{kind}: {self.figures[kind]:,} in {time.monotonic() - began:.0f} s\n")
         self.load.stop()
         self._judge(began_ns)
 
