@@ -104,6 +104,7 @@ class BetweenSockets:
                 for said in self.changes(frame, talk) if self.changes else [frame]:
                     if said is None:
                         await client._stream.send_all(b"\x81\x7e\xff")  # a frame that ends before it has begun
+                        await trio.aclose_forcefully(client._stream)
                         return
                     await client.send_message(said)
 

@@ -113,7 +113,7 @@ class Story:
         for between in (self.sockets, self.front, self.sky):
             between.start()
             stack.callback(between.stop)
-        self.load = Load(self.home, RATE, seed)
+        self.load = Load(self.home, RATE, seed, step_seconds=1)
         settings = self.database.settings(self.front.url) | weather.settings
         settings |= {"WEATHER_BASE_URL": self.sky.url, "HA_URL": self.sockets.url, "HA_TOKEN": self.home.token}
         settings |= {"API_TOKEN": API_TOKEN, "COMMIT_SECONDS": "0.1", "BATCH_MAX_SECONDS": "0.05"}
@@ -215,7 +215,7 @@ class Story:
             case {"type": "event", "event": {"event_type": "state_changed", "data": {"entity_id": entity_id}}}:
                 if is_good(entity_id) or random.random() < 0.5:
                     return [good]
-                bad = self.mutations.json(message)
+                bad = self._change(message)
                 said: list[Says] = [random.choice((bad, good)), random.choice((bad, good))]
                 if good not in said:
                     self.replaced.add(_key(message["event"]))
@@ -227,6 +227,13 @@ class Story:
             case {"type": "result", "result": result} if random.random() < 0.15:
                 return [encoded(message | {"result": self.mutations.value(result)})]
         return [self.mutations.json(message) if random.random() < 0.02 else good]
+
+    def _change(self, message: Any) -> str:
+        """Return the text of a change that is none, most often because of what it says of the states."""
+        if self.random.random() < 0.3:
+            return self.mutations.json(message)
+        event = message["event"]
+        return encoded(message | {"event": event | {"data": self.mutations.value(event["data"])}})
 
     def _refusal(self) -> tuple[int, list[tuple[bytes, bytes]]] | None:
         if self.random.random() < 0.7:
