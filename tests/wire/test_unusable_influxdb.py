@@ -25,7 +25,7 @@ from tests.faults.databases import InfluxDB, influxdb
 from tests.servers.ingestor import Ingestor
 from tests.servers.processes import wait_until
 from tests.servers.records import SECOND_NS, START_NS, event
-from tests.servers.simulated_home import SimHome
+from tests.servers.simulated_home import SimHome, simulated_home
 from tests.servers.truth import compare, expected
 
 MONTH_NS = 30 * 86_400 * SECOND_NS
@@ -260,10 +260,8 @@ async def test_rows_of_another_program_are_skipped_counted_and_hide_none_of_ours
 
 @pytest.fixture
 def home() -> Generator[SimHome]:
-    started = SimHome()
-    started.start()
-    yield started
-    started.stop()
+    with simulated_home() as started:
+        yield started
 
 
 @pytest.mark.parametrize(("case", "words"), [
@@ -283,23 +281,17 @@ def test_what_comes_meanwhile_waits_and_is_stored_once_it_is_mended(
         "a web server": lambda: {"INFLUXDB_URL": home.url},
     }[case]()
     unusable = Ingestor(tmp_path / "data", HA_URL=home.url, HA_TOKEN=home.token, **right | wrong)
-    unusable.start()
-    try:
+    with unusable.running():
         unusable.wait_connected()
         wait_until(lambda: words in unusable.get("/health")["problems"].get("database", ""), f"it says {words}", 20)
         home.run(count=50, rate=1000)
         wait_until(lambda: "\ningestor_pending_events 0" not in unusable.text("/metrics"), "they wait", 10)
-    finally:
-        assert unusable.stop() == 0
     assert "Traceback" not in unusable.log
     mended = Ingestor(tmp_path / "data", HA_URL=home.url, HA_TOKEN=home.token, **right)
-    mended.start()
-    try:
+    with mended.running():
         mended.wait_connected()
         wait_until(lambda: "database" not in mended.get("/health")["problems"], "it is stored", 20)
         home.run(count=10, rate=1000)
-    finally:
-        assert mended.stop() == 0
     rows = database.rows()
     found = compare(expected(home.truth()), [row for row in rows if row["home"] == "home"])
     assert (found["missing"], found["doubled"]) == (0, 0)
