@@ -10,7 +10,7 @@ HA ?= real
 DATABASE ?= both
 BENCH_SECONDS ?= 10
 
-.PHONY: install demo test faults job-kills lint bench dashboard diagram schema
+.PHONY: install demo test faults job-kills fuzz lint bench dashboard diagram schema
 .PHONY: coverage-supervisors soak-supervisors bench-supervisors secrets clean
 
 install: $(VENV)/.installed
@@ -28,6 +28,10 @@ faults: $(VENV)/.installed-dev
 # A job goes on after kill -9, and brings everything once: so many random kills of each kind of job.
 job-kills: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.faults.job_kills --times $(TIMES) --seed $(SEED)
+
+# A service lives among peers and clients that say anything: so many random requests, settings and answers.
+fuzz: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.faults.fuzz --times $(TIMES) --seed $(SEED)
 
 # The figures of docs/performance.md and their plots, in a quarter of an hour; BENCH_SECONDS=1 for a short look.
 bench: $(VENV)/.installed-dev

@@ -26,6 +26,7 @@ from ingestor.homeassistant.session import SYNCHRONISING
 from ingestor.homeassistant.snapshot import read
 from ingestor.model import instants
 from ingestor.model.errors import IngestorError, RemoteProtocolError, Unavailable, first
+from ingestor.model.unreadable import UNREADABLE
 from metrics.codes import REFUSALS, ErrorCode
 
 ANSWER_SECONDS = 60.0
@@ -259,7 +260,7 @@ class Recorder:
 def _decoded(answer: Raw | str | bytes, type_: type[T]) -> T:
     try:
         return msgspec.json.decode(answer, type=type_)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise RemoteProtocolError(f"Home Assistant's recorder gave no answer that can be read: {error}") from None
 
 

@@ -7,32 +7,34 @@ it has only its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from ingestor.model import instants
 from ingestor.model.records import EntityRecord
+
+_Seconds: TypeAlias = Annotated[float, Meta(ge=0, lt=2**33)]  # since 1970: databases hold no year beyond 2261
 
 
 class _Floor(Struct):
     floor_id: str
     name: str = ""
-    modified_at: float = 0.0
+    modified_at: _Seconds = 0.0
 
 
 class _Area(Struct):
     area_id: str
     name: str = ""
     floor_id: str | None = None
-    modified_at: float = 0.0
+    modified_at: _Seconds = 0.0
 
 
 class _Label(Struct):
     label_id: str
     name: str = ""
-    modified_at: float = 0.0
+    modified_at: _Seconds = 0.0
 
 
 class _Device(Struct):
@@ -41,7 +43,7 @@ class _Device(Struct):
     name_by_user: str | None = None
     area_id: str | None = None
     parent_device_id: str | None = None
-    modified_at: float = 0.0
+    modified_at: _Seconds = 0.0
 
 
 class _Entity(Struct):
@@ -52,7 +54,7 @@ class _Entity(Struct):
     labels: tuple[str, ...] = ()
     name: str | None = None
     original_name: str | None = None
-    modified_at: float = 0.0
+    modified_at: _Seconds = 0.0
 
 
 _T = TypeVar("_T")
@@ -74,7 +76,7 @@ class Registry:
         self._entities = {entity.entity_id: entity for entity in self._list("entities", _Entity)}
 
     def updated(self, answers: Mapping[str, Raw]) -> Registry:
-        """Return the registries after newer answers; what they do not name stays. Raises `msgspec.DecodeError`."""
+        """Return the registries after newer answers; what they do not name stays. Raises `UNREADABLE`."""
         return Registry(self._answers | dict(answers))
 
     def area(self, entity_id: str) -> str | None:

@@ -10,6 +10,7 @@ from msgspec import Raw, Struct
 
 from ingestor.homeassistant import wire
 from ingestor.model import instants
+from ingestor.model.unreadable import UNREADABLE
 
 _parts = msgspec.json.Decoder(list[Raw])
 _state = msgspec.json.Decoder(wire.State)
@@ -51,12 +52,12 @@ class Snapshot(dict[str, wire.State]):
 
 
 def read(answer: Raw) -> Snapshot:
-    """Return what `get_states` answered. Raises `MsgspecError` when that is no list."""
+    """Return what `get_states` answered. Raises `UNREADABLE` when that is no list."""
     found = Snapshot()
     for part in _parts.decode(answer):
         try:
             _add(found, part)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError, TypeError, ValueError) as error:
+        except (*UNREADABLE, ValueError) as error:
             found.unread[_id_of(part)] = str(error)
     return found
 
@@ -73,5 +74,5 @@ def _add(found: Snapshot, part: Raw) -> None:
 def _id_of(part: Raw) -> str:
     try:
         return _identified.decode(part).entity_id
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+    except UNREADABLE:
         return ""

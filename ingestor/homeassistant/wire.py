@@ -7,10 +7,15 @@ cycles, so the garbage collector need not look at it (`gc=False`): a third of th
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
+
+from ingestor.model.unreadable import UNREADABLE
+
+Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
+"""A time with microseconds and an offset: one without tells nothing, and is refused while decoding."""
 
 
 class Context(Struct, frozen=True, gc=False):
@@ -22,11 +27,11 @@ class Context(Struct, frozen=True, gc=False):
 
 
 class State(Struct, frozen=True, gc=False):
-    """A state of an entity. `last_updated` has microseconds and an offset; `attributes` is a JSON object."""
+    """A state of an entity; `attributes` is a JSON object."""
 
     entity_id: str
     state: str
-    last_updated: datetime
+    last_updated: Moment
     attributes: Raw = Raw(b"{}")
     context: Context = Context()
 
@@ -43,7 +48,7 @@ class Event(Struct, frozen=True, gc=False):
     """An event of Home Assistant's bus."""
 
     event_type: str
-    time_fired: datetime
+    time_fired: Moment
     data: EventData = EventData()
     context: Context = Context()
 
@@ -93,8 +98,6 @@ class Undecodable(Struct, frozen=True, gc=False):
     is_event: bool
 
 
-_Unreadable = (msgspec.DecodeError, UnicodeError, RecursionError)  # the last: nested beyond any sense
-
 _object = msgspec.json.Decoder(Message)
 _array = msgspec.json.Decoder(list[Message])
 _parts = msgspec.json.Decoder(list[Raw])
@@ -104,12 +107,12 @@ def decode(frame: str) -> list[Message | Undecodable]:
     """Return the messages of a frame, in order. One bad message never costs its neighbours. Raises nothing."""
     try:
         return list(_array.decode(frame)) if frame.startswith("[") else [_object.decode(frame)]
-    except _Unreadable as error:
+    except UNREADABLE as error:
         if not frame.startswith("["):
             return [_undecodable(frame, error)]
     try:
         parts = _parts.decode(frame)
-    except _Unreadable as error:
+    except UNREADABLE as error:
         return [_undecodable(frame, error)]
     return [_decode_one(bytes(part)) for part in parts]
 
@@ -122,7 +125,7 @@ def part(frame: str, place: int) -> str:
 def _decode_one(part: bytes) -> Message | Undecodable:
     try:
         return _object.decode(part)
-    except _Unreadable as error:
+    except UNREADABLE as error:
         return _undecodable(part.decode(errors="replace"), error)
 
 

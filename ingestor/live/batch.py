@@ -123,11 +123,11 @@ class Batch:
     def pass_over(self, entity_id: str, event: wire.Event) -> None:
         """Let the next change of an entity follow one that could not be read, and waits in the quarantine instead.
 
-        `change` has failed for it. Raises `TypeError` when its time is no time.
+        `change` has failed for it.
         """
         new, last = event.data.new_state, self._entities.get(entity_id)
         at = event.time_fired if new is None else new.last_updated
-        at_us = min(instants.LAST_US, instants.microseconds(at))
+        at_us = max(instants.FIRST_US, min(instants.LAST_US, instants.microseconds(at)))
         beside = last if last is not None and last.at_us == at_us else None
         passed = Last(
             at_us=at_us,

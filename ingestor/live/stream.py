@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from copy import copy
 from functools import partial
 
@@ -25,6 +24,7 @@ from ingestor.live.entities import Entities
 from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
 from ingestor.model.gaps import ClockRead, Note
 from ingestor.model.records import Event, Record, Watermark, WeatherObservation
+from ingestor.model.unreadable import UNREADABLE
 from metrics import facts
 from metrics.codes import IgnoredCode, SkippedCode
 
@@ -160,8 +160,7 @@ class Stream:
             text, problem = wire.part(frame.text, place), traceback.format_exc(limit=-3)
             self._batch.raw(text, problem, frame.received_at_ns, str(entity_id))
             if isinstance(entity_id, str):
-                with suppress(TypeError):
-                    self._batch.pass_over(entity_id, event)
+                self._batch.pass_over(entity_id, event)
 
     def _answer(self, message: wire.Message, now_ns: int) -> None:
         name = self._draft.asked.get(message.id or 0)
@@ -183,7 +182,7 @@ class Stream:
             try:
                 if given:
                     learn(given)
-            except msgspec.MsgspecError as error:
+            except UNREADABLE as error:
                 self._ignore(IgnoredCode.COMMAND_FAILED, f"{', '.join(given)}: {error}")
 
     def _learn_config(self, answers: Mapping[str, Raw]) -> None:

@@ -4,7 +4,8 @@ The arithmetic is that of a supervisor's restarts, `supervisors.Backoff`: a dela
 share of it jitter. `Delays` counts the failures in a row, and knows the errors for which another rule holds:
 
     an error of the table           its own delay, and nothing is counted: time alone does not heal it
-    one with a wish of the remote   no shorter than the remote asked for (`Unavailable.retry_after_seconds`)
+    one with a wish of the remote   no shorter than the remote asked for (`Unavailable.retry_after_seconds`),
+                                    up to five minutes: a nonsense wish would be a standstill
     any other, or none              the backoff
 """
 
@@ -15,6 +16,8 @@ from random import Random
 
 from ingestor.model.errors import IngestorError, Unavailable
 from supervisors import Backoff
+
+LONGEST_WISH_SECONDS = 300.0
 
 
 class Delays:
@@ -42,4 +45,4 @@ class Delays:
         seconds = self._backoff.delay_seconds(self._failures, self._random)
         self._failures += 1
         wished = error.retry_after_seconds if isinstance(error, Unavailable) else None
-        return max(seconds, wished or 0.0)
+        return max(seconds, min(wished or 0.0, LONGEST_WISH_SECONDS))

@@ -26,8 +26,9 @@ from urllib3.exceptions import HTTPError
 from ingestor.model import fields
 from ingestor.model.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
 from ingestor.model.records import Event, Point, Watermark
+from ingestor.model.unreadable import UNREADABLE
 from ingestor.storage.influxdb_check import findings
-from ingestor.storage.influxdb_server import DAY_SECONDS, OURS, InfluxDBServer
+from ingestor.storage.influxdb_server import DAY_SECONDS, OURS, QUOTED_CHARACTERS, InfluxDBServer
 from ingestor.storage.lines import EVENTS, MARKS, STATISTICS, LineEncoder
 from ingestor.storage.store import Finding
 from metrics import facts
@@ -43,6 +44,8 @@ _TAGS = ", ".join(f'"{tag.name}"::tag' for tag in fields.TAGS)
 _EVENT = ", ".join([_TAGS, *(f'"{field.name}"::{field.type}' for field in fields.FIELDS)])
 _ENTITY = "state::string, removed::boolean"  # every event has one of them
 _HOUR = ", ".join(f'"{name}"::float' for name in ("mean", "min", "max", "sum", "state"))
+_PYTHON: dict[str, tuple[type, ...]] = {"string": (str,), "float": (float, int), "integer": (int,), "boolean": (bool,)}
+_TYPES = {of.name: _PYTHON[of.type] for of in (*fields.TAGS, *fields.FIELDS)} | {"time": (int,)}
 
 T = TypeVar("T")
 
@@ -136,8 +139,8 @@ class InfluxDBStore:
 
         def take(row: Mapping[str, Any]) -> None:
             nonlocal foreign
-            if row["entity_id"] and row[kind]:
-                found.setdefault(row["entity_id"], set()).add(row["time"])
+            if row.get("entity_id") and row.get(kind):
+                found.setdefault(str(row["entity_id"]), set()).add(self._whole(row, "time"))
             else:
                 foreign += 1
 
@@ -155,12 +158,12 @@ class InfluxDBStore:
         """Return the time of the oldest event that did not come with a snapshot."""
         query = f"SELECT persons_home::integer FROM \"{EVENTS}\" WHERE home = '{home}' ORDER BY time LIMIT 1"
         found = await self._select(query)
-        return found[0]["time"] if found else None
+        return self._whole(found[0], "time") if found else None
 
     async def mark(self, home: str) -> int:
         """Return the highest mark: times do not tell which one is, a clock may have stepped."""
         found = await self._select(f"SELECT max(batch::integer) AS batch FROM \"{MARKS}\" WHERE home = '{home}'")
-        return int(found[0]["batch"]) if found else 0
+        return self._whole(found[0], "batch") if found else 0
 
     async def set_retention(self, days: int) -> None:
         """Set the bucket's retention, if the bucket was made by us."""
@@ -213,16 +216,25 @@ class InfluxDBStore:
                 for series in result.series:
                     for values in series.values:
                         take(series.tags | dict(zip(series.columns, values, strict=True)))
-        except (msgspec.MsgspecError, ValueError) as error:
+        except IngestorError as error:
+            return error
+        except (*UNREADABLE, ValueError) as error:
             return self._server.another(f"no InfluxDB 2: {error}")
         return None
 
     def _no_rows(self, error: IngestorError) -> IngestorError:
         return Unavailable(str(error), code=ErrorCode.SERVER_ERROR) if isinstance(error, Rejected) else error
 
+    def _whole(self, row: Mapping[str, Any], name: str) -> int:
+        """Return a whole number of a row."""
+        number = row.get(name)
+        if isinstance(number, int) and abs(number) < 2**63:
+            return number
+        raise self._server.another(f"no InfluxDB 2: {str(number)[:QUOTED_CHARACTERS]} is no {name}")
+
     def _ours(self, rows: Sequence[Mapping[str, Any]], make: Callable[[Mapping[str, Any]], T]) -> list[T]:
         """Make something of each row that is ours; count the others."""
-        made = [make(row) for row in rows if all(row.get(tag) for tag in fields.IDENTIFYING)]
+        made = [make(row) for row in rows if _is_ours(row)]
         self._skipped(len(rows) - len(made))
         return made
 
@@ -261,6 +273,13 @@ def _query(limit: int, entity_id: str | None, before_ns: int | None, seconds: in
         conditions.append(f"time > {'now()' if before_ns is None else before_ns} - {seconds}s")
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return f'SELECT {_EVENT} FROM "{EVENTS}"{where} ORDER BY time DESC LIMIT {limit}'
+
+
+def _is_ours(row: Mapping[str, Any]) -> bool:
+    """Return whether a row has every tag that ours have, and of each value the type that it was asked for with."""
+    return all(row.get(tag) for tag in fields.IDENTIFYING) and all(
+        isinstance(value, _TYPES.get(name, object)) or (value is None and name != "time") for name, value in row.items()
+    )
 
 
 def _watermark(row: Mapping[str, Any]) -> Watermark:

@@ -30,6 +30,7 @@ from pydantic import SecretStr
 from ingestor.model import tls
 from ingestor.model.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
 from ingestor.model.http import no_answer
+from ingestor.model.unreadable import UNREADABLE
 from metrics.codes import ErrorCode
 from metrics.redaction import Redactor
 
@@ -221,7 +222,7 @@ class InfluxDBServer:
         if answer.is_success:
             try:
                 return msgspec.json.decode(answer.content, type=kind)
-            except msgspec.MsgspecError as error:
+            except UNREADABLE as error:
                 raise self.another(f"no InfluxDB 2: {error}") from None
         raise self.refusal(answer.status_code, answer.text, answer.headers)
 
@@ -256,7 +257,7 @@ def _own_words(said: str) -> _Said | None:
     """Return what InfluxDB says; none where somebody else does."""
     try:
         return _said.decode(said)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return None
 
 

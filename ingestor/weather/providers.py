@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from ingestor.model.errors import CredentialsRefused, RemoteProtocolError, Unavailable
 from ingestor.model.http import no_answer
 from ingestor.model.records import WeatherObservation
+from ingestor.model.unreadable import UNREADABLE
 from metrics.codes import ErrorCode
 
 TIMEOUT_SECONDS = 10.0
@@ -77,7 +78,7 @@ def _observation(location: str, answer: httpx.Response) -> WeatherObservation:
         raise Unavailable(f"OpenWeatherMap answered {answer.status_code}", code=ErrorCode.SERVER_ERROR)
     try:
         found = msgspec.json.decode(answer.content, type=_Answer)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise RemoteProtocolError(f"OpenWeatherMap's answer cannot be read: {error}") from None
     first = found.weather[0] if found.weather else _Weather()
     return WeatherObservation(

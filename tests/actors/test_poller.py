@@ -118,6 +118,8 @@ async def test_while_the_provider_fails_the_last_value_serves_and_the_breaker_sp
         ("200 OK", b"<html>", RemoteProtocolError, "protocol"),
         ("200 OK", b'{"dt": 99999999999999, "main": {}}', RemoteProtocolError, "protocol"),
         ("200 OK", b'{"dt": 1, "main": {"temp": "warm"}}', RemoteProtocolError, "protocol"),
+        ("200 OK", b'{"dt": 1, "main": {"more": ' + b"[" * 100_000, RemoteProtocolError, "protocol"),
+        ("200 OK", b'{"dt": 1, "main": {"temp": \xff}}', RemoteProtocolError, "protocol"),
     ],
 )
 async def test_each_failure_of_the_provider_is_told_without_the_key(

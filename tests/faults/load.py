@@ -18,11 +18,12 @@ COMPARED = ("state", "value", "attributes", "previous_state", "caused_by", "remo
 
 
 class Load:
-    """Changes at a rate a second, with a burst in one turn of the loop now and then, until it is stopped."""
+    """Changes at a rate a second, with a burst in one turn of the loop now and then, until it is stopped: in steps."""
 
-    def __init__(self, home: Home, rate: float, seed: int) -> None:
+    def __init__(self, home: Home, rate: float, seed: int, step_seconds: float = STEP_SECONDS) -> None:
         self._home = home
         self._rate = rate
+        self._step_seconds = step_seconds
         self._random = Random(seed)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -49,9 +50,9 @@ class Load:
         while not self._stopping.is_set():
             began = time.monotonic()
             bursts = self._random.randrange(4)
-            count = int(self._rate * STEP_SECONDS) + bursts * BURST
+            count = int(self._rate * self._step_seconds) + bursts * BURST
             self._home.run(count=count, rate=self._rate, burst=BURST * bursts, bursts=bursts, seed=self._seed())
-            time.sleep(max(0.0, began + STEP_SECONDS - time.monotonic()))
+            time.sleep(max(0.0, began + self._step_seconds - time.monotonic()))
 
     def _seed(self) -> int:
         return self._random.randrange(2**31)

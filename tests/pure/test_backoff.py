@@ -38,6 +38,11 @@ def test_the_remote_s_own_wish_lengthens_a_delay_and_never_shortens_it() -> None
     assert [delays.after(wish) for wish in wishes] == [77, 3, 9]
 
 
+def test_a_wish_to_come_back_in_a_hundred_years_is_not_granted() -> None:
+    for wish in (3e9, float("inf")):
+        assert Delays(PLAIN, Random(1)).after(Unavailable("", code=AWAY.code, retry_after_seconds=wish)) == 300
+
+
 @given(st.integers(0, 2**32), st.integers(1, 200), st.floats(0, 0.99), st.floats(1, 100))
 def test_jitter_shortens_a_delay_by_its_share_at_most(seed: int, tries: int, jitter: float, factor: float) -> None:
     drawn = Delays(Backoff(maximum_seconds=30, factor=factor, jitter=jitter), Random(seed))

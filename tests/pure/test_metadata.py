@@ -3,12 +3,12 @@ from __future__ import annotations
 import json
 from typing import Any, TypeAlias
 
-import msgspec
 import pytest
 from msgspec import Raw
 
 from ingestor.homeassistant.registry import Registry
 from ingestor.model.records import EntityRecord
+from ingestor.model.unreadable import UNREADABLE
 from tests.servers.samples import received
 
 NAMES = {"floors": "floor", "areas": "area", "labels": "label", "devices": "device", "entities": "entity"}
@@ -111,9 +111,13 @@ def test_an_update_keeps_what_it_does_not_name_and_leaves_the_old_value_alone() 
     assert [one.area("sensor.lg_temp_f_0000") for one in (before, after)] == ["Garage", "New Garage"]
 
 
-@pytest.mark.parametrize("answer", [b"null", b"{}", b'[{"name": "no id"}]', b"[1]", b"["])
+NESTED = b'[{"area_id": "a", "more": ' + b"[" * 100_000
+FAR = b'[{"area_id": "a", "modified_at": 1e300}]'
+
+
+@pytest.mark.parametrize("answer", [b"null", b"{}", b'[{"name": "no id"}]', b"[1]", b"[", NESTED, FAR])
 def test_an_answer_that_can_not_be_read_raises(answer: bytes) -> None:
-    with pytest.raises(msgspec.MsgspecError):
+    with pytest.raises(UNREADABLE):
         Registry(answers()).updated({"areas": Raw(answer)})
 
 

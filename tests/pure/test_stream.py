@@ -12,9 +12,10 @@ from ingestor.live.entities import Entities
 from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
 from ingestor.live.selection import selection
 from ingestor.live.stream import Location, Stream, Taken
+from ingestor.model import instants
 from ingestor.model.records import EntityRecord, Event, RawEvent
 from metrics import facts
-from tests.servers.changes import change, frame_of
+from tests.servers.changes import change, frame_of, state
 from tests.servers.samples import frame, received, state_changes
 
 REGISTRIES = {"floors": "floor", "areas": "area", "labels": "label", "devices": "device", "entities": "entity"}
@@ -101,6 +102,37 @@ def test_one_bad_event_never_costs_its_neighbours(name: str) -> None:
     assert told(taken) == [("EventsReceived", "2")]
     [raw] = [record for record in taken.records if isinstance(record, RawEvent)]
     assert (json.loads(raw.text), bool(raw.problem)) == (bad, True)
+
+
+@pytest.mark.parametrize("place", ["new_state", "old_state", "time_fired"])
+def test_a_time_without_an_offset_is_refused_and_leaves_nothing_behind(place: str) -> None:
+    one, other = stream(), stream()
+    bad = change(2, "2", old=state(1, "1"))
+    where, name = (bad["event"], place) if place == "time_fired" else (bad["event"]["data"][place], "last_updated")
+    where[name] = where[name].removesuffix("+00:00")
+    before, behind = text(frame_of(change(1))), text(frame_of(change(3, "3", old=state(1, "1"))))
+    [raw] = one.take([before, text(frame_of(bad))]).records[1:]
+    assert isinstance(raw, RawEvent)
+    assert "with a timezone component" in raw.problem
+    one.accept()
+    other.take([before])
+    other.accept()
+    assert one.take([started(), behind]) == other.take([started(), behind])
+
+
+@pytest.mark.parametrize("year", ["0001", "1677", "2262", "9999"])
+def test_a_time_that_no_database_holds_is_refused_and_the_next_change_follows(year: str) -> None:
+    one = stream()
+    bad, after = change(2), change(3, "3", old=state(2, "2"))
+    for moment in (bad["event"]["data"]["new_state"], after["event"]["data"]["old_state"]):
+        moment["last_updated"] = f"{year}-06-01T00:00:00+00:00"
+    taken = one.take([started(), text(frame_of(change(1), bad, after))])
+    assert [type(record) for record in taken.records if not isinstance(record, EntityRecord)] == [
+        Event,
+        RawEvent,
+        Event,
+    ]
+    assert all(instants.FIRST_US <= last.at_us <= instants.LAST_US for _, last in one._entities.wanted())
 
 
 def test_a_bad_event_gives_no_other_change_of_its_microsecond_the_place_of_one_that_was_captured() -> None:

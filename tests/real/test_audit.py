@@ -58,12 +58,9 @@ def rows(service: Ingestor) -> dict[tuple[str, int], dict[str, Any]]:
 
 def test_an_audit_brings_back_what_the_store_lost_and_a_second_one_adds_nothing(home: Home, tmp_path: Path) -> None:
     service = Ingestor(tmp_path / "data", HA_URL=home.url, HA_TOKEN=home.token)
-    service.start()
-    try:
+    with service.running():
         service.wait_connected()
         home.run(count=3000, rate=1000, seed=3)
-    finally:
-        assert service.stop() == 0
     whole = rows(service)
     began = datetime.now(UTC) - timedelta(minutes=10)
     with closing(sqlite3.connect(tmp_path / "data" / "events.sqlite3")) as store:
@@ -89,8 +86,7 @@ def test_an_audit_brings_back_what_the_store_lost_and_a_second_one_adds_nothing(
 def test_beside_a_running_service_it_is_done_by_that_in_the_same_words(home: Home, tmp_path: Path) -> None:
     data, guarded = tmp_path / "data", {"API_TOKEN": "the-api-token"}
     service = Ingestor(data, HA_URL=home.url, HA_TOKEN=home.token, **guarded)
-    service.start()
-    try:
+    with service.running():
         wait_until(lambda: (service.get("/health") or {}).get("status") == "healthy", "it is connected")
         home.run(count=500, rate=1000, seed=3)
         time.sleep(2)
@@ -107,8 +103,6 @@ def test_beside_a_running_service_it_is_done_by_that_in_the_same_words(home: Hom
         back = rows(service)
         strangers = audit(home, data, "--from", began.isoformat(), API_TOKEN="another")  # noqa: S106  as it says
         empty = audit(home, data, "--from", "2026-01-02", "--to", "2026-01-01", **guarded)
-    finally:
-        assert service.stop() == 0
     assert lost > 100
     assert [(code, figures(said)) for code, said in told] == [
         (0, f"refilled: {lost}  in the quarantine: 0"),

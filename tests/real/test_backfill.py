@@ -150,8 +150,7 @@ def test_one_that_is_killed_goes_on_where_it_was_and_doubles_nothing(home: Home,
 
 def test_beside_a_running_service_it_doubles_nothing_that_was_captured(home: Home, tmp_path: Path) -> None:
     service = Ingestor(tmp_path, HA_URL=home.url, HA_TOKEN=home.token)
-    service.start()
-    try:
+    with service.running():
         service.wait_connected()
         home.run(count=1000, rate=500, seed=2)
         first = backfill(home, tmp_path, "--from", hour(0).isoformat())
@@ -159,8 +158,6 @@ def test_beside_a_running_service_it_doubles_nothing_that_was_captured(home: Hom
         again = backfill(home, tmp_path, "--from", hour(0).isoformat())
         empty = backfill(home, tmp_path, "--from", "2020-01-01", "--to", "2020-02-01")
         wrong = backfill(home, tmp_path, "--from", "2020-02-01", "--to", "2020-01-01")
-    finally:
-        assert service.stop() == 0
     assert (first[0], again[0], figures(again[1])[1]) == (0, 0, 0), (first, again)
     assert figures(first[1])[1] > 19_000
     assert (empty[0], "has nothing of this span" in empty[1]) == (1, True)

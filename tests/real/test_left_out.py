@@ -34,16 +34,13 @@ def lived(home: RealHome, data: Path, seed: int, **settings: str) -> tuple[int, 
     """Let the service run while the home changes, before it and after it too; return that time in nanoseconds."""
     home.run(count=300, rate=1000, seed=100 + seed)
     service = Ingestor(data, HA_URL=home.url, HA_TOKEN=home.token, **settings)
-    service.start()
-    try:
+    with service.running():
         service.wait_connected()
         began = time.time_ns()
         home.run(count=2000, rate=1000, seed=seed)
         time.sleep(6)  # an audit leaves out what is younger
         code, said = audited(service)
         assert (code, "refilled: 0 " in said) == (0, True), said
-    finally:
-        assert service.stop() == 0
     home.run(count=300, rate=1000, seed=200 + seed)
     code, said = audited(service)
     assert code == 0, said

@@ -229,8 +229,7 @@ def test_a_restart_of_home_assistant_loses_nothing_and_its_tail_is_called_unprov
 def test_what_happened_during_a_kill_is_refilled_whole_in_influxdb(home: Home, tmp_path: Path) -> None:
     with any_influxdb() as influxdb:
         service = Ingestor(tmp_path / "data", HA_URL=home.url, HA_TOKEN=home.token, **influxdb)
-        service.start()
-        try:
+        with service.running():
             service.wait_connected()
             home.run(count=1000, rate=500, seed=1)
             killed(service)
@@ -239,8 +238,6 @@ def test_what_happened_during_a_kill_is_refilled_whole_in_influxdb(home: Home, t
             service.wait_connected()
             home.run(count=1000, rate=500, seed=3)
             wait_filled(service)
-        finally:
-            assert service.stop() == 0
         rows = events_in(influxdb)
     found = compare(*told(home, rows))
     assert {name: found[name] for name in NOTHING_WRONG} == NOTHING_WRONG

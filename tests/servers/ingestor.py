@@ -8,6 +8,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +98,17 @@ class Ingestor:
         """Signal it and return its exit code."""
         assert self._process
         return self._process.stop(number)
+
+    @contextmanager
+    def running(self) -> Generator[None]:
+        """Hold it running; it ends in order, unless something else has failed already."""
+        self.start()
+        try:
+            yield
+        except BaseException:
+            self.stop()
+            raise
+        assert self.stop() == 0
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run another command of its command line, in its environment, to the end."""

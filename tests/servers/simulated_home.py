@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import trio
@@ -119,3 +121,14 @@ class SimHome:
         async with trio.open_nursery() as nursery:
             await nursery.start(self.server.run)
             self._started.set()
+
+
+@contextmanager
+def simulated_home(**options: Any) -> Generator[SimHome]:
+    """Hold a home that serves."""
+    home = SimHome(**options)
+    home.start()
+    try:
+        yield home
+    finally:
+        home.stop()

@@ -8,7 +8,6 @@ import signal
 import socket
 import sqlite3
 import time
-from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 
@@ -23,14 +22,6 @@ from tests.servers.ingestor import Ingestor
 from tests.servers.processes import free_port, wait_until
 from tests.servers.simulated_home import SimHome
 from tests.servers.truth import compare, expected
-
-
-@pytest.fixture(scope="module")
-def home() -> Generator[SimHome]:
-    started = SimHome()
-    started.start()
-    yield started
-    started.stop()
 
 
 def table(said: str) -> dict[str, tuple[bool, str]]:
@@ -83,8 +74,7 @@ def test_a_file_of_a_newer_version_is_told_and_ends_with_2(
 
 def test_a_second_run_on_the_same_data_is_refused(home: SimHome, tmp_path: Path) -> None:
     service = Ingestor(tmp_path / "data", HA_URL=home.url, HA_TOKEN=home.token)
-    service.start()
-    try:
+    with service.running():
         service.wait_connected()
         settings = {"HA_URL": home.url, "HA_TOKEN": home.token, "DATA_DIR": str(service.directory), "API_PORT": "0"}
         told = command(tmp_path, "run", **settings)
@@ -95,19 +85,14 @@ def test_a_second_run_on_the_same_data_is_refused(home: SimHome, tmp_path: Path)
         assert (code, found["API"]) == (0, (True, f"{service.url}, where the service runs now"))
         assert found["database"][1].endswith("; a point was written, read back and undone")
         assert service.get("/health")["status"] == "healthy"
-    finally:
-        assert service.stop() == 0
 
 
 def test_a_wrong_token_is_one_sentence_and_unhealthy(home: SimHome, tmp_path: Path) -> None:
     service = Ingestor(tmp_path / "data", HA_URL=home.url, HA_TOKEN="a-token-that-nobody-knows")  # noqa: S106  as it says
-    service.start()
-    try:
+    with service.running():
         sentence = "Home Assistant refused HA_TOKEN: Invalid access token or password"
         service.wait_for("it says why", problems__websocket_client=sentence)
         assert service.get("/health")["status"] == "unhealthy"
-    finally:
-        assert service.stop() == 0
     assert service.log.count("ConnectFailed") == 1
     assert '"retry_seconds":900' in service.log
     assert "Traceback" not in service.log

@@ -9,8 +9,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Generator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ from tests.servers.commands import command, environment
 from tests.servers.ingestor import Ingestor
 from tests.servers.processes import wait_until
 from tests.servers.records import event
-from tests.servers.simulated_home import SimHome
+from tests.servers.simulated_home import simulated_home
 
 TOKEN = "the-api-token"  # noqa: S105  it opens nothing
 REFUSED = Rejected("a string, but it holds floats", code=ErrorCode.FIELD_CONFLICT)
@@ -329,18 +329,8 @@ async def opened(directory: Path) -> AsyncGenerator[Quarantine]:
         await database.aclose()
 
 
-@contextmanager
-def home() -> Generator[SimHome]:
-    started = SimHome()
-    started.start()
-    try:
-        yield started
-    finally:
-        started.stop()
-
-
 def test_health_answers_with_256_files_in_a_crowd(tmp_path: Path) -> None:
-    with home() as simulated, ExitStack() as crowd:
+    with simulated_home() as simulated, ExitStack() as crowd:
         ours = Ingestor(tmp_path / "ours", HA_URL=simulated.url, HA_TOKEN=simulated.token, API_TOKEN="")
         ours.start()
         resource.prlimit(ours.pid, resource.RLIMIT_NOFILE, (256, 256))

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -96,14 +96,6 @@ class Place(Struct, frozen=True, kw_only=True):
             wait_until(lambda: until(log.read_text()), f"{form} is under way", 20)
             process.send_signal(number)
             return process.wait(20), log.read_text()
-
-
-@pytest.fixture(scope="module")
-def home() -> Generator[SimHome]:
-    started = SimHome()
-    started.start()
-    yield started
-    started.stop()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -69,14 +68,6 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def data_dir(filled: Path, tmp_path: Path) -> Path:
     shutil.copytree(filled, tmp_path / "data")
     return tmp_path / "data"
-
-
-@pytest.fixture(scope="module")
-def home() -> Generator[SimHome]:
-    started = SimHome()
-    started.start()
-    yield started
-    started.stop()
 
 
 def told(data_dir: Path, *words: str, **more: str) -> tuple[int, str]:

@@ -25,7 +25,7 @@ from tests.faults.databases import InfluxDB, influxdb
 from tests.servers.ingestor import Ingestor
 from tests.servers.processes import wait_until
 from tests.servers.records import SECOND_NS, START_NS, event
-from tests.servers.simulated_home import SimHome
+from tests.servers.simulated_home import SimHome, simulated_home
 from tests.servers.truth import compare, expected
 
 MONTH_NS = 30 * 86_400 * SECOND_NS
@@ -161,6 +161,34 @@ async def test_another_server_is_told(case: str, database: InfluxDB) -> None:
         assert not all(finding.works for finding in await made.check())
 
 
+ODD_ROWS: dict[str, bytes] = {
+    "nested": b'{"results": [{"series": [{"columns": ["time"], "values": ' + b"[" * 100_000,
+    "no such column": b'{"results": [{"series": [{"columns": ["when"], "values": [[1]]}]}]}',
+    "no number": b'{"results": [{"series": [{"columns": ["time", "batch"], "values": [["now", [1]]]}]}]}',
+    "no row of ours": b'{"results": [{"series": [{"columns": ["time", "batch", "entity_id", "home", "domain"],'
+    b' "values": [[99999999999999999999, 18446744073709551616, 5, {}, true]]}]}]}',
+}
+
+
+@pytest.mark.parametrize("case", ODD_ROWS)
+async def test_rows_that_are_none_of_influxdb_are_told_or_skipped(case: str, database: InfluxDB) -> None:
+    body = ODD_ROWS[case]
+
+    async def give(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        await stream.send_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n" + body)
+        await stream.aclose()
+
+    async with listening(give) as url, store(database, url=url) as made:
+        for ask in (partial(made.mark, "home"), partial(made.oldest_ns, "home")):
+            with pytest.raises(Unavailable) as raised:
+                await ask()
+            assert raised.value.code == "wrong_server"
+        for read in (partial(made.recent, limit=1), partial(made.newest, "home"), partial(made.keys, "home", 0, 1)):
+            with suppress(Unavailable):
+                assert not await read()
+
+
 async def test_a_certificate_and_a_wrong_scheme_are_told(database: InfluxDB, tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
@@ -237,10 +265,8 @@ async def test_rows_of_another_program_are_skipped_counted_and_hide_none_of_ours
 
 @pytest.fixture
 def home() -> Generator[SimHome]:
-    started = SimHome()
-    started.start()
-    yield started
-    started.stop()
+    with simulated_home() as started:
+        yield started
 
 
 @pytest.mark.parametrize(("case", "words"), [
@@ -260,23 +286,17 @@ def test_what_comes_meanwhile_waits_and_is_stored_once_it_is_mended(
         "a web server": lambda: {"INFLUXDB_URL": home.url},
     }[case]()
     unusable = Ingestor(tmp_path / "data", HA_URL=home.url, HA_TOKEN=home.token, **right | wrong)
-    unusable.start()
-    try:
+    with unusable.running():
         unusable.wait_connected()
         wait_until(lambda: words in unusable.get("/health")["problems"].get("database", ""), f"it says {words}", 20)
         home.run(count=50, rate=1000)
         wait_until(lambda: "\ningestor_pending_events 0" not in unusable.text("/metrics"), "they wait", 10)
-    finally:
-        assert unusable.stop() == 0
     assert "Traceback" not in unusable.log
     mended = Ingestor(tmp_path / "data", HA_URL=home.url, HA_TOKEN=home.token, **right)
-    mended.start()
-    try:
+    with mended.running():
         mended.wait_connected()
         wait_until(lambda: "database" not in mended.get("/health")["problems"], "it is stored", 20)
         home.run(count=10, rate=1000)
-    finally:
-        assert mended.stop() == 0
     rows = database.rows()
     found = compare(expected(home.truth()), [row for row in rows if row["home"] == "home"])
     assert (found["missing"], found["doubled"]) == (0, 0)

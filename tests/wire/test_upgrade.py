@@ -32,7 +32,7 @@ from tests.servers.any_influxdb import any_influxdb, points_in
 from tests.servers.data_dirs import NAMES, VERSION_0_1_0, content, holds, old_data_dir
 from tests.servers.ingestor import ROOT, Ingestor
 from tests.servers.processes import wait_until
-from tests.servers.simulated_home import SimHome
+from tests.servers.simulated_home import SimHome, simulated_home
 from tests.servers.truth import expected
 
 EVERYTHING = 1_000_000
@@ -198,10 +198,8 @@ def parts(known: Rows, like: dict[str, Any]) -> Rows:
 
 @pytest.fixture
 def home() -> Generator[SimHome]:
-    started = SimHome(entities=17)
-    started.start()
-    yield started
-    started.stop()
+    with simulated_home(entities=17) as started:
+        yield started
 
 
 def test_a_run_with_influxdb_writes_what_an_older_version_left(home: SimHome, tmp_path: Path) -> None:
