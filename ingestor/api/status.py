@@ -16,7 +16,7 @@ from metrics.codes import REFUSALS, ErrorCode
 
 DAY_SECONDS = 86_400
 MINUTES = 60  # that events and errors are counted for
-REFUSED_MINUTES = 10  # in which more was set aside than stored
+LATELY = 50  # records, of which most must be stored
 STUCK_SECONDS = 600  # a gap that is not filled for so long waits for the user, whatever keeps the recorder
 
 
@@ -42,9 +42,9 @@ class _Recent:
         while self._minutes[0][0] <= minute - MINUTES:
             self._minutes.popleft()
 
-    def of(self, now: float, minutes: int = MINUTES) -> int:
+    def of(self, now: float) -> int:
         """Return the sum of the last minutes, this one among them."""
-        oldest = int(now // 60) - minutes + 1
+        oldest = int(now // 60) - MINUTES + 1
         return sum(number for minute, number in self._minutes if minute >= oldest)
 
 
@@ -138,7 +138,7 @@ class StatusBoard:
         self.newest_stored_at: float | None = None
         self.restarts: dict[str, int] = {}
         self._received, self._stored, self._dropped, self._set_aside = (_Recent() for _ in range(4))
-        self._delivered_at = 0.0
+        self._refused: deque[bool] = deque(maxlen=LATELY)
         self._reason: ErrorCode | None = None
         self._today: tuple[int, int] = (0, 0)
 
@@ -198,11 +198,11 @@ class StatusBoard:
 
     @property
     def _most_is_refused(self) -> Problem | None:
-        """Why more was set aside than stored, in the minutes before the last delivery: a quiet home mends nothing."""
-        stored, refused = (one.of(self._delivered_at, REFUSED_MINUTES) for one in (self._stored, self._set_aside))
-        if self._reason is None or refused <= stored:
+        """Why most of what was delivered lately was set aside; a home that falls silent mends nothing."""
+        refused = sum(self._refused)
+        if self._reason is None or refused <= LATELY / 2:
             return None
-        detail = f"{refused} of the last {refused + stored} records went into the quarantine ({self._reason})"
+        detail = f"{refused} of the last {LATELY} records went into the quarantine ({self._reason})"
         return Problem(code=self._reason, detail=f"{detail}: {hint_of(self._reason)}")
 
     @property
@@ -236,13 +236,13 @@ class StatusBoard:
             case facts.QuarantineFailed():
                 self.quarantine_problem = Problem(code=fact.code, detail=fact.detail)
             case facts.RecordsQuarantined():
-                self._delivered_at = self.clock()
-                self._set_aside.add(self._delivered_at, fact.records)
+                self._set_aside.add(self.clock(), fact.records)
+                self._refused.extend([True] * min(LATELY, fact.records))
                 self._reason = fact.reason
             case facts.BatchWritten():
                 self.stored += fact.events
-                self._delivered_at = self.clock()
-                self._stored.add(self._delivered_at, fact.records)
+                self._stored.add(self.clock(), fact.records)
+                self._refused.extend([False] * min(LATELY, fact.records))
                 if fact.newest_event_at is not None:
                     self.newest_stored_at = max(self.newest_stored_at or 0.0, fact.newest_event_at)
             case facts.StoreReady():

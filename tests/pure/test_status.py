@@ -176,12 +176,13 @@ READY = facts.RefillReady(home="home")
 @pytest.mark.parametrize(
     ("told", "problems"),
     [
-        ([written(2, None), set_aside(2)], {}),
-        ([written(2, None), set_aside(3)], {"database": "field_conflict"}),
-        ([set_aside(3), 900, written(0, None)], {}),
-        ([set_aside(3), 3500], {"database": "field_conflict"}),  # a quiet home mends nothing
-        ([set_aside(3), written(2, None), written(2, None)], {}),
-        ([set_aside(3, ErrorCode.UNDECODABLE)], {"enrichment_service": "undecodable"}),
+        ([set_aside(25)], {}),
+        ([set_aside(26)], {"database": "field_conflict"}),
+        ([*[written(2, None)] * 900, set_aside(26)], {"database": "field_conflict"}),
+        ([set_aside(10_000), written(2, None)], {"database": "field_conflict"}),
+        ([set_aside(10_000), *[written(2, None)] * 13], {}),
+        ([set_aside(26), 9000], {"database": "field_conflict"}),  # a quiet home mends nothing
+        ([set_aside(26, ErrorCode.UNDECODABLE)], {"enrichment_service": "undecodable"}),
         ([held(10), FULL], {"quarantine": "quarantine_full"}),
         ([held(10), FULL, held(9), FULL], {"quarantine": "quarantine_full"}),
         ([held(10), FULL, held(7)], {}),
