@@ -133,9 +133,10 @@ def _flow() -> list[Any]:
                 "dropped, {{reason}}": f"sum by (reason) (rate(ingestor_records_dropped_total{RATE}))",
                 "quarantined, {{reason}}": f"sum by (reason) (rate(ingestor_records_quarantined_total{RATE}))",
                 "too old": f"rate(ingestor_records_expired_total{RATE})",
+                "attributes too long": f"rate(ingestor_attributes_omitted_total{RATE})",
             },
             unit="cps",
-            help_="Dropped is gone for good; quarantined waits for you; too old is what the database does not keep.",
+            help_="Dropped is gone for good; quarantined waits for you; too old or too long is left out.",
         ),
         graph(
             "Traffic from Home Assistant",
@@ -150,6 +151,12 @@ def _home() -> list[Any]:
     return [
         states("Connected", {"{{home}}": "ingestor_connected"}, help_="Connected and subscribed."),
         states("Paused", {"{{home}}": "ingestor_home_paused"}, help_="Left alone while there is no room to capture."),
+        graph(
+            "Entities",
+            {"in the home": "sum(ingestor_entities)", "selected": "sum(ingestor_entities_selected)"},
+            unit="short",
+            help_="Selected are those that INCLUDE and EXCLUDE leave to be stored.",
+        ),
         graph(
             "Sessions that ended",
             {"{{code}}": f"sum by (code) (increase(ingestor_sessions_closed_total{RATE}))"},
@@ -211,10 +218,14 @@ def _remotes() -> list[Any]:
             help_="From handing a batch over to its confirmation, retries included.",
         ),
         graph(
-            "Spool",
-            {"pending": "ingestor_pending_bytes", "maximum": "ingestor_spool_maximum_bytes"},
+            "Spool and quarantine",
+            {
+                "pending": "ingestor_pending_bytes",
+                "quarantined": "ingestor_quarantine_bytes",
+                "maximum of each": "ingestor_quarantine_maximum_bytes",
+            },
             unit="bytes",
-            help_="Size on the disk of what the database has not confirmed; at the maximum homes pause.",
+            help_="What the database has not confirmed, and what it refused; at the maximum homes pause.",
         ),
         graph(
             "Time of a commit",

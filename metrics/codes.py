@@ -59,6 +59,7 @@ class ErrorCode(StrEnum):
     REJECTED = "rejected"
     FIELD_CONFLICT = "field_conflict"
     UNDECODABLE = "undecodable"
+    QUARANTINE_FULL = "quarantine_full"
 
 
 _SOCKET = (
@@ -119,8 +120,11 @@ WEATHER = (
 QUARANTINE = (ErrorCode.REJECTED, ErrorCode.FIELD_CONFLICT, ErrorCode.UNDECODABLE, ErrorCode.SERVER_ERROR)
 """Of records that are set aside."""
 
+HOLDING = (*DISK, ErrorCode.QUARANTINE_FULL)
+"""Of what has to be captured or set aside: the disk, or the quarantine itself."""
+
 WRITE = (*STORE, *DISK)
-"""Of a write to the store, whichever it is, and to what stands beside it."""
+"""Of a write to the store, whichever it is."""
 
 REQUEST = (
     ErrorCode.INVALID,
@@ -235,6 +239,7 @@ class WarningCode(StrEnum):
     VERSION_UNTRIED = "version_untried"
     LEDGER = "ledger"
     BACKFILL = "backfill"
+    SELECTION = "selection"
 
 
 WARNINGS = (*WarningCode, *Loss)

@@ -199,6 +199,16 @@ class Ratio(Metric):
 
         return Update(self, move)
 
+    def move(self, amount: Amount) -> Update:
+        """Move so much from the sum whose share it is to the rest; a negative amount moves back."""
+        key, moved = self.key, _amount(amount)
+
+        def move(series: Series, fact: Any) -> None:  # noqa: ANN401  whatever fact declares it
+            part, rest = series[key(fact)]
+            series[key(fact)] = [max(0, part - moved(fact)), max(0, rest + moved(fact))]
+
+        return Update(self, move)
+
 
 class Histogram(Metric):
     """How many seconds something took. A cell counts by bucket, the last without a bound; behind them is the sum."""

@@ -103,8 +103,10 @@ def _add_probes(app: FastAPI, ports: Ports) -> None:
     @app.get("/health", response_model=Probe, responses=OPEN_ANSWERS | {503: {"model": Probe}})
     @app.head("/health", response_model=None, responses=OPEN_ANSWERS | {503: {}})
     async def probe() -> Response:
-        problems = {part: problem.detail for part, problem in ports.status.problems.items()}
-        told = Probe(status="unhealthy" if problems else "healthy", problems=problems)
+        found = ports.status.problems
+        problems = {part: problem.detail for part, problem in found.items()}
+        codes = {part: problem.code for part, problem in found.items()}
+        told = Probe(status="unhealthy" if problems else "healthy", problems=problems, codes=codes)
         return JSONResponse(told.model_dump(), status_code=503 if problems else 200)
 
     @app.get("/metrics", responses=OPEN_ANSWERS | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})

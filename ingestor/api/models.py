@@ -17,10 +17,14 @@ RowId = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Probe(BaseModel):
-    """Whether all is well, for whatever watches the process; `problems` says in words what is not."""
+    """Whether all is well, for whatever watches the process.
+
+    `problems` says in words what is not, by part, and `codes` in one word.
+    """
 
     status: Health
     problems: dict[str, str]
+    codes: dict[str, str]
 
 
 class ServiceStatus(BaseModel):
@@ -33,7 +37,10 @@ class ServiceStatus(BaseModel):
 
 
 class EventStats(BaseModel):
-    """Events of the last hour and since midnight UTC; `error_rate` is the percentage of records dropped."""
+    """Events of the last hour and since midnight UTC.
+
+    `error_rate` is the percentage of the last hour's records that were set aside or dropped.
+    """
 
     events_per_hour: int
     total_events_today: int

@@ -48,7 +48,7 @@ class Selection(BaseModel):
 
 
 class Outcome(BaseModel):
-    """How many records are done, and why the others are not, by id."""
+    """How many records are done, and why the others are not, by id. What was refused again has another id now."""
 
     done: int
     failures: dict[int, str] = {}

@@ -9,12 +9,15 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 import supervisors
+from ingestor.model.advice import hint_of
 from ingestor.model.instants import SECOND_NS
 from metrics import facts
-from metrics.codes import REFUSALS
+from metrics.codes import REFUSALS, ErrorCode
 
-HOUR_SECONDS = 3600
 DAY_SECONDS = 86_400
+MINUTES = 60  # that events and errors are counted for
+LATELY = 50  # records, of which most must be stored
+STUCK_SECONDS = 600  # a gap that is not filled for so long waits for the user, whatever keeps the recorder
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -22,6 +25,27 @@ class Problem(Struct, frozen=True, kw_only=True):
 
     code: str
     detail: str
+
+
+class _Recent:
+    """A count of the last minutes."""
+
+    def __init__(self) -> None:
+        self._minutes: deque[tuple[int, int]] = deque()
+
+    def add(self, now: float, number: int) -> None:
+        """Count so many, now."""
+        minute = int(now // 60)
+        same_minute = bool(self._minutes) and self._minutes[-1][0] == minute
+        before = self._minutes.pop()[1] if same_minute else 0
+        self._minutes.append((minute, before + number))
+        while self._minutes[0][0] <= minute - MINUTES:
+            self._minutes.popleft()
+
+    def of(self, now: float) -> int:
+        """Return the sum of the last minutes, this one among them."""
+        oldest = int(now // 60) - MINUTES + 1
+        return sum(number for minute, number in self._minutes if minute >= oldest)
 
 
 class HomeStatus:
@@ -36,6 +60,8 @@ class HomeStatus:
         self.connection_problem: Problem | None = Problem(code="starting", detail="not connected yet")
         self.paused_problem: Problem | None = None
         self.recorder_problem: Problem | None = None
+        self.selection_problem: Problem | None = None
+        self._unfilled_since: float | None = None
         self.weather_problem: Problem | None = None
         if weather_is_on:  # what is off is not ill
             self.weather_problem = Problem(code="starting", detail="no observation yet")
@@ -45,7 +71,7 @@ class HomeStatus:
         """How many sessions there were after the first."""
         return max(0, self.sessions - 1)
 
-    def fold(self, fact: facts.Fact, now: float) -> None:
+    def fold(self, fact: facts.Fact, now: float) -> None:  # noqa: C901  one case per fact, in one table
         """Take in a fact about this home."""
         match fact:
             case facts.SessionOpened():
@@ -57,15 +83,29 @@ class HomeStatus:
                 self.paused_problem = Problem(code=fact.code, detail=f"paused: {fact.detail}")
             case facts.HomeResumed():
                 self.paused_problem = None
+            case facts.EntitiesSelected():
+                nothing = f"INCLUDE and EXCLUDE leave none of {fact.entities} entities to be stored"
+                is_empty = fact.entities and not fact.selected
+                self.selection_problem = Problem(code="selects_nothing", detail=nothing) if is_empty else None
+            case facts.EventsReceived():
+                self.selection_problem = None
             case facts.RefillReady():
                 self.recorder_problem = None
-            case facts.RefillFailed() if fact.code in REFUSALS:  # what is only away comes back by itself
-                self.recorder_problem = Problem(code=fact.code, detail=f"gaps cannot be refilled: {fact.detail}")
+            case facts.IntervalsSettled() | facts.GapSettled():
+                self._unfilled_since = None
+            case facts.RefillFailed():
+                self._unfilled(fact, now)
             case facts.WeatherUpdated():
                 self.weather_problem = None
                 self.weather_summary = fact.summary
             case facts.WeatherFailed():
                 self.weather_problem = Problem(code=fact.code, detail=fact.detail)
+
+    def _unfilled(self, fact: facts.RefillFailed, now: float) -> None:
+        """Take what is only away for a problem when it stays: most comes back by itself."""
+        self._unfilled_since = self._unfilled_since or now
+        if fact.code in REFUSALS or now - self._unfilled_since >= STUCK_SECONDS:
+            self.recorder_problem = Problem(code=fact.code, detail=f"gaps cannot be refilled: {fact.detail}")
 
     def _opened(self, fact: facts.SessionOpened, now: float) -> None:
         self.connected = True
@@ -88,6 +128,7 @@ class StatusBoard:
         self.disk_problem: Problem | None = None
         self.store_problem: Problem | None = Problem(code="starting", detail="no write yet")
         self.gaps: dict[str, int] = {}
+        self.quarantine_problem: Problem | None = None
         self.received = 0
         self.stored = 0
         self.dropped = 0
@@ -96,7 +137,9 @@ class StatusBoard:
         self.last_event_at: float | None = None
         self.newest_stored_at: float | None = None
         self.restarts: dict[str, int] = {}
-        self._minutes: deque[tuple[int, int]] = deque()
+        self._received, self._stored, self._dropped, self._set_aside = (_Recent() for _ in range(4))
+        self._refused: deque[bool] = deque(maxlen=LATELY)
+        self._reason: ErrorCode | None = None
         self._today: tuple[int, int] = (0, 0)
 
     @property
@@ -117,8 +160,7 @@ class StatusBoard:
     @property
     def events_last_hour(self) -> int:
         """State changes received within the last 60 minutes."""
-        oldest = int(self.clock() // 60) - 59
-        return sum(events for minute, events in self._minutes if minute >= oldest)
+        return self._received.of(self.clock())
 
     @property
     def events_today(self) -> int:
@@ -128,8 +170,10 @@ class StatusBoard:
 
     @property
     def error_rate_percent(self) -> float:
-        """The share of records that were dropped, of all that came."""
-        return 100.0 * self.dropped / max(1, self.received + self.dropped)
+        """The share of the last hour's records that were set aside or dropped."""
+        now = self.clock()
+        bad = self._dropped.of(now) + self._set_aside.of(now)
+        return 100.0 * bad / max(1, bad + self._stored.of(now))
 
     @property
     def lag_seconds(self) -> float | None:
@@ -139,13 +183,27 @@ class StatusBoard:
     @property
     def problems(self) -> dict[str, Problem]:
         """What makes the service unhealthy, by part; the weather does not."""
+        refusal = self._most_is_refused
+        is_ours = refusal is not None and refusal.code == ErrorCode.UNDECODABLE
         found = {
             "websocket_client": self._of_homes(lambda home: home.paused_problem or home.connection_problem),
+            "selection": self._of_homes(lambda home: home.selection_problem),
+            "enrichment_service": refusal if is_ours else None,
             "spool": self.disk_problem,
-            "database": self.store_problem,
+            "database": self.store_problem or (None if is_ours else refusal),
+            "quarantine": self.quarantine_problem,
             "recorder": self._of_homes(lambda home: home.recorder_problem),
         }
         return {part: problem for part, problem in found.items() if problem is not None}
+
+    @property
+    def _most_is_refused(self) -> Problem | None:
+        """Why most of what was delivered lately was set aside; a home that falls silent mends nothing."""
+        refused = sum(self._refused)
+        if self._reason is None or refused <= LATELY / 2:
+            return None
+        detail = f"{refused} of the last {LATELY} records went into the quarantine ({self._reason})"
+        return Problem(code=self._reason, detail=f"{detail}: {hint_of(self._reason)}")
 
     @property
     def weather_problem(self) -> Problem | None:
@@ -159,22 +217,32 @@ class StatusBoard:
             home.fold(fact, self.clock())
         self._fold(fact)
 
-    def _fold(self, fact: facts.Fact) -> None:  # noqa: C901  one case per fact, in one table
+    def _fold(self, fact: facts.Fact) -> None:  # noqa: C901, PLR0912  one case per fact, in one table
         match fact:
             case facts.EventsReceived():
-                self._received(fact.events, fact.newest_ns / SECOND_NS)
+                self._receive(fact.events, fact.newest_ns / SECOND_NS)
             case facts.RecordsSpooled():
                 self.pending = fact.pending_events
             case facts.RecordsDropped():
                 self.dropped += fact.records
+                self._dropped.add(self.clock(), fact.records)
             case facts.BatchCommitted():
                 self.disk_problem = None
             case facts.CommitFailed():
                 self.disk_problem = Problem(code=fact.code, detail=fact.detail)
             case facts.QuarantineHeld():
                 self.quarantined = fact.records
+                self.quarantine_problem = None
+            case facts.QuarantineFailed():
+                self.quarantine_problem = Problem(code=fact.code, detail=fact.detail)
+            case facts.RecordsQuarantined():
+                self._set_aside.add(self.clock(), fact.records)
+                self._refused.extend([True] * min(LATELY, fact.records))
+                self._reason = fact.reason
             case facts.BatchWritten():
                 self.stored += fact.events
+                self._stored.add(self.clock(), fact.records)
+                self._refused.extend([False] * min(LATELY, fact.records))
                 if fact.newest_event_at is not None:
                     self.newest_stored_at = max(self.newest_stored_at or 0.0, fact.newest_event_at)
             case facts.StoreReady():
@@ -195,14 +263,10 @@ class StatusBoard:
         detail = "; ".join(f"{name}: {problem.detail}" for name, problem in found)
         return Problem(code=found[0][1].code, detail=detail)
 
-    def _received(self, events: int, newest_at: float) -> None:
+    def _receive(self, events: int, newest_at: float) -> None:
         now = self.clock()
-        self.received += events
+        day = int(now // DAY_SECONDS)
         self.last_event_at = max(self.last_event_at or 0.0, newest_at)
-        minute, day = int(now // 60), int(now // DAY_SECONDS)
-        same_minute = bool(self._minutes) and self._minutes[-1][0] == minute
-        before = self._minutes.pop()[1] if same_minute else 0
-        self._minutes.append((minute, before + events))
-        while self._minutes[0][0] <= minute - HOUR_SECONDS // 60:
-            self._minutes.popleft()
+        self.received += events
+        self._received.add(now, events)
         self._today = (day, events + (self._today[1] if self._today[0] == day else 0))

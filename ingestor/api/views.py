@@ -80,7 +80,7 @@ def health(status: StatusBoard, *, enriching: bool) -> SystemHealth:
     return SystemHealth(
         service_status=ServiceStatus(
             websocket_client=_health(well="websocket_client" not in problems),
-            enrichment_service=_health(well=enriching),
+            enrichment_service=_health(well=enriching and "enrichment_service" not in problems),
             influxdb=_health(well="database" not in problems),
             weather_api=_health(well="weather_api" not in problems),
         ),

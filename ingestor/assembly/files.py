@@ -56,13 +56,15 @@ class Files:
         self.store = store = make_store(settings, self.changeable.current, report)
         self.entrance, self.exit = trio.open_memory_channel[list[Kept]](LISTS_IN_A_CHANNEL)
         self.intake = Intake(Inbox(self.exit))
-        self.quarantine = Quarantine(self.state, report)
+        self.quarantine = Quarantine(
+            self.state, report, maximum_bytes=settings.spool_max_bytes, valve=self.intake.valve
+        )
         self.spool = Spool(settings.data_dir, settings.spool_max_bytes, self.intake.valve, report)
         self.embedded = embedded = store if isinstance(store, SQLiteStore) else None
         self.delivery = Delivery("sqlite" if embedded else "influxdb", self.quarantine, report)
         self.journal = EmbeddedJournal(embedded, self.spool, self.delivery, report) if embedded else self.spool
-        self.replay = Replay(self.quarantine, self.journal, again)
         self.importer = Importer(self.journal, self.spool, self.intake)
+        self.replay = Replay(self.quarantine, self.journal, again, self.importer.confirmed, report)
         self.jobs = Jobs(self.state, self._warn)
         self.ledger = Ledger(self.state, report, (lambda: embedded.marked) if embedded else lambda: 0)
         self.recovery = Recovery(self.homes, store, self.spool, self.intake, self.ledger, self.jobs, report)

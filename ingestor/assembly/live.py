@@ -17,7 +17,7 @@ from ingestor.live.entities import Entities
 from ingestor.live.fence import Fence
 from ingestor.live.frames import Frame, HomeMessage
 from ingestor.live.reconnect import Reconnect
-from ingestor.live.selection import selection
+from ingestor.live.selection import selection, unmatched
 from ingestor.live.stream import Location, Stream
 from ingestor.live.subscription import Subscription
 from ingestor.model.channels import Inbox, Outbox
@@ -43,8 +43,10 @@ class Live:
         captured = partial(intake.marks, name)
         self.entities = entities = Entities(selection(home.include, home.exclude))
         with_attributes = settings.attributes == "json"
-        loss = partial(intake.losses.get, name)
-        self.stream = stream = Stream(name, entities, observation, captured, loss, with_attributes=with_attributes)
+        loss, fits = partial(intake.losses.get, name), partial(unmatched, home.include, home.exclude)
+        self.stream = stream = Stream(
+            name, entities, observation, captured, loss, fits, with_attributes=with_attributes
+        )
         on_location = partial(_place_weather, weather)
         self.fence = Fence(commands.clone())
         subscription = Subscription(stream, self._inbox, storage.outbox(), commands, report, on_location, self.fence)

@@ -59,7 +59,7 @@ async def quarantine(settings: Settings, arguments: argparse.Namespace) -> Exit:
             outcome = await _change(settings, action, ids)
             console.print(f"{'replayed' if action == 'replay' else 'dropped'}: {outcome.done}")
             for id_, reason in outcome.failures.items():
-                console.print(f"{id_} stays: {reason}")
+                console.print(f"{id_}: {reason}")
             return Exit.FAILED if outcome.failures else Exit.DONE
     return Exit.DONE
 
@@ -109,7 +109,7 @@ async def _change_offline(files: Files, action: str, ids: list[int] | None) -> O
     if action == "drop":
         return Outcome(done=await files.quarantine.remove(wanted))
     await files.journal.open()
-    done = await files.replay.replay(wanted)
+    done = await files.replay.replay(wanted, patience_seconds=0)  # nothing is written before the next run
     return Outcome(done=done.replayed, failures=done.failures)
 
 

@@ -30,7 +30,7 @@ class Knowledge(Struct):
 
     `session` counts the sessions of this process, `opening` is the gap before the one whose cut has not come yet.
     `asked` are the commands under way by their ids, `names` the friendly names, `written` the entity records as they
-    were written last, `clock` the last note of this session's clock.
+    were written last, `clock` the last note of this session's clock; `unmatched` was told of the user's selection.
     """
 
     registry: Registry
@@ -41,6 +41,7 @@ class Knowledge(Struct):
     names: Mapping[str, str] = {}
     written: Mapping[str, EntityRecord] = {}
     clock: ClockRead | None = None
+    unmatched: frozenset[str] = frozenset()
 
 
 class Batch:

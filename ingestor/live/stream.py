@@ -6,7 +6,7 @@ Work is taken in batches: `take` may be repeated until `accept`, with the same o
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from copy import copy
 from functools import partial
 
@@ -26,7 +26,7 @@ from ingestor.model.gaps import ClockRead, Note
 from ingestor.model.records import Event, Record, Watermark, WeatherObservation
 from ingestor.model.unreadable import UNREADABLE
 from metrics import facts
-from metrics.codes import IgnoredCode, SkippedCode
+from metrics.codes import IgnoredCode, SkippedCode, WarningCode
 
 _REGISTRIES = ("floors", "areas", "labels", "devices", "entities")
 _DETAIL_CHARACTERS = 500
@@ -57,7 +57,8 @@ class Stream:
     """Reads the stream of one home.
 
     `weather` gives the present observation. `captured` gives how far earlier processes captured each entity, asked
-    for with the first session; `loss` says why that is not all of it.
+    for with the first session; `loss` says why that is not all of it. `unmatched` says what in the user's selection
+    fits none of the entities.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Stream:
         weather: Callable[[], WeatherObservation | None] = lambda: None,
         captured: Callable[[], Iterable[Watermark]] = lambda: (),
         loss: Callable[[], str | None] = lambda: None,
+        unmatched: Callable[[Collection[str]], list[str]] = lambda _entity_ids: [],
         *,
         with_attributes: bool = True,
     ) -> None:
@@ -75,6 +77,7 @@ class Stream:
         self._weather = weather
         self._captured = captured
         self._loss = loss
+        self._unmatched = unmatched
         self._with_attributes = with_attributes
         self._known = Knowledge(Registry(), Presence())
         self._begin()
@@ -196,7 +199,16 @@ class Stream:
         self._batch.settle_in(Presence(persons))
         self._draft.names = {**self._draft.names, **snapshot.names}
         if now_ns is not None:
+            self._tell_selected(snapshot.keys())
             self._batch.cut(snapshot, now_ns)
+
+    def _tell_selected(self, entity_ids: Collection[str]) -> None:
+        selected = sum(map(self._entities.wants, entity_ids))
+        report, told = self._taken.reports.append, self._draft.unmatched
+        report(facts.EntitiesSelected(home=self._home, entities=len(entity_ids), selected=selected))
+        self._draft.unmatched = told | set(self._unmatched(entity_ids))
+        for sentence in sorted(self._draft.unmatched - told):
+            report(facts.Warned(code=WarningCode.SELECTION, detail=sentence))
 
     def _learn_registry(self, answers: Mapping[str, Raw]) -> None:
         self._draft.registry = registry = self._draft.registry.updated(answers)

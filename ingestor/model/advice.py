@@ -68,6 +68,9 @@ ADVICE = {
     ErrorCode.QUOTA: Advice("a higher WEATHER_CACHE_MINUTES asks less often", heals=True),
     ErrorCode.REJECTED: Advice("`ingestor quarantine list` has it", heals=False),
     ErrorCode.FIELD_CONFLICT: Advice("give the ingestor a bucket of its own, then replay the quarantine", heals=False),
+    ErrorCode.QUARANTINE_FULL: Advice(
+        "see `ingestor quarantine list`, then replay what was mended, or drop it", heals=False
+    ),
     ErrorCode.UNDECODABLE: Advice("please report it, with `ingestor quarantine show`", heals=False),
 }
 

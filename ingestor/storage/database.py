@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from traceback import clear_frames
 from typing import TypeAlias, TypeVar
 
 import trio
@@ -93,6 +94,7 @@ class Database:
         except OSError as error:
             raise meaning(error, self.path) from None
         except (sqlite3.Error, UnicodeDecodeError) as error:
+            clear_frames(error.__traceback__)  # a cursor there would keep the file open
             self._close()
             raise meaning(error, self.path) from None
 

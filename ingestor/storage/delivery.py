@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeAlias
 
 import trio
@@ -11,7 +12,7 @@ import trio
 from ingestor.model.errors import Rejected
 from ingestor.model.records import Event, Point, RawEvent, Record, ages_seconds
 from ingestor.storage.batcher import bisect
-from ingestor.storage.quarantine import Quarantine
+from ingestor.storage.quarantine import Quarantine, about
 from metrics import facts
 from metrics.codes import ErrorCode
 
@@ -72,6 +73,14 @@ class Delivery:
             self._report(
                 facts.RecordsQuarantined(reason=code, records=len(details), detail="; ".join(details[:_DETAILS]))
             )
+        for fact in set_aside([record for record, _ in bad]):
+            self._report(fact)
+
+
+def set_aside(records: Iterable[Record]) -> list[facts.EventsSetAside]:
+    """Return how many changes of each home are among records that went into the quarantine."""
+    homes = Counter(about(record)[0] for record in records if isinstance(record, Event | RawEvent))
+    return [facts.EventsSetAside(home=home or "", events=events) for home, events in homes.items()]
 
 
 async def sort_out(points: Sequence[Point], attempt: Attempt) -> tuple[list[tuple[Record, Rejected]], int]:

@@ -119,6 +119,8 @@ class InfluxDBStore:
             if found := _EXPIRED.search(str(refusal)):
                 return int(found[1])  # said only when nothing else was wrong
             raise
+        if self._encoder.omitted:
+            self._report(facts.AttributesOmitted(store=self.name, events=self._encoder.omitted))
         return 0
 
     async def recent(self, *, limit: int, entity_id: str | None = None, before_ns: int | None = None) -> list[Event]:

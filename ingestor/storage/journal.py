@@ -67,7 +67,7 @@ class EmbeddedJournal:
         """Write what is good, and set aside what is bad; the notes go with every part that is tried."""
         if notes and all(isinstance(record, RawEvent) for record in records):
             await self._told(self._store.write((), notes=notes))
-        await self._told(self._delivery.deliver(records, partial(self._attempt, live=live, notes=notes)))
+        await self._delivery.deliver(records, partial(self._attempt, live=live, notes=notes))
 
     async def notes(self) -> list[Written]:
         """Read the notes."""
@@ -78,6 +78,9 @@ class EmbeddedJournal:
         await self._told(self._store.forget_notes(until))
 
     async def _attempt(self, points: Sequence[Point], *, live: bool, notes: Sequence[Note]) -> int | Rejected:
+        return await self._told(self._write(points, live=live, notes=notes))
+
+    async def _write(self, points: Sequence[Point], *, live: bool, notes: Sequence[Note]) -> int | Rejected:
         try:
             return await self._store.write(points, live=live, notes=notes)
         except Rejected as refusal:

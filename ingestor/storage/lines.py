@@ -20,7 +20,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ingestor.model.fields import OWN_FIELDS, TAGS, WEATHER_FIELDS, Field, FieldType
-from ingestor.model.records import EntityRecord, Event, Point, Series, Statistic, StoreMark, WeatherObservation
+from ingestor.model.records import (
+    EntityRecord,
+    Event,
+    Point,
+    Series,
+    Statistic,
+    StoreMark,
+    WeatherObservation,
+    size_bytes,
+)
 
 EVENTS = "home_assistant_events"
 WEATHER = "weather"
@@ -29,6 +38,7 @@ STATISTICS = "home_assistant_statistics"
 MARKS = "ingestor_marks"
 
 MAXIMUM_TAG_BYTES = 65_535  # a longer tag value is refused with the whole batch
+MAXIMUM_TEXT_BYTES = 1024 * 1024  # of a field; a longer one is refused with its point
 _TAG = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\n": r"\n", "\t": r"\t", "\r": r"\r"})
 _SERIES_CACHED = 200_000  # about a kilobyte each, and no home has so many
 _LINES_JOINED = 100  # one line with an emoji makes four bytes of each character of the text it is joined to
@@ -43,9 +53,13 @@ class _Beginning(Struct, frozen=True, gc=False):
 
 
 class LineEncoder:
-    """Encodes records; what a line begins with is remembered per series, bounded."""
+    """Encodes records; what a line begins with is remembered per series, bounded.
+
+    `omitted` counts the events that the last call of `encode` left without their attributes, which were too long.
+    """
 
     def __init__(self) -> None:
+        self.omitted = 0
         self._beginnings: dict[Series, _Beginning] = {}
         self._observation: WeatherObservation | None = None
         self._weather_fields = ""
@@ -56,6 +70,7 @@ class LineEncoder:
         Some lines at a time go into the one buffer that is returned: a text of all, and its copy as bytes, would take
         three times the memory.
         """
+        self.omitted = 0
         encoded = BytesIO()
         lines = filter(None, map(self.line, points))
         while part := list(islice(lines, _LINES_JOINED)):
@@ -78,6 +93,9 @@ class LineEncoder:
                 return f"{MARKS}{_tags(home=point.home)} batch={point.batch}i {point.time_ns}"
 
     def _event(self, event: Event) -> str:
+        if event.attributes is not None and _is_too_long(event.attributes):
+            self.omitted += 1
+            event = replace(event, attributes=None)
         beginning = self._beginnings.get(event.series)
         if beginning is None or beginning.attributes != event.attributes:
             beginning = self._begin(event.series, event.attributes)
@@ -102,6 +120,10 @@ class LineEncoder:
         if observation is not self._observation and observation != self._observation:
             self._observation, self._weather_fields = observation, _around_event(observation)
         return self._weather_fields
+
+
+def _is_too_long(text: str) -> bool:
+    return len(text) * 4 > MAXIMUM_TEXT_BYTES and size_bytes(text) > MAXIMUM_TEXT_BYTES
 
 
 def _compiled(fields: Iterable[Field]) -> Callable[[Any], str]:

@@ -1,27 +1,37 @@
-"""What could not be stored, kept with the reason until someone replays or drops it: `DATA_DIR/state.sqlite3`."""
+"""What could not be stored, kept with the reason until someone replays or drops it: `DATA_DIR/state.sqlite3`.
+
+It holds as much as the spool may, `SPOOL_MAX_BYTES`. Full, it takes nothing more and the homes pause, until there is
+room again: a batch with something bad in it waits where it was captured, in the spool or in the inbox.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from ingestor.model.errors import Rejected
+from ingestor.model.advice import hint_of
+from ingestor.model.errors import Rejected, Unavailable
 from ingestor.model.records import Event, RawEvent, Record, StoreMark, WeatherObservation
 from ingestor.storage.codec import pack_one, unpack_one
 from ingestor.storage.database import Database, transaction
+from ingestor.storage.valve import Valve
 from metrics import facts
-from metrics.codes import WarningCode
+from metrics.codes import ErrorCode, WarningCode
 
+FULL_RETRY_SECONDS = 10.0
 _MESSAGE_CHARACTERS = 4000
 _COLUMNS = "id, at_ns, home, entity_id, time_ns, code, message, body"
 _ADD = """INSERT INTO quarantine (at_ns, home, entity_id, time_ns, code, message, body, digest)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (digest) DO UPDATE SET at_ns = max(excluded.at_ns, at_ns + 1), message = excluded.message"""
+_DELETE = "DELETE FROM quarantine WHERE id = ? AND at_ns = ? RETURNING length(body)"
+_BEHIND = "SELECT count(*), ifnull(sum(length(body)), 0), max(id) FROM quarantine WHERE id > ?"
 
 T = TypeVar("T")
 
@@ -42,17 +52,30 @@ class Quarantined(Struct, frozen=True, kw_only=True):
 class Quarantine:
     """The records set aside. Every method raises `Unavailable` while the disk does not serve."""
 
-    def __init__(self, database: Database, report: facts.Report, clock_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self,
+        database: Database,
+        report: facts.Report,
+        clock_ns: Callable[[], int] = time.time_ns,
+        *,
+        maximum_bytes: int = sys.maxsize,
+        valve: Valve | None = None,
+    ) -> None:
         self._database = database
         self._report = report
         self._clock_ns = clock_ns
+        self._maximum_bytes = maximum_bytes
+        self._valve = valve or Valve()
+        self._held = _Held()
 
     async def open(self) -> None:
-        """Tell how many there are."""
+        """Tell how much there is."""
         await self._run(lambda _connection: None)
 
     async def add(self, bad: Sequence[tuple[Record, Rejected]]) -> None:
-        """Keep records, fsynced. The same record again is kept once, as of now."""
+        """Keep records, fsynced; the same record again once, as of now. Raises `Unavailable`, too, while it is full."""
+        if full := self._valve.reasons.get(ErrorCode.QUARANTINE_FULL):
+            raise Unavailable(full, code=ErrorCode.QUARANTINE_FULL, retry_after_seconds=FULL_RETRY_SECONDS)
         rows = [_row(record, refusal, self._clock_ns()) for record, refusal in bad]
         await self._run(lambda connection: connection.executemany(_ADD, rows))
 
@@ -66,6 +89,13 @@ class Quarantine:
         found = await self.read(limit=1, after=id_ - 1)
         return found[0] if found and found[0].id == id_ else None
 
+    async def again(self, records: Sequence[Record]) -> dict[Record, Quarantined]:
+        """Return which of these records are there, and how."""
+        digests = [_digest(pack_one(record)) for record in records]
+        query = f"SELECT {_COLUMNS} FROM quarantine WHERE digest = ?"
+        found = await self._run(lambda connection: [connection.execute(query, (one,)).fetchone() for one in digests])
+        return {record: _read(row) for record, row in zip(records, found, strict=True) if row is not None}
+
     async def times(self, home: str) -> dict[str, set[int]]:
         """Return the times of a home's events that are set aside, by entity."""
         query = "SELECT entity_id, time_ns FROM quarantine WHERE home = ? AND entity_id IS NOT NULL"
@@ -78,35 +108,76 @@ class Quarantine:
         """Forget these, but not one that was set aside again since; return how many that were."""
 
         def delete(connection: sqlite3.Connection) -> int:
-            before = connection.total_changes
             rows = [(one.id, one.at_ns) for one in gone]
-            connection.executemany("DELETE FROM quarantine WHERE id = ? AND at_ns = ?", rows)
-            return connection.total_changes - before
+            sizes = [size for row in rows for (size,) in connection.execute(_DELETE, row)]
+            self._held.lose(sizes)
+            return len(sizes)
 
         return await self._run(delete)
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do the work in a transaction; a damaged file is replaced."""
 
-        def counted(connection: sqlite3.Connection) -> tuple[T, int]:
+        def counted(connection: sqlite3.Connection) -> T:
             with transaction(connection):
+                self._held.count(connection)
                 result = work(connection)
-                [held] = connection.execute("SELECT count(*) FROM quarantine").fetchone()
-            return result, held
+                self._held.count(connection)
+            return result
 
-        result, held = await self._database.run(counted, self._warn)
-        self._report(facts.QuarantineHeld(records=held))
+        try:
+            result = await self._database.run(counted, self._warn)
+        except Unavailable as error:
+            self._report(facts.QuarantineFailed(code=error.code, detail=str(error)))
+            raise
+        self._tell()
         return result
+
+    def _tell(self) -> None:
+        held, maximum, code = self._held, self._maximum_bytes, ErrorCode.QUARANTINE_FULL
+        detail = f"the quarantine holds {held.size_bytes} bytes, SPOOL_MAX_BYTES is {maximum}"
+        self._valve.weigh(code, held.size_bytes, maximum, f"{detail}: {hint_of(code)}")
+        self._report(facts.QuarantineHeld(records=held.records, size_bytes=held.size_bytes, maximum_bytes=maximum))
+        if full := self._valve.reasons.get(code):
+            self._report(facts.QuarantineFailed(code=code, detail=full))
 
     def _warn(self, detail: str) -> None:
         self._report(facts.Warned(code=WarningCode.STATE_DAMAGED, detail=detail))
+
+
+class _Held:
+    """How much is held: counted whole once for each connection, then only what is new."""
+
+    def __init__(self) -> None:
+        self.records = self.size_bytes = self._newest = 0
+        self._connection: sqlite3.Connection | None = None
+
+    def count(self, connection: sqlite3.Connection) -> None:
+        """Take in what was added; after a failure the connection is another one."""
+        if connection is not self._connection:
+            self.records = self.size_bytes = self._newest = 0
+            self._connection = connection
+        records, size_bytes, newest = connection.execute(_BEHIND, (self._newest,)).fetchone()
+        self.records += records
+        self.size_bytes += size_bytes
+        self._newest = newest or self._newest
+
+    def lose(self, sizes: Iterable[int]) -> None:
+        """Take out what was deleted."""
+        for size_bytes in sizes:
+            self.records -= 1
+            self.size_bytes -= size_bytes
 
 
 def _row(record: Record, refusal: Rejected, at_ns: int) -> tuple[Any, ...]:
     body = pack_one(record)
     home, entity_id, time_ns = about(record)
     message = str(refusal)[:_MESSAGE_CHARACTERS]
-    return at_ns, home, entity_id, time_ns, refusal.code, message, body, blake2b(body, digest_size=16).digest()
+    return at_ns, home, entity_id, time_ns, refusal.code, message, body, _digest(body)
+
+
+def _digest(body: bytes) -> bytes:
+    return blake2b(body, digest_size=16).digest()
 
 
 def about(record: Record) -> tuple[str | None, str | None, int | None]:

@@ -2,43 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
+import trio
 from msgspec import Struct
 
 from ingestor.model.errors import Rejected
-from ingestor.model.records import Event, RawEvent
+from ingestor.model.records import Event, RawEvent, Record
+from ingestor.storage.delivery import set_aside
 from ingestor.storage.journal import Journal
 from ingestor.storage.quarantine import Quarantine, Quarantined
+from metrics import facts
+
+PATIENCE_SECONDS = 10.0  # for the store's answer
+RECORDS_IN_A_COMMIT = 500
 
 
 class Replayed(Struct, frozen=True, kw_only=True):
-    """How many records went into the journal, and what keeps the others, by id."""
+    """How many records went into the journal, and what keeps the others, by the id that they had."""
 
     replayed: int
     failures: dict[int, str]
 
 
 class Replay:
-    """One record at a time: into the journal, then out of the quarantine; a crash between repeats it, harmlessly.
+    """A part of the records at a time: into the journal, then out of the quarantine.
 
-    What the store refuses again comes back into the quarantine. `again` does a raw event anew.
+    A crash between repeats it, harmlessly.
+
+    What the store refuses again comes back into the quarantine: `confirmed` waits until it has answered. `again` does a
+    raw event anew.
     """
 
-    def __init__(self, quarantine: Quarantine, journal: Journal, again: Callable[[RawEvent], Event]) -> None:
+    def __init__(
+        self,
+        quarantine: Quarantine,
+        journal: Journal,
+        again: Callable[[RawEvent], Event],
+        confirmed: Callable[[], Awaitable[None]],
+        report: facts.Report,
+    ) -> None:
         self._quarantine = quarantine
         self._journal = journal
         self._again = again
+        self._confirmed = confirmed
+        self._report = report
 
-    async def replay(self, wanted: Sequence[Quarantined]) -> Replayed:
-        """Replay these. Raises `Unavailable` while the disk does not serve."""
+    async def replay(self, wanted: Sequence[Quarantined], *, patience_seconds: float = PATIENCE_SECONDS) -> Replayed:
+        """Replay these; what the store has not answered to after a while is on its way there.
+
+        Raises `Unavailable` while the disk does not serve.
+        """
         failures: dict[int, str] = {}
+        mended: list[tuple[Quarantined, Record]] = []
         for one in wanted:
             try:
-                record = self._again(one.record) if isinstance(one.record, RawEvent) else one.record
+                mended.append((one, self._again(one.record) if isinstance(one.record, RawEvent) else one.record))
             except Rejected as refusal:
                 failures[one.id] = str(refusal)
-                continue
-            await self._journal.commit([record], live=False)
-            await self._quarantine.remove([one])
+        for start in range(0, len(mended), RECORDS_IN_A_COMMIT):
+            await self._bring(mended[start : start + RECORDS_IN_A_COMMIT])
+        with trio.move_on_after(patience_seconds):
+            await self._confirmed()
+        for start in range(0, len(mended), RECORDS_IN_A_COMMIT):
+            failures |= await self._refused(mended[start : start + RECORDS_IN_A_COMMIT])
         return Replayed(replayed=len(wanted) - len(failures), failures=failures)
+
+    async def _bring(self, part: Sequence[tuple[Quarantined, Record]]) -> None:
+        await self._journal.commit([record for _, record in part], live=False)
+        await self._quarantine.remove([one for one, _ in part])
+        for fact in set_aside([one.record for one, _ in part]):
+            self._report(facts.EventsSetAside(home=fact.home, events=-fact.events))
+
+    async def _refused(self, part: Sequence[tuple[Quarantined, Record]]) -> dict[int, str]:
+        found = await self._quarantine.again([record for _, record in part])
+        return {
+            one.id: f"refused again, as {found[record].id}: {found[record].message}"
+            for one, record in part
+            if record in found
+        }

@@ -67,7 +67,6 @@ FILE = "spool.sqlite3"
 SCHEMA = Schema.read(MIGRATIONS / "spool")
 RECORDS_IN_A_BATCH = 5000
 RECORDS_AT_HAND = 5000  # about 5 MB; one batch of the writer
-RESUMES_BELOW = 0.8  # of the maximum; a home that paused comes back then
 CONFIRMED_SECONDS = 0.1  # between two looks whether the store has confirmed
 _FULL = "spool_full"
 
@@ -324,11 +323,8 @@ class Spool:
                 maximum_bytes=self.maximum_bytes,
             )
         )
-        if self.pending_bytes >= self.maximum_bytes:
-            detail = f"the spool holds {self.pending_bytes} bytes, SPOOL_MAX_BYTES is {self.maximum_bytes}"
-            self._valve.close(_FULL, detail)
-        elif self.pending_bytes < RESUMES_BELOW * self.maximum_bytes and _FULL in self._valve.reasons:
-            self._valve.open(_FULL)
+        detail = f"the spool holds {self.pending_bytes} bytes, SPOOL_MAX_BYTES is {self.maximum_bytes}"
+        self._valve.weigh(_FULL, self.pending_bytes, self.maximum_bytes, detail)
 
 
 def _load(connection: sqlite3.Connection, ids: Sequence[int]) -> list[Record]:

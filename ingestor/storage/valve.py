@@ -1,8 +1,10 @@
-"""Whether homes may bring more: closed while the spool or its disk is full."""
+"""Whether homes may bring more: closed while the spool, the quarantine or their disk is full."""
 
 from __future__ import annotations
 
 from ingestor.model.signals import Signal
+
+RESUMES_BELOW = 0.8  # of a maximum; a home that paused comes back then
 
 
 class Valve:
@@ -25,6 +27,13 @@ class Valve:
     def close(self, code: str, detail: str) -> None:
         """Close it for this reason."""
         self._turn(self._reasons | {code: detail})
+
+    def weigh(self, code: str, held_bytes: int, maximum_bytes: int, detail: str) -> None:
+        """Close it for this reason at the maximum, and take that away well below."""
+        if held_bytes >= maximum_bytes:
+            self.close(code, detail)
+        elif held_bytes < RESUMES_BELOW * maximum_bytes and code in self._reasons:
+            self.open(code)
 
     def open(self, code: str) -> None:
         """Take this reason away."""

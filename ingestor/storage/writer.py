@@ -108,8 +108,8 @@ class Writer:
                 quarantined = await self._delivery.deliver(batch.records, self._until_taken)
                 if self._unwritten_marks:  # they were refused together with every point
                     await self._until_taken(())
-            except Unavailable as error:  # the disk under the quarantine
-                await self._back_off(error)
+            except Unavailable as error:  # the quarantine's own: it says so itself
+                await self._wait(self._retry.after(error))
             else:
                 break
         self._spool.acknowledge(batch.ids)
@@ -166,6 +166,9 @@ class Writer:
         self._report(
             facts.StoreFailed(store=self._store.name, code=error.code, detail=str(error), retry_seconds=seconds)
         )
+        await self._wait(seconds)
+
+    async def _wait(self, seconds: float) -> None:
         with trio.move_on_after(seconds):
             await self._intake.ended.wait()
             raise _Leaving

@@ -16,6 +16,7 @@ from metrics.declarations import ServiceEvent as ServiceEvent
 from metrics.facts.gaps import AuditDone as AuditDone
 from metrics.facts.gaps import AuditFailed as AuditFailed
 from metrics.facts.gaps import BackfillEnded as BackfillEnded
+from metrics.facts.gaps import EventsSetAside as EventsSetAside
 from metrics.facts.gaps import GapSettled as GapSettled
 from metrics.facts.gaps import GapsHeld as GapsHeld
 from metrics.facts.gaps import GapsNoted as GapsNoted
@@ -25,6 +26,7 @@ from metrics.facts.gaps import LinksChecked as LinksChecked
 from metrics.facts.gaps import RefillFailed as RefillFailed
 from metrics.facts.gaps import RefillReady as RefillReady
 from metrics.facts.home import ConnectFailed as ConnectFailed
+from metrics.facts.home import EntitiesSelected as EntitiesSelected
 from metrics.facts.home import EventSkipped as EventSkipped
 from metrics.facts.home import EventsReceived as EventsReceived
 from metrics.facts.home import FramesReceived as FramesReceived
@@ -40,10 +42,12 @@ from metrics.facts.service import ServiceStopping as ServiceStopping
 from metrics.facts.service import Warned as Warned
 from metrics.facts.service import WeatherFailed as WeatherFailed
 from metrics.facts.service import WeatherUpdated as WeatherUpdated
+from metrics.facts.storage import AttributesOmitted as AttributesOmitted
 from metrics.facts.storage import BatchCommitted as BatchCommitted
 from metrics.facts.storage import BatchWritten as BatchWritten
 from metrics.facts.storage import CommitFailed as CommitFailed
 from metrics.facts.storage import FileUpgraded as FileUpgraded
+from metrics.facts.storage import QuarantineFailed as QuarantineFailed
 from metrics.facts.storage import QuarantineHeld as QuarantineHeld
 from metrics.facts.storage import RecordsDropped as RecordsDropped
 from metrics.facts.storage import RecordsExpired as RecordsExpired

@@ -10,7 +10,8 @@ from metrics.declarations import HOME, Counter, Gauge, Ratio, ServiceEvent
 
 _CAPTURED = Ratio(
     "ingestor_capture_ratio",
-    "Share of all changes that are captured, live or refilled; what is listed counts as one change each.",
+    "Share of all changes that are captured, live or refilled; what is listed counts as one change each, "
+    "and what is set aside does not count as captured until it is replayed.",
     HOME,
 )
 _REFILL_UP = Gauge("ingestor_refill_up", "1 while the recorder can be asked; gaps wait while it is 0.", HOME, start=1)
@@ -57,6 +58,16 @@ class IntervalsSettled(ServiceEvent, frozen=True, kw_only=True):
     home: str
     refilled: int
     listed: int
+
+
+class EventsSetAside(ServiceEvent, frozen=True, kw_only=True):
+    """Changes went into the quarantine; negative when a replay takes them out of it."""
+
+    LEVEL = DEBUG
+    METRICS = (_CAPTURED.move("events"),)
+
+    home: str
+    events: int
 
 
 class GapSettled(ServiceEvent, frozen=True, kw_only=True):

@@ -65,6 +65,26 @@ class MessageIgnored(ServiceEvent, frozen=True, kw_only=True):
     detail: str
 
 
+class EntitiesSelected(ServiceEvent, frozen=True, kw_only=True):
+    """A home has so many entities, and INCLUDE and EXCLUDE leave so many of them to be stored."""
+
+    METRICS = (
+        Gauge("ingestor_entities", "Entities of the home.", HOME).set("entities"),
+        Gauge("ingestor_entities_selected", "Entities that INCLUDE and EXCLUDE leave to be stored.", HOME).set(
+            "selected"
+        ),
+    )
+
+    home: str
+    entities: int
+    selected: int
+
+    @property
+    def level(self) -> int:
+        """How loudly the log says it: nothing is stored where nothing is selected."""
+        return self.LEVEL if self.selected or not self.entities else WARNING
+
+
 class SessionOpened(ServiceEvent, frozen=True, kw_only=True):
     """A home's socket logged in and subscribed."""
 

@@ -39,7 +39,7 @@ class CommitFailed(ServiceEvent, frozen=True, kw_only=True):
     LEVEL = WARNING
     METRICS = (
         Counter(
-            "ingestor_commit_failures", "Commits that the disk did not take; they are retried.", code=codes.DISK
+            "ingestor_commit_failures", "Commits that the disk did not take; they are retried.", code=codes.HOLDING
         ).inc(),
     )
 
@@ -117,9 +117,45 @@ class QuarantineHeld(ServiceEvent, frozen=True, kw_only=True):
     """The quarantine holds now so many records."""
 
     LEVEL = DEBUG
-    METRICS = (Gauge("ingestor_quarantine_records", "Records that are in the quarantine.").set("records"),)
+    METRICS = (
+        Gauge("ingestor_quarantine_records", "Records that are in the quarantine.").set("records"),
+        Gauge("ingestor_quarantine_bytes", "Size of the records that are in the quarantine.").set("size_bytes"),
+        Gauge("ingestor_quarantine_maximum_bytes", "At this size of the quarantine homes pause.").set("maximum_bytes"),
+    )
 
     records: int
+    size_bytes: int
+    maximum_bytes: int
+
+
+class QuarantineFailed(ServiceEvent, frozen=True, kw_only=True):
+    """The quarantine cannot be used, or is full; what it does not take waits where it was captured."""
+
+    LEVEL = WARNING
+    METRICS = (
+        Counter(
+            "ingestor_quarantine_failures", "Times the quarantine could not be used, or was full.", code=codes.HOLDING
+        ).inc(),
+    )
+
+    code: ErrorCode
+    detail: str
+
+
+class AttributesOmitted(ServiceEvent, frozen=True, kw_only=True):
+    """Events were stored without their attributes, which were longer than the store holds."""
+
+    LEVEL = WARNING
+    METRICS = (
+        Counter(
+            "ingestor_attributes_omitted",
+            "Events stored without their attributes, which were longer than the store holds.",
+            STORE,
+        ).inc("events"),
+    )
+
+    store: str
+    events: int
 
 
 class RecordsExpired(ServiceEvent, frozen=True, kw_only=True):

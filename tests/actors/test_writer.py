@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
+from typing import Any, TypeVar
 
 import trio
 
@@ -13,8 +14,9 @@ from ingestor.assembly.files import STATE
 from ingestor.model.channels import Inbox
 from ingestor.model.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
 from ingestor.model.gaps import Kept
-from ingestor.model.records import Event, Point, RawEvent, StoreMark, Watermark
+from ingestor.model.records import Event, Point, RawEvent, Record, StoreMark, Watermark
 from ingestor.storage.batcher import Retry
+from ingestor.storage.codec import pack_one
 from ingestor.storage.database import Database
 from ingestor.storage.delivery import Delivery
 from ingestor.storage.intake import Intake
@@ -26,8 +28,10 @@ from ingestor.storage.valve import Valve
 from ingestor.storage.writer import BatchLimits, Writer
 from metrics import facts
 from metrics.codes import ErrorCode
+from tests.faults.small_disk import small_disk
 from tests.servers.records import event
 
+F = TypeVar("F", bound=facts.Fact)
 Answer = Callable[[Sequence[Point]], IngestorError | int]
 
 
@@ -90,14 +94,17 @@ class Quick(Retry):
 class Bench:
     """A writer over a real spool and a real quarantine, and a store of ours."""
 
-    def __init__(self, directory: Path, *, marked: bool = False) -> None:
+    def __init__(
+        self, directory: Path, *, marked: bool = False, beside: Path | None = None, set_aside_bytes: int = 10**9
+    ) -> None:
         self.lost: list[str] = []
         self.heard: list[facts.Fact] = []
         self.emptied = trio.Event()
         self.store = ScriptedStore()
-        self.spool = Spool(directory, 10**9, Valve(), self._hear)
-        self.state = Database(directory / "state.sqlite3", STATE)
-        self.quarantine = Quarantine(self.state, self.heard.append)
+        self.valve = Valve()
+        self.spool = Spool(directory, 10**9, self.valve, self._hear)
+        self.state = Database((beside or directory) / "state.sqlite3", STATE)
+        self.quarantine = Quarantine(self.state, self.heard.append, maximum_bytes=set_aside_bytes, valve=self.valve)
         self.intake = Intake(Inbox(trio.open_memory_channel[list[Kept]](1)[1]))
         delivery = Delivery("influxdb", self.quarantine, self.heard.append)
         limits = BatchLimits(maximum_events=100, maximum_seconds=0.01)
@@ -123,13 +130,13 @@ class Bench:
         if isinstance(fact, facts.RecordsSpooled) and fact.pending_events == 0 and self.store.writes:
             self.emptied.set()
 
-    def of(self, kind: type[facts.Fact]) -> list[facts.Fact]:
+    def of(self, kind: type[F]) -> list[F]:
         return [fact for fact in self.heard if isinstance(fact, kind)]
 
 
 @asynccontextmanager
-async def bench(directory: Path, *, marked: bool = False) -> AsyncGenerator[Bench]:
-    made = Bench(directory, marked=marked)
+async def bench(directory: Path, **options: Any) -> AsyncGenerator[Bench]:
+    made = Bench(directory, **options)
     await made.spool.open()
     try:
         yield made
@@ -248,6 +255,54 @@ async def test_raw_events_go_to_the_quarantine(tmp_path: Path) -> None:
         assert one.store.points == [event(1), event(2)]
         [held] = await one.quarantine.read()
         assert (held.record, held.code, held.message) == (raw, "undecodable", "it ends too soon")
+
+
+REFUSED = Rejected("bad", code=ErrorCode.FIELD_CONFLICT)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    with trio.fail_after(20):
+        while not is_so():  # noqa: ASYNC110  the facts come from a thread
+            await trio.sleep(0.001)
+
+
+async def test_a_full_quarantine_leaves_what_is_refused_in_the_spool_until_there_is_room(tmp_path: Path) -> None:
+    async with bench(tmp_path, set_aside_bytes=20 * len(pack_one(event(1)))) as one:
+        for number in range(40):
+            await one.spool.commit([event(number)])
+        one.store.answer = lambda _points: REFUSED
+        dropped: list[Record] = []
+        async with trio.open_nursery() as nursery:
+            await nursery.start(one.writer.run)
+            while len(dropped) < 40:
+                await until(lambda: one.valve.closed or not one.spool.pending_records)
+                held = await one.quarantine.read()
+                assert len(held) + len(dropped) + one.spool.pending_records == 40
+                dropped += [found.record for found in held]
+                await one.quarantine.remove(held)
+            one.intake.ended.set()
+        assert (len(dropped), set(dropped)) == (40, {event(number) for number in range(40)})
+        assert (one.valve.closed, one.of(facts.StoreFailed)) == (False, [])
+        assert counted(one)[1] == 40
+
+
+async def test_what_is_refused_waits_in_the_spool_while_the_disk_of_the_quarantine_is_full(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 2) as disk:
+        async with bench(tmp_path, beside=disk.path) as one:
+            await one.quarantine.open()
+            disk.fill()
+            await one.spool.commit([event(number, attributes="x" * 9000) for number in range(40)])
+            one.store.answer = lambda points: REFUSED if event(3, attributes="x" * 9000) in points else 0
+            async with trio.open_nursery() as nursery:
+                await nursery.start(one.writer.run)
+                await until(lambda: len(one.of(facts.QuarantineFailed)) > 2)
+                assert {fact.code for fact in one.of(facts.QuarantineFailed)} == {"disk_full"}
+                assert (one.spool.pending_records, one.of(facts.StoreFailed)) == (40, [])
+                disk.free()
+                await until(lambda: not one.spool.pending_records)
+                one.intake.ended.set()
+            assert [found.record for found in await one.quarantine.read()] == [event(3, attributes="x" * 9000)]
+            assert len({point.time_ns for point in one.store.points}) == 39
 
 
 async def test_points_that_are_too_old_are_counted_as_expired(tmp_path: Path) -> None:

@@ -50,6 +50,13 @@ STORE = (
     Row(name="store: 401 in the middle, then repaired", act=store.refused_token, repeats=2),
     Row(name="store: wrong org", act=store.wrong_org, repeats=2),
     Row(name="store: read-only token", act=store.read_only_token, repeats=2),
+    Row(name="store: everything refused, then repaired", act=store.everything_refused),
+    Row(
+        name="store: quarantine full, then repaired",
+        act=store.quarantine_full,
+        repeats=2,
+        needs=Needs(settings={"SPOOL_MAX_BYTES": str(2**20)}),
+    ),
     Row(name="store: 413", act=store.too_large),
     Row(name="store: its disk full", act=store.disk_full, repeats=1, needs=Needs(small_store=True)),
     Row(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from itertools import count
 
 import httpx
 
@@ -18,6 +20,14 @@ LARGEST_BODY_BYTES = 8192
 BACKLOG = 1_000_000
 BACKLOG_OF_THE_DOUBLE = 20_000  # which is no database for a million
 BACKLOG_RATE = 4000
+TOLD_SECONDS = 120
+LARGE = "sensor.large"
+LARGE_BYTES = 6000
+EVENTS = b"home_assistant_events,"
+CONFLICT = (  # as it stands in the JSON
+    r"partial write: field type conflict: input field \"value\" on measurement \"home_assistant_events\""
+    " is type float, already exists as type string dropped=1"
+)
 
 
 def _between(situation: Situation) -> tuple[InfluxDB, Proxy]:
@@ -48,10 +58,10 @@ def backlog(situation: Situation) -> None:
     """Refuse until a million changes wait."""
     store, front = _between(situation)
     front.refuse()
-    count = 2000 if situation.short else BACKLOG_OF_THE_DOUBLE if isinstance(store, DoubledInfluxDB) else BACKLOG
+    changes = 2000 if situation.short else BACKLOG_OF_THE_DOUBLE if isinstance(store, DoubledInfluxDB) else BACKLOG
     rate = 1000 if situation.short else BACKLOG_RATE
-    seed, patience_seconds = situation.random.randrange(2**31), 60 + 3 * count / rate
-    situation.home.run(count=count, rate=rate, seed=seed, wait_seconds=patience_seconds)
+    seed, patience_seconds = situation.random.randrange(2**31), 60 + 3 * changes / rate
+    situation.home.run(count=changes, rate=rate, seed=seed, wait_seconds=patience_seconds)
     front.accept()
 
 
@@ -109,6 +119,41 @@ def bad_point(situation: Situation) -> None:
 
     _judged(situation, judge)
     situation.replay()
+
+
+def everything_refused(situation: Situation) -> None:
+    """Refuse every point until /health tells it; then take them, and replay what is in quarantine."""
+    _refused(situation, "database", "field_conflict")
+    situation.replay()
+
+
+def quarantine_full(situation: Situation) -> None:
+    """Refuse every point until the quarantine is full and the home pauses; then take them, and replay."""
+    began_ns, sessions = time.time_ns(), situation.sessions()
+    numbers = count()
+
+    def swell() -> None:
+        situation.home.put(LARGE, str(next(numbers)), text="x" * LARGE_BYTES)
+
+    _refused(situation, "quarantine", "quarantine_full", swell)
+    situation.replay()
+    situation.reconnected(began_ns, sessions)
+
+
+def _refused(situation: Situation, part: str, code: str, meanwhile: Callable[[], None] = lambda: None) -> None:
+    """Refuse every event until /health has a problem with this code."""
+    _, front = _between(situation)
+    reply = Reply(422, CONFLICT)
+    front.judge = lambda request: reply if request.writes and EVENTS in request.body else None
+
+    def is_told() -> bool:
+        meanwhile()
+        health = situation.service.get("/health") or {}
+        return bool(health.get("codes", {}).get(part) == code)
+
+    wait_until(is_told, f"/health has {code}", TOLD_SECONDS)
+    situation.wait(2, 10)
+    front.clear()
 
 
 def too_large(situation: Situation) -> None:

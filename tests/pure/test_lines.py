@@ -7,7 +7,7 @@ from hypothesis import given
 from influxdb_client.client.write.point import Point
 
 from ingestor.model.records import EntityRecord, Event, Statistic, StoreMark, WeatherObservation
-from ingestor.storage.lines import MAXIMUM_TAG_BYTES, LineEncoder
+from ingestor.storage.lines import MAXIMUM_TAG_BYTES, MAXIMUM_TEXT_BYTES, LineEncoder
 from tests.servers.records import (
     ENTITY,
     MARK,
@@ -95,6 +95,19 @@ def test_text_that_no_server_takes_is_made_fit() -> None:
     line = LineEncoder().encode([event(area="x" * 70_000, state="a\udc80b")]).decode()
     assert f"area={'x' * MAXIMUM_TAG_BYTES}," in line
     assert 'state="a?b"' in line
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "😀"])
+def test_attributes_that_no_server_takes_are_left_out_and_counted(letter: str) -> None:
+    encoder, most = LineEncoder(), letter * (MAXIMUM_TEXT_BYTES // len(letter.encode()))
+    assert encoder.encode([event(1, attributes=most)]).decode() == f"{point(event(1, attributes=most))}\n"
+    assert encoder.omitted == 0
+    longer = [event(number, attributes=most + letter) for number in (1, 11)]
+    assert encoder.encode([*longer, event(21, attributes="{}")]) == encoder.encode(
+        [event(1), event(11), event(21, attributes="{}")]
+    )
+    encoder.encode(longer)
+    assert encoder.omitted == 2
 
 
 def test_a_record_without_fields_is_no_line() -> None:

@@ -58,7 +58,7 @@ def test_facts_become_metrics() -> None:
             store="sqlite", records=1, events=0, newest_event_ns=None, duration_seconds=0.1, ages_seconds=()
         ),
         facts.RecordsQuarantined(reason=ErrorCode.REJECTED, records=1, detail="bad"),
-        facts.QuarantineHeld(records=3),
+        facts.QuarantineHeld(records=3, size_bytes=1800, maximum_bytes=10**6),
         facts.HomePaused(home="home", code="disk_full", detail="the disk is full"),
         facts.WeatherUpdated(home="home", provider="p", observed_at=400, summary=""),
         facts.BreakerChanged(home="home", state=BreakerState.OPEN),
@@ -214,3 +214,15 @@ def test_no_secret_passes_the_log(style: str) -> None:
     if style == "json":
         first = json.loads(lines.splitlines()[0])
         assert (first["event"], first["level"], first["retry_seconds"]) == ("ConnectFailed", "warning", 1)
+
+
+@pytest.mark.parametrize(
+    ("moved", "ratio"),
+    [([], 1.0), ([10], 0.0), ([4], 0.6), ([4, -4], 1.0), ([4, -4, 4], 0.6), ([-7], 1.0), ([20], 0.0), ([20, -20], 1.0)],
+)
+def test_what_is_set_aside_is_not_captured_until_it_is_replayed(moved: list[int], ratio: float) -> None:
+    reporter = PrometheusReporter(homes=("home",), store="sqlite")
+    reporter(facts.LinksChecked(home="home", links=10, broken=0))
+    for events in moved:
+        reporter(facts.EventsSetAside(home="home", events=events))
+    assert exposition(reporter)['ingestor_capture_ratio{home="home"}'] == ratio

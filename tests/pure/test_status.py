@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 import supervisors
 from ingestor.api.status import Problem, StatusBoard
 from metrics import facts
@@ -128,13 +130,86 @@ def test_with_several_homes_each_problem_names_its_home_and_all_must_be_connecte
     assert (board.connected, board.reconnects, board.last_reconnect) == (True, 1, 100.0)
 
 
-def test_what_was_dropped_is_a_share_of_all_that_came() -> None:
-    board = StatusBoard(["home"], Clock(0.0))
+def set_aside(records: int, reason: ErrorCode = ErrorCode.FIELD_CONFLICT) -> facts.RecordsQuarantined:
+    return facts.RecordsQuarantined(reason=reason, records=records, detail="sensor.secret")
+
+
+def test_the_error_rate_is_the_share_of_the_last_hour_that_was_dropped_or_set_aside() -> None:
+    clock = Clock(0.0)
+    board = StatusBoard(["home"], clock)
     assert board.error_rate_percent == 0
-    board(received(3))
+    board(written(2, None))
     board(facts.RecordsDropped(reason=DropReason.SHUTDOWN, records=1, detail=""))
     board(facts.RecordsSpooled(pending_events=2, pending_bytes=9, maximum_bytes=99))
-    assert (board.error_rate_percent, board.dropped, board.pending) == (25.0, 1, 2)
+    board(set_aside(1))
+    assert (board.error_rate_percent, board.dropped, board.pending) == (50.0, 1, 2)
+    clock.now += 3600
+    board(written(2, None))
+    assert (board.error_rate_percent, board.dropped) == (0.0, 1)
+
+
+def running() -> StatusBoard:
+    """Return the board of a service that has nothing to complain of, a minute after its start."""
+    board = StatusBoard(["home"], Clock(60.0), weather_is_on=False)
+    board(opened(1))
+    board(facts.StoreReady(store="s"))
+    return board
+
+
+def selected(entities: int, selected: int) -> facts.EntitiesSelected:
+    return facts.EntitiesSelected(home="home", entities=entities, selected=selected)
+
+
+def held(size_bytes: int) -> facts.QuarantineHeld:
+    return facts.QuarantineHeld(records=1, size_bytes=size_bytes, maximum_bytes=10)
+
+
+def unfilled(code: ErrorCode) -> facts.RefillFailed:
+    return facts.RefillFailed(home="home", code=code, detail="it says nothing", retry_seconds=60)
+
+
+FULL = facts.QuarantineFailed(code=ErrorCode.QUARANTINE_FULL, detail="it is full")
+SETTLED = facts.IntervalsSettled(home="home", refilled=1, listed=0)
+READY = facts.RefillReady(home="home")
+
+
+@pytest.mark.parametrize(
+    ("told", "problems"),
+    [
+        ([set_aside(25)], {}),
+        ([set_aside(26)], {"database": "field_conflict"}),
+        ([*[written(2, None)] * 900, set_aside(26)], {"database": "field_conflict"}),
+        ([set_aside(10_000), written(2, None)], {"database": "field_conflict"}),
+        ([set_aside(10_000), *[written(2, None)] * 13], {}),
+        ([set_aside(26), 9000], {"database": "field_conflict"}),  # a quiet home mends nothing
+        ([set_aside(26, ErrorCode.UNDECODABLE)], {"enrichment_service": "undecodable"}),
+        ([held(10), FULL], {"quarantine": "quarantine_full"}),
+        ([held(10), FULL, held(9), FULL], {"quarantine": "quarantine_full"}),
+        ([held(10), FULL, held(7)], {}),
+        ([selected(7, 0)], {"selection": "selects_nothing"}),
+        ([selected(7, 1)], {}),
+        ([selected(0, 0)], {}),
+        ([selected(7, 0), received(1)], {}),
+        ([unfilled(ErrorCode.UNAUTHORIZED)], {"recorder": "unauthorized"}),
+        ([unfilled(ErrorCode.STARTING), 599, unfilled(ErrorCode.STARTING)], {}),
+        ([unfilled(ErrorCode.STARTING), 600, unfilled(ErrorCode.STARTING)], {"recorder": "starting"}),
+        ([unfilled(ErrorCode.STARTING), 600, unfilled(ErrorCode.STARTING), READY, SETTLED], {}),
+        ([unfilled(ErrorCode.STARTING), 600, READY, unfilled(ErrorCode.TIMEOUT)], {"recorder": "timeout"}),
+        ([unfilled(ErrorCode.STARTING), 600, READY, SETTLED, unfilled(ErrorCode.TIMEOUT)], {}),
+    ],
+)
+def test_what_is_wrong_is_told_by_part_and_code_until_it_is_right(
+    told: list[facts.Fact | int], problems: dict[str, str]
+) -> None:
+    board = running()
+    for one in told:
+        if isinstance(one, int):
+            assert isinstance(board.clock, Clock)
+            board.clock.now += one
+        else:
+            board(one)
+    assert {part: problem.code for part, problem in board.problems.items()} == problems
+    assert "secret" not in str(board.problems)  # whoever asks for /health needs no token
 
 
 def test_restarts_are_counted_by_actor() -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import copy
 import json
+from functools import partial
+from logging import INFO
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from msgspec import Raw
 from ingestor.homeassistant.session import SYNCHRONISING
 from ingestor.live.entities import Entities
 from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
-from ingestor.live.selection import selection
+from ingestor.live.selection import selection, unmatched
 from ingestor.live.stream import Location, Stream, Taken
 from ingestor.model import instants
 from ingestor.model.records import EntityRecord, Event, RawEvent
@@ -212,6 +214,31 @@ def test_what_the_user_excludes_is_skipped_and_counted_but_persons_still_count()
     taken = one.take([text(frame_of(*messages))])
     assert [record.persons_home for record in taken.records if isinstance(record, Event)] == [1]
     assert told(taken) == [("EventsReceived", "1"), ("EventSkipped", "filtered")]
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "selected", "sentences"),
+    [
+        ((), (), 2, []),
+        (("light.*", "lihgt.*"), (), 1, ["INCLUDE: lihgt.* matches none of the home's 2 entities"]),
+        ((), ("*.attic",), 2, ["EXCLUDE: *.attic matches none of the home's 2 entities"]),
+        ((), ("*",), 0, []),
+        (("lihgt.*",), (), 0, ["INCLUDE: lihgt.* matches none of the home's 2 entities"]),
+    ],
+)
+def test_what_the_user_selects_is_told_at_each_cut_and_a_slip_of_the_pen_once(
+    include: tuple[str, ...], exclude: tuple[str, ...], selected: int, sentences: list[str]
+) -> None:
+    one = Stream("home", Entities(selection(include, exclude)), unmatched=partial(unmatched, include, exclude))
+    present = [received("get_states")["result"][0] | {"entity_id": name} for name in ("light.a", "sensor.b")]
+    answer = text(json.dumps({"id": 9, "type": "result", "success": True, "result": present}))
+    for accepted, expected in ((False, sentences), (True, sentences), (True, [])):
+        taken = one.take([started(), CommandSent(session=1, id=9, command="states"), answer])
+        [counted] = [fact for fact in taken.reports if isinstance(fact, facts.EntitiesSelected)]
+        assert (counted.entities, counted.selected, counted.level > INFO) == (2, selected, selected == 0)
+        assert [fact.detail for fact in taken.reports if isinstance(fact, facts.Warned)] == expected
+        if accepted:
+            one.accept()
 
 
 def test_long_details_are_cut() -> None:

@@ -7,17 +7,20 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
+import pytest
 import trio
 
 from ingestor.assembly.files import STATE
 from ingestor.enrichment.again import again
 from ingestor.homeassistant import wire
-from ingestor.model.errors import Rejected
+from ingestor.model.errors import Rejected, Unavailable
 from ingestor.model.gaps import Note
 from ingestor.model.records import Event, RawEvent, Record, Watermark
+from ingestor.storage.codec import pack_one
 from ingestor.storage.database import Database
 from ingestor.storage.quarantine import Quarantine
 from ingestor.storage.replay import Replay
+from ingestor.storage.valve import Valve
 from metrics import facts
 from metrics.codes import ErrorCode
 from tests.servers.records import ENTITY, WEATHER, event, full
@@ -28,11 +31,13 @@ FILE = "state.sqlite3"
 
 
 @asynccontextmanager
-async def opened(directory: Path, heard: list[facts.Fact] | None = None) -> AsyncGenerator[Quarantine]:
+async def opened(
+    directory: Path, heard: list[facts.Fact] | None = None, valve: Valve | None = None, maximum_bytes: int = 10**9
+) -> AsyncGenerator[Quarantine]:
     database = Database(directory / FILE, STATE)
-    ticks = iter(range(1, 1000))
+    ticks, report = iter(range(1, 1000)), (heard if heard is not None else []).append
     try:
-        yield Quarantine(database, (heard if heard is not None else []).append, clock_ns=lambda: next(ticks))
+        yield Quarantine(database, report, lambda: next(ticks), maximum_bytes=maximum_bytes, valve=valve)
     finally:
         await database.aclose()
 
@@ -80,13 +85,16 @@ async def test_the_same_record_is_kept_once(tmp_path: Path) -> None:
 
 async def test_replay_brings_records_back_and_a_new_refusal_keeps_them(tmp_path: Path) -> None:
     journal = Journal()
+    heard: list[facts.Fact] = []
     async with opened(tmp_path) as quarantine:
         await quarantine.add([(event(1), REFUSED), (event(2), REFUSED)])
-        replay = Replay(quarantine, journal, again)
+        replay = Replay(quarantine, journal, again, trio.lowlevel.checkpoint, heard.append)
         first, second = await quarantine.read()
         await quarantine.add([(event(2), REFUSED)])  # it was refused anew since it was read
         outcome = await replay.replay([first, second])
-        assert (outcome.replayed, journal.records) == (2, [event(1), event(2)])
+        assert (outcome.replayed, journal.records) == (1, [event(1), event(2)])
+        assert outcome.failures == {2: f"refused again, as 2: {REFUSED}"}
+        assert heard == [facts.EventsSetAside(home="home", events=-2)]
         assert [one.record for one in await quarantine.read()] == [event(2)]
 
 
@@ -99,7 +107,8 @@ async def test_a_raw_event_is_replayed_once_our_code_can_read_it(tmp_path: Path)
     journal = Journal()
     async with opened(tmp_path) as quarantine:
         await quarantine.add([(readable, REFUSED), (broken, REFUSED)])
-        outcome = await Replay(quarantine, journal, again).replay(await quarantine.read())
+        replay = Replay(quarantine, journal, again, trio.lowlevel.checkpoint, lambda _fact: None)
+        outcome = await replay.replay(await quarantine.read())
         assert (outcome.replayed, list(outcome.failures)) == (1, [2])
         assert [one.record for one in await quarantine.read()] == [broken]
     [done] = journal.records
@@ -118,6 +127,31 @@ async def test_dropping_forgets_for_good(tmp_path: Path) -> None:
         held = await quarantine.read()
         assert await quarantine.remove(held[:2]) == 2
         assert [one.record for one in await quarantine.read()] == [event(2)]
+
+
+async def test_a_full_quarantine_takes_nothing_more_and_the_homes_pause_until_there_is_room(tmp_path: Path) -> None:
+    heard: list[facts.Fact] = []
+    valve = Valve()
+    size = len(pack_one(event(1)))
+    async with opened(tmp_path, heard, valve, maximum_bytes=5 * size) as quarantine:
+        await quarantine.add([(event(number), REFUSED) for number in range(4)])
+        await quarantine.add([(event(number), REFUSED) for number in range(4)])
+        assert not valve.closed
+        await quarantine.add([(event(4), REFUSED)])
+        assert "SPOOL_MAX_BYTES" in valve.reasons["quarantine_full"]
+        with pytest.raises(Unavailable, match="quarantine") as full:
+            await quarantine.add([(event(5), REFUSED)])
+        assert full.value.code == "quarantine_full"
+        assert await quarantine.remove((await quarantine.read())[:1]) == 1
+        assert valve.closed
+    async with opened(tmp_path, heard, valve := Valve(), maximum_bytes=4 * size) as quarantine:
+        await quarantine.open()
+        assert valve.closed  # a restart counts anew
+        assert await quarantine.remove((await quarantine.read())[:2]) == 2
+        assert not valve.closed
+        await quarantine.add([(event(5), REFUSED)])
+    held = [(one.records, one.size_bytes) for one in heard if isinstance(one, facts.QuarantineHeld)]
+    assert {(records, records * size) for records, _ in held} == set(held)
 
 
 async def test_a_damaged_file_is_set_aside_and_the_quarantine_goes_on(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from ingestor.model.records import Event, Point, Series, WeatherObservation
 from ingestor.storage.influxdb import InfluxDBStore
 from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.store import Store
+from metrics import facts
 from tests.servers.influxdb2.server import ORG, ROOT, influxdb2
 from tests.servers.influxdb2.storage import Answer
 from tests.servers.records import ENTITY, MARK, STATISTIC, WEATHER, event, full, removal
@@ -265,3 +266,17 @@ async def test_retention_is_changed_only_on_a_bucket_of_ours() -> None:
             await store.set_retention(90)
             await store.aclose()
         assert (foreign.every_seconds, double.buckets["ours"].every_seconds) == (0, 90 * 86_400)
+
+
+@pytest.mark.parametrize("kind", INFLUXDB)
+async def test_attributes_of_a_megabyte_cost_the_event_only_its_attributes(kind: str, tmp_path: Path) -> None:
+    heard: list[facts.Fact] = []
+    most = "x" * 1024**2
+    async with opened(kind, tmp_path, report=heard.append) as store:
+        await store.write([event(1, attributes=most), event(2, attributes=f"{most}x"), event(3, attributes="{}")])
+        assert await store.recent(limit=9) == [
+            event(3, attributes="{}"),
+            event(2),
+            event(1, attributes=most),
+        ]
+    assert heard == [facts.AttributesOmitted(store="influxdb", events=1)]
