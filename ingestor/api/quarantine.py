@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -54,35 +53,27 @@ class Outcome(BaseModel):
     failures: dict[int, str] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuarantineDesk:
-    """What the routes work with."""
-
-    quarantine: Quarantine
-    replay: Replay
-
-
-def routes(desk: QuarantineDesk) -> APIRouter:
+def routes(quarantine: Quarantine, replaying: Replay) -> APIRouter:
     """Return the routes, to be put under `/api/quarantine`."""
     router = APIRouter()
 
     @router.get("")
     async def read(limit: Annotated[int, Query(ge=1, le=1000)] = 100, after: RowId = 0) -> list[QuarantinedRecord]:
-        return [shown(one) for one in await desk.quarantine.read(limit=limit, after=after)]
+        return [shown(one) for one in await quarantine.read(limit=limit, after=after)]
 
     @router.get("/{id_}", responses=failures(404))
     async def show(id_: RowId) -> QuarantinedRecord:
-        [found] = await _selected(desk.quarantine, [id_])
+        [found] = await _selected(quarantine, [id_])
         return shown(found)
 
     @router.post("/replay", responses=failures(404))
     async def replay(wanted: Selection) -> Outcome:
-        done = await desk.replay.replay(await _selected(desk.quarantine, wanted.ids))
+        done = await replaying.replay(await _selected(quarantine, wanted.ids))
         return Outcome(done=done.replayed, failures=done.failures)
 
     @router.post("/drop", responses=failures(404))
     async def drop(wanted: Selection) -> Outcome:
-        return Outcome(done=await desk.quarantine.remove(await _selected(desk.quarantine, wanted.explicit().ids)))
+        return Outcome(done=await quarantine.remove(await _selected(quarantine, wanted.explicit().ids)))
 
     return router
 

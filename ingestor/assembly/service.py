@@ -10,8 +10,8 @@ from random import Random
 import trio
 
 import metrics
-from ingestor.api.app import Ports, application
-from ingestor.api.quarantine import QuarantineDesk
+from ingestor.api import configuration, events, gaps, health, jobs, quarantine
+from ingestor.api.app import application
 from ingestor.api.server import ApiServer
 from ingestor.api.status import StatusBoard
 from ingestor.assembly.files import Files
@@ -68,19 +68,18 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
     storage = Storage(ground)
     homes = tuple(Home(ground, home, storage) for home in settings.homes)
     files.entrance.close()
-    ports = Ports(
-        settings=settings,
-        live=files.changeable,
-        status=status,
-        recent=files.intake.recent,
-        store=files.store,
-        metrics=prometheus.render,
-        quarantine=QuarantineDesk(quarantine=files.quarantine, replay=files.replay),
-        ledger=files.ledger,
-        jobs=files.jobs,
-        enriching=lambda: all(home.live.is_enriching for home in homes),
-    )
-    api = ApiServer(partial(application, ports), settings.api_host, settings.api_port)
+    guarded = {
+        "/api": health.routes(status, lambda: all(home.live.is_enriching for home in homes)),
+        "/api/events": events.routes(files.intake.recent, files.store),
+        "/api/gaps": gaps.routes(files.ledger),
+        "/api/config": configuration.routes(settings, files.changeable, files.store),
+        "/api/quarantine": quarantine.routes(files.quarantine, files.replay),
+        "/api/jobs": jobs.routes(files.jobs),
+        "/api/audit": jobs.audits(files.jobs, names),
+        "/api/backfill": jobs.backfills(files.jobs, names),
+    }
+    probes = health.probes(status, prometheus.render)
+    api = ApiServer(partial(application, settings, probes, guarded), settings.api_host, settings.api_port)
     root = Supervisor(
         "root",
         [

@@ -1,12 +1,14 @@
 """Going through a home's past: the one engine beneath refill, audit, backfill, and what follows losses and clock steps.
 
 A sweep goes from the oldest to the newest, window by window, and within one through the entities, a hundred at a time.
-What the recorder has of them passes a judge, which knows what of it is missing and makes events of that. They are kept
-before anything more is asked for.
+What the recorder has of them passes a judge, which knows what of it is missing and makes events of that. While those
+are kept, the next answer is fetched: one commit and one answer, never more, are under way.
 
-    Chunks ──> window ──> judge.enter(window)
-                 │        for each hundred entities:  rows ──> judge.meet(rows), judge.take(row) ──> events ──> keep
-                 └──────> judge.leave(window)         the place to go on from, after a crash too
+    Chunks ──> window ──> the first answer is fetched
+                          judge.leave(the window before)   all of it is kept: where to go on from, after a crash too
+                          judge.enter(window)
+                          for each answer, of a hundred entities:
+                              judge.meet(rows), judge.take(row) ──> events ──> keep
 
 What is kept is behind the barrier (`Archive.opened`), and in the journal before the judge leaves its window. A crash
 in between repeats the window: the events are the same points, so that nothing is doubled. An answer that is too large
@@ -21,11 +23,11 @@ comes in parts instead (`Past.rows`), so that nothing of a window is judged twic
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
-from trio.lowlevel import checkpoint
+import trio
 
 from ingestor.history.archive import Past
 from ingestor.history.rows import Surroundings
@@ -35,6 +37,7 @@ from ingestor.storage.importer import RECORDS_IN_A_COMMIT
 
 ENTITIES_IN_A_GROUP = 100
 
+Keep: TypeAlias = Callable[[Sequence[Event]], Awaitable[None]]
 T = TypeVar("T")
 
 
@@ -54,40 +57,84 @@ class Judge(Protocol):
         """Everything until then is kept. Return whether the sweep goes on."""
 
 
-async def sweep(
-    past: Past,
-    entity_ids: Sequence[str],
-    span: tuple[int, int | None],
-    judge: Judge,
-    keep: Callable[[Sequence[Event]], Awaitable[None]],
-) -> None:
-    """Let everything of a span pass the judge, and keep what is missing."""
-    windows = past.windows(*span)
-    for low_us, high_us in windows:
-        largest_bytes, is_empty = await judge.enter(low_us, high_us), True
-        around: Surroundings | None = None
-        for group in in_groups(entity_ids, ENTITIES_IN_A_GROUP):
-            group_bytes = 0
-            async with aclosing(past.rows(group, low_us, high_us)) as parts:
-                async for rows, size_bytes in parts:
-                    group_bytes += size_bytes
+async def sweep(past: Past, entity_ids: Sequence[str], span: tuple[int, int | None], judge: Judge, keep: Keep) -> None:
+    """Let everything of a span pass the judge, and keep what is missing. Errors come in a group, as from a nursery."""
+    async with trio.open_nursery() as nursery:
+        keeping, inside = _Keeping(nursery, keep), _Inside(judge)
+        windows = past.windows(*span)
+        for low_us, high_us in windows:
+            around: Surroundings | None = None
+            has_entered, largest_bytes = False, 0
+            async with aclosing(_answers(past, entity_ids, low_us, high_us)) as answers:
+                async for rows, group_bytes in answers:
+                    if not has_entered:
+                        await keeping.finished()
+                        if not await inside.leave():
+                            return
+                        has_entered, largest_bytes = True, await inside.enter(low_us, high_us)
                     await judge.meet(rows)
                     if any(rows.values()):
-                        is_empty = False
                         around = around or await past.around(low_us, high_us)
-                        await _take(rows, around, judge, keep)
-            largest_bytes = max(largest_bytes, group_bytes)
-        windows.answered(largest_bytes, is_empty=is_empty)
-        if not await judge.leave(high_us):
-            return
+                        await _take(rows, around, judge, keeping)
+                    largest_bytes = max(largest_bytes, group_bytes)
+            windows.answered(largest_bytes, is_empty=around is None)
+        await keeping.finished()
+        await inside.leave()
 
 
-async def _take(
-    rows: dict[str, list[Row]],
-    around: Surroundings,
-    judge: Judge,
-    keep: Callable[[Sequence[Event]], Awaitable[None]],
-) -> None:
+async def _answers(
+    past: Past, entity_ids: Sequence[str], low_us: int, high_us: int | None
+) -> AsyncGenerator[tuple[dict[str, list[Row]], int]]:
+    """Yield each answer, with the bytes that have come of its group of entities so far."""
+    for group in in_groups(entity_ids, ENTITIES_IN_A_GROUP):
+        group_bytes = 0
+        async with aclosing(past.rows(group, low_us, high_us)) as parts:
+            async for rows, size_bytes in parts:
+                group_bytes += size_bytes
+                yield rows, group_bytes
+
+
+class _Inside:
+    """Knows up to where the judge's window goes, once it is in one."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._ends: list[int | None] = []
+
+    async def enter(self, low_us: int, high_us: int | None) -> int:
+        """Let it enter a window; return what it says."""
+        self._ends = [high_us]
+        return await self._judge.enter(low_us, high_us)
+
+    async def leave(self) -> bool:
+        """Let it leave the window that it is in; return what it says."""
+        return not self._ends or await self._judge.leave(self._ends.pop())
+
+
+class _Keeping:
+    """Keeps events behind the sweep's back, one commit at a time."""
+
+    def __init__(self, nursery: trio.Nursery, keep: Keep) -> None:
+        self._nursery = nursery
+        self._keep = keep
+        self._turn = trio.Lock()
+
+    async def put(self, events: Sequence[Event]) -> None:
+        """Return once everything before them is kept."""
+        await self._nursery.start(self._run, events)
+
+    async def finished(self) -> None:
+        """Return once everything is kept."""
+        async with self._turn:
+            pass
+
+    async def _run(self, events: Sequence[Event], *, task_status: trio.TaskStatus[None]) -> None:
+        async with self._turn:
+            task_status.started()
+            await self._keep(events)
+
+
+async def _take(rows: dict[str, list[Row]], around: Surroundings, judge: Judge, keeping: _Keeping) -> None:
     """Empty the rows, so that not two answers are in memory while the next is asked for."""
     events: list[Event] = []
     for entity_id in list(rows):
@@ -95,11 +142,11 @@ async def _take(
             events += judge.take(entity_id, row, around)
         whole = len(events) // RECORDS_IN_A_COMMIT * RECORDS_IN_A_COMMIT
         if whole:
-            await keep(events[:whole])
+            await keeping.put(events[:whole])
             events = events[whole:]
-        await checkpoint()
+        await trio.lowlevel.checkpoint()
     if events:
-        await keep(events)
+        await keeping.put(events)
 
 
 def in_groups(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -1,0 +1,48 @@
+"""The routes of how the service is: the probe, what Prometheus scrapes, and health and counts in detail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+
+from ingestor.api import views
+from ingestor.api.models import EventStats, Probe, SystemHealth
+from ingestor.api.status import StatusBoard
+
+
+def probes(status: StatusBoard, metrics: Callable[[], tuple[bytes, str]]) -> APIRouter:
+    """Return the routes that anybody may read."""
+    router = APIRouter()
+
+    @router.get("/health", response_model=Probe, responses={503: {"model": Probe}})
+    @router.head("/health", response_model=None, responses={503: {}})
+    async def probe() -> Response:
+        found = status.problems
+        problems = {part: problem.detail for part, problem in found.items()}
+        codes = {part: problem.code for part, problem in found.items()}
+        told = Probe(status="unhealthy" if problems else "healthy", problems=problems, codes=codes)
+        return JSONResponse(told.model_dump(), status_code=503 if problems else 200)
+
+    @router.get("/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
+    async def scrape() -> Response:
+        content, content_type = metrics()
+        return Response(content, headers={"content-type": content_type})
+
+    return router
+
+
+def routes(status: StatusBoard, enriching: Callable[[], bool]) -> APIRouter:
+    """Return the routes, to be put under `/api`."""
+    router = APIRouter()
+
+    @router.get("/health")
+    async def health() -> SystemHealth:
+        return views.health(status, enriching=enriching())
+
+    @router.get("/stats")
+    async def stats() -> EventStats:
+        return views.stats(status)
+
+    return router
