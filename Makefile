@@ -43,14 +43,19 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-$(VENV)/bin/python:
-	@$(PYTHON) -c "import sys, ensurepip; sys.exit(sys.version_info < (3, 11))" 2>/dev/null || { \
-	  echo "This needs Python 3.11 or newer with venv (Debian: python3-venv), and '$(PYTHON)' is not one" \
-	    "($$($(PYTHON) --version 2>&1 | head -n 1)). Name another: make PYTHON=python3.12" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+# Looked at each time, so that what an interrupted or older attempt left behind does not stick.
+$(VENV)/.made: FORCE
+	@if $(BIN)/python -c "import sys, pip; sys.exit(sys.version_info < (3, 11))" 2>/dev/null; then test -e $@ || touch $@; else \
+	  $(PYTHON) -c "import sys, ensurepip; sys.exit(sys.version_info < (3, 11))" 2>/dev/null || { \
+	    echo "This needs Python 3.11 or newer with venv (Debian: python3-venv), and '$(PYTHON)' is not one" \
+	      "($$($(PYTHON) --version 2>&1 | head -n 1)). Name another: make PYTHON=python3.12" >&2; exit 1; }; \
+	  test ! -e $(VENV) || echo "$(VENV) is of an older Python, or has no pip: it is made anew" >&2; \
+	  $(PYTHON) -m venv --clear $(VENV) && touch $@; fi
+
+FORCE:
 
 # The files pin everything, so pip resolves nothing: it would look at newer releases of what an extra needs, and refuse them.
-$(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/python
+$(VENV)/.installed: requirements.txt pyproject.toml $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@

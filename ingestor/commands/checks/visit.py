@@ -18,6 +18,7 @@ from ingestor.homeassistant.session import Phase, Session
 from ingestor.homeassistant.snapshot import Snapshot, read
 from ingestor.model import instants
 from ingestor.model.errors import IngestorError, RemoteProtocolError, Unavailable, first
+from ingestor.model.unreadable import UNREADABLE
 from metrics.codes import ErrorCode
 
 LOGIN_SECONDS = 5.0  # with every state and registry; less than a check has, so that it is told for what it is
@@ -113,7 +114,7 @@ class Visit:
     def _read(session: Session, name: str, decode: Callable[[Raw], T]) -> T:
         try:
             return decode(session.results[name])
-        except (KeyError, msgspec.MsgspecError) as error:
+        except (KeyError, *UNREADABLE) as error:
             raise RemoteProtocolError(f"Home Assistant does not tell its {name}: {error}") from None
 
 
