@@ -11,7 +11,7 @@ DATABASE ?= both
 BENCH_SECONDS ?= 10
 
 .PHONY: install demo test faults job-kills fuzz lint bench dashboard diagram schema
-.PHONY: coverage-supervisors soak-supervisors bench-supervisors secrets clean
+.PHONY: coverage-supervisors soak-supervisors bench-supervisors secrets influxdb-token clean
 
 install: $(VENV)/.installed
 demo: install
@@ -91,10 +91,21 @@ bench-supervisors: $(VENV)/.installed-dev
 # What compose.yaml wants: random secrets, and an empty file for your Home Assistant token.
 secrets:
 	@install -d -m 700 secrets
-	@for name in influxdb_token influxdb_password grafana_password api_token; do \
+	@test ! -s secrets/influxdb_token || test -s secrets/influxdb_admin_token \
+	  || cp secrets/influxdb_token secrets/influxdb_admin_token  # until now it was the owner's
+	@for name in influxdb_admin_token influxdb_password grafana_password api_token; do \
 	  test -s secrets/$$name || $(PYTHON) -c "import secrets; print(secrets.token_urlsafe(32), end='')" > secrets/$$name; done
+	@test -s secrets/influxdb_token || cp secrets/influxdb_admin_token secrets/influxdb_token
 	@touch secrets/ha_token && chmod 644 secrets/*
 	@echo "Now put your long-lived access token into secrets/ha_token."
+
+# A token for the ingestor of compose.yaml that may read and write the buckets of `home`, and no more, in place of the owner's.
+influxdb-token:
+	@docker compose exec -T influxdb sh -c 'influx auth create --token "$$(cat /run/secrets/influxdb_admin_token)" --org home \
+	  --description ingestor --read-buckets --write-buckets --read-orgs --hide-headers' > secrets/.made
+	@cut -f 3 secrets/.made | tr -d '[:space:]' > secrets/.token && rm secrets/.made && test -s secrets/.token
+	@chmod 644 secrets/.token && mv secrets/.token secrets/influxdb_token
+	@docker compose up --detach --force-recreate --no-deps ingestor
 
 clean:
 	rm -rf $(VENV) .demo

@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack, redirect_stderr, redirect_stdout, suppress
 from http import HTTPStatus
 from io import StringIO
@@ -122,18 +122,20 @@ class Story:
         self.secrets = [settings[name.upper()] for name in SECRETS]
         self.replaced: set[tuple[str, int]] = set()
 
-    def live(self, times: int) -> None:
-        """Live through so many mutations."""
+    def live(self, times: int, kinds: Collection[str]) -> None:
+        """Live through the share of these kinds of so many mutations."""
         self.service.start()
         self._until_healthy("the start")
         began_ns = time.time_ns()
         self.load.start()
-        for kind, share in SHARES.items():
+        for kind in kinds:
             before, began = self.mutations.made, time.monotonic()
-            getattr(self, f"_mutate_{kind}")(before + max(1, times * share // 100))
+            getattr(self, f"_mutate_{kind}")(before + max(1, times * SHARES[kind] // 100))
             self.figures[kind] = self.mutations.made - before
             self._until_healthy(kind)
-            sys.stderr.write(f"{kind}: {self.figures[kind]:,} in {time.monotonic() - began:.0f} s\n")
+            sys.stderr.write(
+                f"{kind}: {self.figures[kind]:,} in {time.monotonic() - began:.0f} s; wrong: {self.found}\n"
+            )
         self.load.stop()
         self._judge(began_ns)
 
@@ -333,11 +335,11 @@ def is_good(entity_id: str) -> bool:
     return crc32(entity_id.encode()) % 2 == 0
 
 
-def lived(times: int, directory: Path, seed: int) -> Story:
-    """Return what became of a service after so many mutations."""
+def lived(times: int, directory: Path, seed: int, kinds: Collection[str] = tuple(SHARES)) -> Story:
+    """Return what became of a service after the share of these kinds of so many mutations."""
     with ExitStack() as stack:
         story = Story(directory, seed, stack)
-        story.live(times)
+        story.live(times, kinds)
         return story
 
 
@@ -357,9 +359,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.fuzz", description=__doc__)
     parser.add_argument("--times", type=int, default=10_000, help="mutations")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
+    parser.add_argument("--kinds", nargs="+", choices=SHARES, default=tuple(SHARES))
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
-        story = lived(chosen.times, Path(name), chosen.seed)
+        story = lived(chosen.times, Path(name), chosen.seed, chosen.kinds)
         Path(tempfile.gettempdir(), f"fuzz-{chosen.seed}.log").write_text(story.service.log)
     figures = ", ".join(f"{what} {number:,}" for what, number in story.figures.items())
     sys.stdout.write(f"seed {chosen.seed}: {figures}\n" + "".join(f"WRONG: {one}\n" for one in story.found))

@@ -1,12 +1,14 @@
-"""`make install` with a Python that only notes what it is asked: what an earlier attempt left behind does not stick."""
+"""What `make` does beside the tests, with a Python and a docker that only note what they are asked."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.servers.ingestor import ROOT
 
@@ -20,6 +22,11 @@ case "$*" in
 esac
 """
 INSTALLS = ["pip", "pip"]
+DOCKER = """\
+#!/bin/sh
+echo "$*" | tr '\\n' ' ' >> asked
+case "$*" in *"auth create"*) {does} ;; esac
+"""
 
 
 @pytest.fixture
@@ -83,3 +90,43 @@ def test_a_failed_attempt_is_repeated(place: Path) -> None:
     assert install(place)[:2] == (2, ["venv", "pip"])
     (place / "no-network").unlink()
     assert install(place) == (0, INSTALLS, "")
+
+
+def secrets(place: Path) -> dict[str, str]:
+    subprocess.run(["make", "secrets"], cwd=place, capture_output=True, check=True)
+    return {file.name: file.read_text() for file in (place / "secrets").iterdir()}
+
+
+def test_secrets_are_made_once_and_the_owner_s_token_is_influxdb_s_alone(place: Path) -> None:
+    made = secrets(place)
+    assert sorted(made) == sorted(yaml.safe_load((ROOT / "compose.yaml").read_text())["secrets"])
+    assert made["influxdb_token"] == made["influxdb_admin_token"]
+    assert secrets(place) == made
+    (place / "secrets" / "influxdb_admin_token").unlink()  # as an older version left them
+    assert secrets(place) == made
+
+
+@pytest.mark.parametrize(
+    ("does", "code", "token"),
+    [
+        ("printf '0b1\\tingestor\\tnarrow==\\towner\\t0a2\\t[read:orgs]\\n'", 0, "narrow=="),
+        ("echo Error: unauthorized >&2; exit 1", 2, None),
+        ("true", 2, None),
+    ],
+)
+def test_the_ingestor_gets_a_token_of_its_own_or_keeps_the_one_it_has(
+    does: str, code: int, token: str | None, place: Path
+) -> None:
+    before = secrets(place)
+    docker = place / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(DOCKER.format(does=does))
+    docker.chmod(0o755)
+    environment = os.environ | {"PATH": f"{docker.parent}:{os.environ['PATH']}"}
+    ran = subprocess.run(["make", "influxdb-token"], cwd=place, env=environment, capture_output=True, check=False)
+    after = {name: (place / "secrets" / name).read_text() for name in before}
+    assert (ran.returncode, after) == (code, before | {"influxdb_token": token or before["influxdb_token"]})
+    asked = (place / "asked").read_text()
+    assert "--org home" in asked
+    assert before["influxdb_admin_token"] not in asked
+    assert ("--force-recreate" in asked) is (token is not None)
