@@ -20,7 +20,7 @@ from ingestor.model.advice import hint_of
 from ingestor.model.errors import Rejected, Unavailable, UsageError
 from ingestor.model.records import Event, RawEvent, Record, StoreMark, WeatherObservation
 from ingestor.storage.codec import pack_one, unpack_one
-from ingestor.storage.database import Database, transaction
+from ingestor.storage.database import Database, give_back, transaction
 from ingestor.storage.valve import Valve
 from metrics import facts
 from metrics.codes import ErrorCode, WarningCode
@@ -128,11 +128,11 @@ class Quarantine:
         removed = 0
         for part in parts(gone):
             removed += await self._run(partial(self._delete, part))
+            await self._database.run(give_back)
         return removed
 
     def _delete(self, gone: Sequence[Handle], connection: sqlite3.Connection) -> int:
         sizes = [size for one in gone for (size,) in connection.execute(_DELETE, (one.id, one.at_ns))]
-        connection.execute("PRAGMA incremental_vacuum").fetchall()
         self._held.lose(sizes)
         return len(sizes)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -35,7 +36,7 @@ async def opened(
     directory: Path, heard: list[facts.Fact] | None = None, valve: Valve | None = None, maximum_bytes: int = 10**9
 ) -> AsyncGenerator[Quarantine]:
     database = Database(directory / FILE, STATE)
-    ticks, report = iter(range(1, 1000)), (heard if heard is not None else []).append
+    ticks, report = count(1), (heard if heard is not None else []).append
     try:
         yield Quarantine(database, report, lambda: next(ticks), maximum_bytes=maximum_bytes, valve=valve)
     finally:
@@ -162,6 +163,13 @@ async def test_a_full_quarantine_takes_nothing_more_and_the_homes_pause_until_th
         await quarantine.add([(event(5), REFUSED)])
     held = [(one.records, one.size_bytes) for one in heard if isinstance(one, facts.QuarantineHeld)]
     assert {(records, records * size) for records, _ in held} == set(held)
+
+
+async def test_dropping_gives_the_room_back_to_the_disk(tmp_path: Path) -> None:
+    async with opened(tmp_path) as quarantine:
+        await quarantine.add([(event(number, attributes="x" * 2000), REFUSED) for number in range(1200)])
+        assert await quarantine.remove(await quarantine.handles()) == 1200
+    assert (tmp_path / FILE).stat().st_size < 200_000
 
 
 async def test_a_damaged_file_is_set_aside_and_the_quarantine_goes_on(tmp_path: Path) -> None:
