@@ -61,8 +61,7 @@ def routes(quarantine: Quarantine, replaying: Replay) -> APIRouter:
 
     @router.get("/{id_}", responses=failures(404))
     async def show(id_: RowId) -> QuarantinedRecord:
-        [found] = await quarantine.those(await quarantine.handles([id_]))
-        return shown(found)
+        return shown(await quarantine.find(id_))
 
     @router.post("/replay", responses=failures(404))
     async def replay(wanted: Selection) -> Outcome:

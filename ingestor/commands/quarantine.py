@@ -93,9 +93,7 @@ async def _find(settings: Settings, id_: int) -> Quarantined:
     async with reading(settings) as state:
         if state is None:
             raise none_such([id_])
-        quarantine = Quarantine(state, lambda _fact: None)
-        [found] = await quarantine.those(await quarantine.handles([id_]))
-        return found
+        return await Quarantine(state, lambda _fact: None).find(id_)
 
 
 async def _count(settings: Settings) -> int:

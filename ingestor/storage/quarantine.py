@@ -32,6 +32,7 @@ _COLUMNS = "id, at_ns, home, entity_id, time_ns, code, message, body"
 _ADD = """INSERT INTO quarantine (at_ns, home, entity_id, time_ns, code, message, body, digest)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (digest) DO UPDATE SET at_ns = max(excluded.at_ns, at_ns + 1), message = excluded.message"""
+_IS_HELD = "SELECT 1 FROM quarantine WHERE digest = ?"
 _DELETE = "DELETE FROM quarantine WHERE id = ? AND at_ns = ? RETURNING length(body)"
 _BEHIND = "SELECT count(*), ifnull(sum(length(body)), 0), max(id) FROM quarantine WHERE id > ?"
 
@@ -81,10 +82,15 @@ class Quarantine:
 
     async def add(self, bad: Sequence[tuple[Record, Rejected]]) -> None:
         """Keep records, fsynced; the same record again once, as of now. Raises `Unavailable`, too, while it is full."""
-        if full := self._valve.reasons.get(ErrorCode.QUARANTINE_FULL):
-            raise Unavailable(full, code=ErrorCode.QUARANTINE_FULL, retry_after_seconds=FULL_RETRY_SECONDS)
         rows = [_row(record, refusal, self._clock_ns()) for record, refusal in bad]
-        await self._run(lambda connection: connection.executemany(_ADD, rows))
+        full = self._valve.reasons.get(ErrorCode.QUARANTINE_FULL)
+
+        def work(connection: sqlite3.Connection) -> None:
+            if full and not all(connection.execute(_IS_HELD, row[-1:]).fetchone() for row in rows):
+                raise Unavailable(full, code=ErrorCode.QUARANTINE_FULL, retry_after_seconds=FULL_RETRY_SECONDS)
+            connection.executemany(_ADD, rows)
+
+        await self._run(work)
 
     async def read(self, *, limit: int = 100, after: int = 0) -> list[Quarantined]:
         """Return the oldest ones behind the id `after`."""
@@ -101,6 +107,13 @@ class Quarantine:
         if missing := [id_ for id_, row in zip(ids, found, strict=True) if row is None]:
             raise none_such(missing)
         return [_handle(row) for row in found]
+
+    async def find(self, id_: int) -> Quarantined:
+        """Return one of them. Raises `UsageError` when it is not there."""
+        found = await self.those([Handle(id=id_, at_ns=0)])
+        if not found:
+            raise none_such([id_])
+        return found[0]
 
     async def those(self, handles: Sequence[Handle]) -> list[Quarantined]:
         """Return the records themselves, as far as they are still there; to be asked for some at a time."""

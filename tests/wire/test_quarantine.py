@@ -75,7 +75,9 @@ async def test_what_is_set_aside_survives_a_restart_with_its_reason(tmp_path: Pa
             (None, "field_conflict", str(REFUSED)),
             (None, "field_conflict", str(REFUSED)),
         ]
-        assert await quarantine.those(await quarantine.handles([2])) == [held[1]]
+        assert await quarantine.find(2) == held[1]
+        with pytest.raises(UsageError, match="holds no 9"):
+            await quarantine.find(9)
         with pytest.raises(UsageError, match="holds no 9, 7"):
             await quarantine.handles([2, 9, 7])
 
@@ -153,6 +155,7 @@ async def test_a_full_quarantine_takes_nothing_more_and_the_homes_pause_until_th
         with pytest.raises(Unavailable, match="quarantine") as full:
             await quarantine.add([(event(5), REFUSED)])
         assert full.value.code == "quarantine_full"
+        await quarantine.add([(event(number), REFUSED) for number in range(5)])  # they are there already
         assert await quarantine.remove((await quarantine.read())[:1]) == 1
         assert valve.closed
     async with opened(tmp_path, heard, valve := Valve(), maximum_bytes=4 * size) as quarantine:
