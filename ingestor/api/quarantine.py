@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -16,7 +15,6 @@ from ingestor.model.errors import UsageError
 from ingestor.model.instants import SECOND_NS
 from ingestor.storage.quarantine import Quarantine, Quarantined
 from ingestor.storage.replay import Replay
-from metrics.codes import ErrorCode
 
 
 class QuarantinedRecord(BaseModel):
@@ -63,17 +61,16 @@ def routes(quarantine: Quarantine, replaying: Replay) -> APIRouter:
 
     @router.get("/{id_}", responses=failures(404))
     async def show(id_: RowId) -> QuarantinedRecord:
-        [found] = await _selected(quarantine, [id_])
-        return shown(found)
+        return shown(await quarantine.find(id_))
 
     @router.post("/replay", responses=failures(404))
     async def replay(wanted: Selection) -> Outcome:
-        done = await replaying.replay(await _selected(quarantine, wanted.ids))
+        done = await replaying.replay(await quarantine.handles(wanted.ids))
         return Outcome(done=done.replayed, failures=done.failures)
 
     @router.post("/drop", responses=failures(404))
     async def drop(wanted: Selection) -> Outcome:
-        return Outcome(done=await quarantine.remove(await _selected(quarantine, wanted.explicit().ids)))
+        return Outcome(done=await quarantine.remove(await quarantine.handles(wanted.explicit().ids)))
 
     return router
 
@@ -89,12 +86,3 @@ def shown(one: Quarantined) -> QuarantinedRecord:
         message=one.message,
         record=msgspec.to_builtins(one.record),
     )
-
-
-async def _selected(quarantine: Quarantine, ids: Sequence[int] | None) -> list[Quarantined]:
-    if ids is None:
-        return await quarantine.read(limit=-1)
-    found = [await quarantine.find(id_) for id_ in ids]
-    if missing := [id_ for id_, one in zip(ids, found, strict=True) if one is None]:
-        raise UsageError(f"the quarantine holds no {', '.join(map(str, missing))}", code=ErrorCode.NOT_FOUND)
-    return [one for one in found if one is not None]

@@ -22,8 +22,7 @@ from ingestor.commands.tables import Row, show
 from ingestor.config import Settings
 from ingestor.model import instants
 from ingestor.model.errors import UsageError
-from ingestor.storage.quarantine import Quarantine, Quarantined
-from metrics.codes import ErrorCode
+from ingestor.storage.quarantine import Quarantine, Quarantined, none_such
 
 _MESSAGE_CHARACTERS = 400
 _records = TypeAdapter(list[QuarantinedRecord])
@@ -50,7 +49,7 @@ async def quarantine(settings: Settings, arguments: argparse.Namespace) -> Exit:
         case "list":
             _print(console, await _read(settings, limit=arguments.limit), as_json=arguments.json)
         case "show":
-            [found] = _selected(await _read(settings, limit=-1), [arguments.id])
+            found = await _find(settings, arguments.id)
             console.print_json(json.dumps(shown(found).model_dump(mode="json")))
         case action:
             ids = _ids(arguments.ids)
@@ -75,7 +74,7 @@ def _ids(given: Sequence[str]) -> list[int] | None:
 
 async def _confirm(settings: Settings) -> None:
     """Ask a user at a terminal whether all are meant; a program means what it says. Raises `UsageError` for a no."""
-    held = len(await _read(settings, limit=-1)) if sys.stdin.isatty() else 0
+    held = await _count(settings) if sys.stdin.isatty() else 0
     if not held:
         return
     sys.stderr.write(f"forget all {held} records for good? [y/N] ")
@@ -90,6 +89,18 @@ async def _read(settings: Settings, limit: int) -> list[Quarantined]:
         return await Quarantine(state, lambda _fact: None).read(limit=limit) if state else []
 
 
+async def _find(settings: Settings, id_: int) -> Quarantined:
+    async with reading(settings) as state:
+        if state is None:
+            raise none_such([id_])
+        return await Quarantine(state, lambda _fact: None).find(id_)
+
+
+async def _count(settings: Settings) -> int:
+    async with reading(settings) as state:
+        return len(await Quarantine(state, lambda _fact: None).handles()) if state else 0
+
+
 async def _change(settings: Settings, action: str, ids: list[int] | None) -> Outcome:
     async with running_service(settings) as running:
         if running is not None:
@@ -98,26 +109,21 @@ async def _change(settings: Settings, action: str, ids: list[int] | None) -> Out
             )
             return Outcome.model_validate_json(answer)
     if not has_state(settings):
-        return Outcome(done=len(_selected([], ids)))
+        if ids:
+            raise none_such(ids)
+        return Outcome(done=0)
     with locked(settings.data_dir):
         async with offline(settings) as files:
             return await _change_offline(files, action, ids)
 
 
 async def _change_offline(files: Files, action: str, ids: list[int] | None) -> Outcome:
-    wanted = _selected(await files.quarantine.read(limit=-1), ids)
+    wanted = await files.quarantine.handles(ids)
     if action == "drop":
         return Outcome(done=await files.quarantine.remove(wanted))
     await files.journal.open()
     done = await files.replay.replay(wanted, patience_seconds=0)  # nothing is written before the next run
     return Outcome(done=done.replayed, failures=done.failures)
-
-
-def _selected(held: Sequence[Quarantined], ids: Sequence[int] | None) -> list[Quarantined]:
-    """Return those with these ids; without ids all. Raises `UsageError` for an id that there is not."""
-    if missing := set(ids or ()) - {one.id for one in held}:
-        raise UsageError(f"the quarantine holds no {', '.join(map(str, sorted(missing)))}", code=ErrorCode.NOT_FOUND)
-    return [one for one in held if ids is None or one.id in ids]
 
 
 def _print(console: Console, found: Sequence[Quarantined], *, as_json: bool) -> None:

@@ -206,7 +206,7 @@ class Stream:
         selected = sum(map(self._entities.wants, entity_ids))
         report, told = self._taken.reports.append, self._draft.unmatched
         report(facts.EntitiesSelected(home=self._home, entities=len(entity_ids), selected=selected))
-        self._draft.unmatched = told | set(self._unmatched(entity_ids))
+        self._draft.unmatched = told | set(self._unmatched(entity_ids) if entity_ids else ())
         for sentence in sorted(self._draft.unmatched - told):
             report(facts.Warned(code=WarningCode.SELECTION, detail=sentence))
 

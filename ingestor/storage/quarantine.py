@@ -9,38 +9,46 @@ from __future__ import annotations
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from hashlib import blake2b
 from typing import Any, TypeVar
 
 from msgspec import Struct
 
 from ingestor.model.advice import hint_of
-from ingestor.model.errors import Rejected, Unavailable
+from ingestor.model.errors import Rejected, Unavailable, UsageError
 from ingestor.model.records import Event, RawEvent, Record, StoreMark, WeatherObservation
 from ingestor.storage.codec import pack_one, unpack_one
-from ingestor.storage.database import Database, transaction
+from ingestor.storage.database import Database, give_back, transaction
 from ingestor.storage.valve import Valve
 from metrics import facts
 from metrics.codes import ErrorCode, WarningCode
 
 FULL_RETRY_SECONDS = 10.0
+RECORDS_IN_A_PART = 500  # a quarantine that is full does not fit into the memory
 _MESSAGE_CHARACTERS = 4000
 _COLUMNS = "id, at_ns, home, entity_id, time_ns, code, message, body"
 _ADD = """INSERT INTO quarantine (at_ns, home, entity_id, time_ns, code, message, body, digest)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (digest) DO UPDATE SET at_ns = max(excluded.at_ns, at_ns + 1), message = excluded.message"""
+_IS_HELD = "SELECT 1 FROM quarantine WHERE digest = ?"
 _DELETE = "DELETE FROM quarantine WHERE id = ? AND at_ns = ? RETURNING length(body)"
 _BEHIND = "SELECT count(*), ifnull(sum(length(body)), 0), max(id) FROM quarantine WHERE id > ?"
 
 T = TypeVar("T")
 
 
-class Quarantined(Struct, frozen=True, kw_only=True):
-    """One record that was set aside. `code` and `message` say why; `at_ns` when."""
+class Handle(Struct, frozen=True, kw_only=True):
+    """Names one record that was set aside, as it was set aside at `at_ns`."""
 
     id: int
     at_ns: int
+
+
+class Quarantined(Handle, frozen=True, kw_only=True):
+    """One record that was set aside; `code` and `message` say why."""
+
     home: str | None
     entity_id: str | None
     time_ns: int | None
@@ -74,27 +82,51 @@ class Quarantine:
 
     async def add(self, bad: Sequence[tuple[Record, Rejected]]) -> None:
         """Keep records, fsynced; the same record again once, as of now. Raises `Unavailable`, too, while it is full."""
-        if full := self._valve.reasons.get(ErrorCode.QUARANTINE_FULL):
-            raise Unavailable(full, code=ErrorCode.QUARANTINE_FULL, retry_after_seconds=FULL_RETRY_SECONDS)
         rows = [_row(record, refusal, self._clock_ns()) for record, refusal in bad]
-        await self._run(lambda connection: connection.executemany(_ADD, rows))
+        full = self._valve.reasons.get(ErrorCode.QUARANTINE_FULL)
+
+        def work(connection: sqlite3.Connection) -> None:
+            if full and not all(connection.execute(_IS_HELD, row[-1:]).fetchone() for row in rows):
+                raise Unavailable(full, code=ErrorCode.QUARANTINE_FULL, retry_after_seconds=FULL_RETRY_SECONDS)
+            connection.executemany(_ADD, rows)
+
+        await self._run(work)
 
     async def read(self, *, limit: int = 100, after: int = 0) -> list[Quarantined]:
-        """Return the oldest ones behind the id `after`; a limit of -1 is none."""
+        """Return the oldest ones behind the id `after`."""
         query = f"SELECT {_COLUMNS} FROM quarantine WHERE id > ? ORDER BY id LIMIT ?"
         return await self._run(lambda connection: [_read(row) for row in connection.execute(query, (after, limit))])
 
-    async def find(self, id_: int) -> Quarantined | None:
-        """Return one of them."""
-        found = await self.read(limit=1, after=id_ - 1)
-        return found[0] if found and found[0].id == id_ else None
+    async def handles(self, ids: Sequence[int] | None = None) -> list[Handle]:
+        """Return those with these ids; without ids all, the oldest first. Raises `UsageError` for one not there."""
+        if ids is None:
+            query = "SELECT id, at_ns FROM quarantine ORDER BY id"
+            return await self._run(lambda connection: [_handle(row) for row in connection.execute(query)])
+        query = "SELECT id, at_ns FROM quarantine WHERE id = ?"
+        found = await self._run(lambda connection: [connection.execute(query, (id_,)).fetchone() for id_ in ids])
+        if missing := [id_ for id_, row in zip(ids, found, strict=True) if row is None]:
+            raise none_such(missing)
+        return [_handle(row) for row in found]
 
-    async def again(self, records: Sequence[Record]) -> dict[Record, Quarantined]:
-        """Return which of these records are there, and how."""
-        digests = [_digest(pack_one(record)) for record in records]
-        query = f"SELECT {_COLUMNS} FROM quarantine WHERE digest = ?"
+    async def find(self, id_: int) -> Quarantined:
+        """Return one of them. Raises `UsageError` when it is not there."""
+        found = await self.those([Handle(id=id_, at_ns=0)])
+        if not found:
+            raise none_such([id_])
+        return found[0]
+
+    async def those(self, handles: Sequence[Handle]) -> list[Quarantined]:
+        """Return the records themselves, as far as they are still there; to be asked for some at a time."""
+        query = f"SELECT {_COLUMNS} FROM quarantine WHERE id = ?"
+        found = await self._run(lambda connection: [connection.execute(query, (one.id,)).fetchone() for one in handles])
+        return [_read(row) for row in found if row is not None]
+
+    async def again(self, digests: Mapping[bytes, int]) -> dict[int, str]:
+        """Return what is said of those of these digests that are there, by what they map to."""
+        query = "SELECT id, message FROM quarantine WHERE digest = ?"
         found = await self._run(lambda connection: [connection.execute(query, (one,)).fetchone() for one in digests])
-        return {record: _read(row) for record, row in zip(records, found, strict=True) if row is not None}
+        rows = zip(digests.values(), found, strict=True)
+        return {of: f"refused again, as {row[0]}: {row[1]}" for of, row in rows if row is not None}
 
     async def times(self, home: str) -> dict[str, set[int]]:
         """Return the times of a home's events that are set aside, by entity."""
@@ -104,16 +136,18 @@ class Quarantine:
             found.setdefault(entity_id, set()).add(time_ns)
         return found
 
-    async def remove(self, gone: Sequence[Quarantined]) -> int:
+    async def remove(self, gone: Sequence[Handle]) -> int:
         """Forget these, but not one that was set aside again since; return how many that were."""
+        removed = 0
+        for part in parts(gone):
+            removed += await self._run(partial(self._delete, part))
+            await self._database.run(give_back)
+        return removed
 
-        def delete(connection: sqlite3.Connection) -> int:
-            rows = [(one.id, one.at_ns) for one in gone]
-            sizes = [size for row in rows for (size,) in connection.execute(_DELETE, row)]
-            self._held.lose(sizes)
-            return len(sizes)
-
-        return await self._run(delete)
+    def _delete(self, gone: Sequence[Handle], connection: sqlite3.Connection) -> int:
+        sizes = [size for one in gone for (size,) in connection.execute(_DELETE, (one.id, one.at_ns))]
+        self._held.lose(sizes)
+        return len(sizes)
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do the work in a transaction; a damaged file is replaced."""
@@ -173,11 +207,26 @@ def _row(record: Record, refusal: Rejected, at_ns: int) -> tuple[Any, ...]:
     body = pack_one(record)
     home, entity_id, time_ns = about(record)
     message = str(refusal)[:_MESSAGE_CHARACTERS]
-    return at_ns, home, entity_id, time_ns, refusal.code, message, body, _digest(body)
+    return at_ns, home, entity_id, time_ns, refusal.code, message, body, digest(record)
 
 
-def _digest(body: bytes) -> bytes:
-    return blake2b(body, digest_size=16).digest()
+def digest(record: Record) -> bytes:
+    """Return what tells a record from every other one."""
+    return blake2b(pack_one(record), digest_size=16).digest()
+
+
+def parts(handles: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield some of them at a time."""
+    return (handles[start : start + RECORDS_IN_A_PART] for start in range(0, len(handles), RECORDS_IN_A_PART))
+
+
+def none_such(ids: Sequence[int]) -> UsageError:
+    """Return the error for ids that are not there."""
+    return UsageError(f"the quarantine holds no {', '.join(map(str, ids))}", code=ErrorCode.NOT_FOUND)
+
+
+def _handle(row: tuple[int, int]) -> Handle:
+    return Handle(id=row[0], at_ns=row[1])
 
 
 def about(record: Record) -> tuple[str | None, str | None, int | None]:

@@ -11,11 +11,10 @@ from ingestor.model.errors import Rejected
 from ingestor.model.records import Event, RawEvent, Record
 from ingestor.storage.delivery import set_aside
 from ingestor.storage.journal import Journal
-from ingestor.storage.quarantine import Quarantine, Quarantined
+from ingestor.storage.quarantine import Handle, Quarantine, Quarantined, digest, parts
 from metrics import facts
 
 PATIENCE_SECONDS = 10.0  # for the store's answer
-RECORDS_IN_A_COMMIT = 500
 
 
 class Replayed(Struct, frozen=True, kw_only=True):
@@ -48,36 +47,31 @@ class Replay:
         self._confirmed = confirmed
         self._report = report
 
-    async def replay(self, wanted: Sequence[Quarantined], *, patience_seconds: float = PATIENCE_SECONDS) -> Replayed:
+    async def replay(self, wanted: Sequence[Handle], *, patience_seconds: float = PATIENCE_SECONDS) -> Replayed:
         """Replay these; what the store has not answered to after a while is on its way there.
 
         Raises `Unavailable` while the disk does not serve.
         """
         failures: dict[int, str] = {}
-        mended: list[tuple[Quarantined, Record]] = []
-        for one in wanted:
-            try:
-                mended.append((one, self._again(one.record) if isinstance(one.record, RawEvent) else one.record))
-            except Rejected as refusal:
-                failures[one.id] = str(refusal)
-        for start in range(0, len(mended), RECORDS_IN_A_COMMIT):
-            await self._bring(mended[start : start + RECORDS_IN_A_COMMIT])
+        brought: dict[bytes, int] = {}
+        for part in parts(wanted):
+            mended: list[Record] = []
+            gone: list[Quarantined] = []
+            for one in await self._quarantine.those(part):
+                try:
+                    mended.append(self._again(one.record) if isinstance(one.record, RawEvent) else one.record)
+                    gone.append(one)
+                except Rejected as refusal:
+                    failures[one.id] = str(refusal)
+            await self._bring(mended, gone)
+            brought |= {digest(record): one.id for record, one in zip(mended, gone, strict=True)}
         with trio.move_on_after(patience_seconds):
             await self._confirmed()
-        for start in range(0, len(mended), RECORDS_IN_A_COMMIT):
-            failures |= await self._refused(mended[start : start + RECORDS_IN_A_COMMIT])
+        failures |= await self._quarantine.again(brought)
         return Replayed(replayed=len(wanted) - len(failures), failures=failures)
 
-    async def _bring(self, part: Sequence[tuple[Quarantined, Record]]) -> None:
-        await self._journal.commit([record for _, record in part], live=False)
-        await self._quarantine.remove([one for one, _ in part])
-        for fact in set_aside([one.record for one, _ in part]):
+    async def _bring(self, records: Sequence[Record], gone: Sequence[Quarantined]) -> None:
+        await self._journal.commit(records, live=False)
+        await self._quarantine.remove(gone)
+        for fact in set_aside([one.record for one in gone]):
             self._report(facts.EventsSetAside(home=fact.home, events=-fact.events))
-
-    async def _refused(self, part: Sequence[tuple[Quarantined, Record]]) -> dict[int, str]:
-        found = await self._quarantine.again([record for _, record in part])
-        return {
-            one.id: f"refused again, as {found[record].id}: {found[record].message}"
-            for one, record in part
-            if record in found
-        }

@@ -55,7 +55,7 @@ from ingestor.model.signals import Signal
 from ingestor.storage import notes as notebook
 from ingestor.storage import salvage
 from ingestor.storage.codec import Packed, pack, unpack
-from ingestor.storage.database import Database, transaction
+from ingestor.storage.database import Database, give_back, transaction
 from ingestor.storage.notes import Written
 from ingestor.storage.schema import MIGRATIONS, Schema
 from ingestor.storage.valve import Valve
@@ -336,4 +336,4 @@ def _load(connection: sqlite3.Connection, ids: Sequence[int]) -> list[Record]:
 def _sweep(connection: sqlite3.Connection, done: int) -> None:
     with transaction(connection):
         connection.execute("DELETE FROM batches WHERE id <= ?", (done,))
-    connection.execute("PRAGMA incremental_vacuum").fetchall()
+    give_back(connection)
