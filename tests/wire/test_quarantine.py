@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,7 @@ import trio
 
 from ingestor.assembly.files import STATE
 from ingestor.enrichment.again import again
+from ingestor.enrichment.attributes import Attributes
 from ingestor.homeassistant import wire
 from ingestor.model.errors import Rejected, Unavailable
 from ingestor.model.gaps import Note
@@ -28,6 +30,8 @@ from tests.servers.samples import frame
 
 REFUSED = Rejected("a string, but it holds floats", code=ErrorCode.FIELD_CONFLICT)
 FILE = "state.sqlite3"
+
+AGAIN = partial(again, wanted=Attributes())
 
 
 @asynccontextmanager
@@ -88,7 +92,7 @@ async def test_replay_brings_records_back_and_a_new_refusal_keeps_them(tmp_path:
     heard: list[facts.Fact] = []
     async with opened(tmp_path) as quarantine:
         await quarantine.add([(event(1), REFUSED), (event(2), REFUSED)])
-        replay = Replay(quarantine, journal, again, trio.lowlevel.checkpoint, heard.append)
+        replay = Replay(quarantine, journal, AGAIN, trio.lowlevel.checkpoint, heard.append)
         first, second = await quarantine.read()
         await quarantine.add([(event(2), REFUSED)])  # it was refused anew since it was read
         outcome = await replay.replay([first, second])
@@ -107,7 +111,7 @@ async def test_a_raw_event_is_replayed_once_our_code_can_read_it(tmp_path: Path)
     journal = Journal()
     async with opened(tmp_path) as quarantine:
         await quarantine.add([(readable, REFUSED), (broken, REFUSED)])
-        replay = Replay(quarantine, journal, again, trio.lowlevel.checkpoint, lambda _fact: None)
+        replay = Replay(quarantine, journal, AGAIN, trio.lowlevel.checkpoint, lambda _fact: None)
         outcome = await replay.replay(await quarantine.read())
         assert (outcome.replayed, list(outcome.failures)) == (1, [2])
         assert [one.record for one in await quarantine.read()] == [broken]
