@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from random import Random
 
 import trio
@@ -9,6 +10,7 @@ import trio
 from ingestor.assembly.privacy import tighten
 from ingestor.config import Settings
 from ingestor.enrichment.again import again
+from ingestor.enrichment.attributes import Attributes
 from ingestor.history.jobs import Jobs
 from ingestor.history.ledger import Ledger
 from ingestor.history.recovery import Recovery
@@ -63,8 +65,16 @@ class Files:
         self.embedded = embedded = store if isinstance(store, SQLiteStore) else None
         self.delivery = Delivery("sqlite" if embedded else "influxdb", self.quarantine, report)
         self.journal = EmbeddedJournal(embedded, self.spool, self.delivery, report) if embedded else self.spool
+        self.wanted = Attributes(
+            settings.attributes,
+            exclude=settings.exclude_attributes,
+            names=settings.attribute_fields,
+            location=settings.location,
+        )
         self.importer = Importer(self.journal, self.spool, self.intake)
-        self.replay = Replay(self.quarantine, self.journal, again, self.importer.confirmed, report)
+        self.replay = Replay(
+            self.quarantine, self.journal, partial(again, wanted=self.wanted), self.importer.confirmed, report
+        )
         self.jobs = Jobs(self.state, self._warn)
         self.ledger = Ledger(self.state, report, (lambda: embedded.marked) if embedded else lambda: 0)
         self.recovery = Recovery(self.homes, store, self.spool, self.intake, self.ledger, self.jobs, report)

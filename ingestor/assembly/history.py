@@ -55,8 +55,7 @@ def archive_of(
     weather: Callable[[int], WeatherObservation | None],
 ) -> Archive:
     """Return what a home's recorder is asked with."""
-    with_attributes = files.settings.attributes == "json"
-    return Archive(endpoint=endpoint_of(home), persons=persons, weather=weather, with_attributes=with_attributes)
+    return Archive(endpoint=endpoint_of(home), persons=persons, weather=weather, wanted=files.wanted)
 
 
 def holdings_of(files: Files, home: HomeSettings, entities: Entities) -> Holdings:

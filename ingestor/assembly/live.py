@@ -42,11 +42,8 @@ class Live:
         observation = (lambda: weather.current) if settings.weather_on_events else (lambda: None)
         captured = partial(intake.marks, name)
         self.entities = entities = Entities(selection(home.include, home.exclude))
-        with_attributes = settings.attributes == "json"
         loss, fits = partial(intake.losses.get, name), partial(unmatched, home.include, home.exclude)
-        self.stream = stream = Stream(
-            name, entities, observation, captured, loss, fits, with_attributes=with_attributes
-        )
+        self.stream = stream = Stream(name, entities, observation, captured, loss, fits, ground.files.wanted)
         on_location = partial(_place_weather, weather)
         self.fence = Fence(commands.clone())
         subscription = Subscription(stream, self._inbox, storage.outbox(), commands, report, on_location, self.fence)

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from ingestor.config.addresses import HomeUrl, Host, Hosts, InfluxDBUrl, WeatherUrl, is_loopback
 from ingestor.config.secrets import SECRETS, Secret, SecretFiles, clean
-from ingestor.config.values import Bucket, CaFile, FilePath, Globs, HomeName, Location, Text, Word
+from ingestor.config.values import AttributeGlobs, Bucket, CaFile, FilePath, Globs, HomeName, Location, Text, Word
 
 MEBIBYTE = 1024 * 1024
 _BUCKET = "home_assistant"
@@ -59,7 +59,10 @@ class Settings(BaseSettings):
     weather_on_events: bool = True
     include: Globs = ()
     exclude: Globs = ()
-    attributes: Annotated[Literal["json", "none"], Word] = "json"
+    attributes: Annotated[Literal["json", "all", "none"], Word] = "json"
+    exclude_attributes: AttributeGlobs = ()
+    attribute_fields: AttributeGlobs = ()
+    location: bool = False
     commit_seconds: float = Field(default=1, gt=0, le=300)
     batch_max_events: int = Field(default=5000, ge=1, le=100_000)
     batch_max_seconds: float = Field(default=0.1, gt=0, le=300)

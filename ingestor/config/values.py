@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -28,9 +29,12 @@ def _listed(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
-def _globs(globs: tuple[str, ...]) -> tuple[str, ...]:
-    if not all(re.fullmatch(r"(\[!?[^]\s]+\]|[^][\s;])+", glob) for glob in globs):
-        raise ValueError("must be globs of entity ids, separated by commas, like sensor.*,light.kitchen_*")
+def _globs_of(things: str, example: str) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
+    def globs(globs: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"(\[!?[^]\s]+\]|[^][\s;])+", glob) for glob in globs):
+            raise ValueError(f"must be globs of {things}, separated by commas, like {example}")
+        return globs
+
     return globs
 
 
@@ -76,6 +80,7 @@ HomeName = Annotated[Text, AfterValidator(_home_name)]
 Bucket = Annotated[Text, AfterValidator(_bucket)]
 Location = Annotated[str, AfterValidator(location)]
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
-Globs = Annotated[Listed, AfterValidator(_globs)]
+Globs = Annotated[Listed, AfterValidator(_globs_of("entity ids", "sensor.*,light.kitchen_*"))]
+AttributeGlobs = Annotated[Listed, AfterValidator(_globs_of("names of attributes", "color_temp_kelvin,battery_*"))]
 FilePath = Annotated[Path, AfterValidator(_path)]
 CaFile = Annotated[FilePath, AfterValidator(_authorities)]

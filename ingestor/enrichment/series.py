@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from ingestor.enrichment.attributes import NOTHING_KEPT, Attributes, Kept
 from ingestor.enrichment.units import CANONICAL, UNKNOWN_UNIT, Conversion, conversion
-from ingestor.homeassistant.registry import Registry
+from ingestor.homeassistant.registry import Place, Registry
 from ingestor.model.records import Series
 
 NO_ATTRIBUTES = "{}"
@@ -27,22 +28,35 @@ _decoder = msgspec.json.Decoder(_Tags)
 
 
 class Described(Struct, frozen=True):
-    """A series with the text and the registries it was made of, so that the same ones need no second look."""
+    """A series with what it was made of, so that the same needs no second look.
+
+    `attributes` is the text as it was sent, `kept` what is stored of it, `tags` those among them.
+    """
 
     series: Series
     conversion: Conversion
     attributes: str = ""
     registry: Registry | None = None
+    kept: Kept = NOTHING_KEPT
+    tags: _Tags | None = None
+    place: Place | None = None
 
 
-def describe(home: str, entity_id: str, attributes: str, registry: Registry, last: Described | None) -> Described:
+def describe(
+    home: str, entity_id: str, attributes: str, registry: Registry, last: Described | None, wanted: Attributes
+) -> Described:
     """Return the series of an entity with these attributes; `last` is reused where nothing changed."""
     if last is not None and last.attributes == attributes and last.registry is registry:
         return last
-    series, units = _tagged(home, entity_id, attributes, registry.area(entity_id))
-    if last is not None and last.series == series:
-        series = last.series
-    return Described(series, units, attributes, registry)
+    tags, place = _decoder.decode(attributes), registry.place(entity_id)
+    if last is not None and last.tags == tags and last.place == place:
+        series, units = last.series, last.conversion
+    else:
+        series, units = _tagged(home, entity_id, tags, place)
+        if last is not None and last.series == series:
+            series = last.series
+    kept = wanted.keep(series.domain, place.integration, attributes, registry.temperature_unit)
+    return Described(series, units, attributes, registry, kept, tags, place)
 
 
 def described_as(series: Series) -> Described:
@@ -50,20 +64,22 @@ def described_as(series: Series) -> Described:
     return Described(series, conversion(series.unit, series.device_class))
 
 
-def redescribe(frozen: Series, attributes: str) -> Described:
+def redescribe(frozen: Series, attributes: str, wanted: Attributes, temperature_unit: str | None = None) -> Described:
     """Return a series with the tags that these attributes of the recorder give, and how their numbers convert.
 
-    The area stays. The recorder keeps attributes of more than 16 KiB as `{}`: then every tag stays, and a number in a
-    unit that may have been converted has no value.
+    Area, floor and device stay. The recorder keeps attributes of more than 16 KiB as `{}`: then every tag stays, and a
+    number in a unit that may have been converted has no value.
     """
+    kept = wanted.keep(frozen.domain, None, attributes, temperature_unit)
     if attributes == NO_ATTRIBUTES:
-        return Described(frozen, UNKNOWN_UNIT if frozen.unit in CANONICAL else Conversion(frozen.unit), attributes)
-    series, units = _tagged(frozen.home, frozen.entity_id, attributes, frozen.area)
-    return Described(frozen if series == frozen else series, units, attributes)
+        units = UNKNOWN_UNIT if frozen.unit in CANONICAL else Conversion(frozen.unit)
+        return Described(frozen, units, attributes, kept=kept)
+    place = Place(area=frozen.area, floor=frozen.floor, device=frozen.device)
+    series, units = _tagged(frozen.home, frozen.entity_id, _decoder.decode(attributes), place)
+    return Described(frozen if series == frozen else series, units, attributes, kept=kept)
 
 
-def _tagged(home: str, entity_id: str, attributes: str, area: str | None) -> tuple[Series, Conversion]:
-    tags = _decoder.decode(attributes)
+def _tagged(home: str, entity_id: str, tags: _Tags, place: Place) -> tuple[Series, Conversion]:
     device_class = _text(tags.device_class)
     units = conversion(_text(tags.unit_of_measurement), device_class)
     series = Series(
@@ -72,7 +88,9 @@ def _tagged(home: str, entity_id: str, attributes: str, area: str | None) -> tup
         domain=entity_id.partition(".")[0],
         device_class=device_class,
         state_class=_text(tags.state_class),
-        area=area,
+        area=place.area,
+        floor=place.floor,
+        device=place.device,
         friendly_name=_text(tags.friendly_name),
         unit=units.unit,
     )

@@ -12,6 +12,10 @@ from collections.abc import AsyncGenerator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
+from ingestor.enrichment.attributes import Attributes
+from ingestor.enrichment.privacy import hidden, is_password, is_text
 from ingestor.history.rows import Surroundings, Timeline
 from ingestor.homeassistant.answers import Row
 from ingestor.homeassistant.chunks import AnswerSizes, Chunks
@@ -28,12 +32,15 @@ WHOLE_US = 2**62
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
-    """One home's recorder. `persons` are the ids of all persons; `weather` was observed, by Unix nanoseconds."""
+    """One home's recorder. `persons` are the ids of all persons; `weather` was observed, by Unix nanoseconds.
+
+    `wanted` is what is stored of attributes.
+    """
 
     endpoint: Endpoint
     persons: Callable[[], Collection[str]]
     weather: Callable[[int], WeatherObservation | None]
-    with_attributes: bool = True
+    wanted: Attributes = field(default_factory=Attributes)
     clock_ns: Callable[[], int] = time.time_ns
     sizes: AnswerSizes = field(default_factory=AnswerSizes)
 
@@ -60,6 +67,7 @@ class Past:
         self.recorder = recorder
         self.persons = archive.persons
         self._archive = archive
+        self._readable: set[str] | None = None
 
     def windows(self, start_us: int, end_us: int | None) -> Chunks:
         """Return the spans to ask for, one after the other; without an end the last one is open."""
@@ -89,6 +97,7 @@ class Past:
                 for entity_id, rows in answer.items()
             }
             parts.answered(size_bytes, is_empty=not any(within.values()))
+            await self._hide(within)
             del answer  # so that it is not in memory beside the next one
             yield within, size_bytes
 
@@ -128,8 +137,21 @@ class Past:
         return Surroundings(
             persons_home=timeline.persons_home if persons else lambda _at_us: 0,
             weather=lambda at_us: self._archive.weather(at_us * 1000),
-            with_attributes=self._archive.with_attributes,
+            wanted=self._archive.wanted,
+            temperature_unit=self.recorder.temperature_unit,
         )
+
+    async def _hide(self, rows: dict[str, list[Row]]) -> None:
+        """Hide what was typed into fields of which it is not certain that they are no passwords.
+
+        The recorder does not keep their mode: it is that of now, and of a field that is gone nobody knows.
+        """
+        texts = [entity_id for entity_id in rows if is_text(entity_id)]
+        if texts and self._readable is None:
+            self._readable = {one.entity_id for one in await self.recorder.states() if not is_password(one)}
+        for entity_id in texts:
+            if self._readable is not None and entity_id not in self._readable:
+                rows[entity_id] = [replace(one, s=one.s and hidden(one.s)) for one in rows[entity_id]]
 
     def _now_us(self) -> int:
         return self._archive.clock_ns() // 1000

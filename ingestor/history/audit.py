@@ -162,7 +162,7 @@ class Audit:
         states = {state.entity_id: str(bytes(state.attributes), "utf-8") for state in await past.recorder.states()}
         known = dict.fromkeys(registry.records(home, {}), "{}") | states
         series = {
-            entity_id: describe(home, entity_id, attributes, registry, None).series
+            entity_id: describe(home, entity_id, attributes, registry, None, self._archive.wanted).series
             for entity_id, attributes in known.items()
         }
         series |= {entity_id: one for entity_id, one in captured.items() if entity_id not in states}

@@ -137,7 +137,8 @@ class Track:
         if before is not None:
             return [replace(before, series=series), replace(event, series=series)]
         knows_unit = series.unit is None or bytes(row.a) not in _NO_ATTRIBUTES
-        return [replace(event, series=series, attributes=None, value=event.value if knows_unit else None)]
+        value = event.value if knows_unit else None
+        return [replace(event, series=series, attributes=None, details=None, chosen=None, value=value)]
 
 
 class Group:

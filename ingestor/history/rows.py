@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
+from ingestor.enrichment.attributes import NOTHING_KEPT, Attributes
 from ingestor.enrichment.event import Around, Change, make_event
 from ingestor.enrichment.series import described_as, redescribe
 from ingestor.homeassistant.answers import Row
@@ -30,16 +31,23 @@ class Before(Struct, frozen=True):
     at_us: int
 
 
+_EVERYTHING = Attributes()
+
+
 class Surroundings(Struct, frozen=True):
-    """What was around a missed change, by its time in microseconds."""
+    """What was around a missed change, by its time in microseconds.
+
+    `wanted` is what is stored of attributes, `temperature_unit` the home's.
+    """
 
     persons_home: Callable[[int], int | None] = lambda _at_us: None
     weather: Callable[[int], WeatherObservation | None] = lambda _at_us: None
-    with_attributes: bool = True
+    wanted: Attributes = _EVERYTHING
+    temperature_unit: str | None = None
 
     def at(self, at_us: int) -> Around:
         """Return what was around a change at that time."""
-        return Around(self.weather(at_us), self.persons_home(at_us), self.with_attributes)
+        return Around(self.weather(at_us), self.persons_home(at_us))
 
 
 class Teller:
@@ -74,14 +82,13 @@ class Teller:
         self.last, self._at_us = Before(row.s, row.lu, at_us), at_us
         previous = None if before is None or before.s is None else (before.s, before_us)
         attributes = str(bytes(row.a), "utf-8")
-        if row.s is None or row.s == "unavailable":
-            described = described_as(self._series)
-        else:
-            if attributes != self._described.attributes:
-                self._described = redescribe(self._series, attributes)
-            described = self._described
+        if row.s is not None and attributes != self._described.attributes:
+            self._described = redescribe(self._series, attributes, around.wanted, around.temperature_unit)
+        tells_tags = row.s is not None and row.s != "unavailable"
+        described = self._described if tells_tags else described_as(self._series)
+        kept = NOTHING_KEPT if row.s is None else self._described.kept
         self._series = described.series
-        change = Change(at_us, self._number, row.s, attributes, previous, late=True)
+        change = Change(at_us, self._number, row.s, kept, previous, late=True)
         return make_event(change, described, around.at(at_us))
 
 

@@ -21,7 +21,7 @@ from ingestor.homeassistant.answers import UNITS, Hour, Row, StatisticId
 from ingestor.homeassistant.chunks import AnswerSizes, can_be_split
 from ingestor.homeassistant.dialogue import Dialogue
 from ingestor.homeassistant.endpoint import Endpoint
-from ingestor.homeassistant.registry import Registry
+from ingestor.homeassistant.registry import Registry, temperature_unit
 from ingestor.homeassistant.session import SYNCHRONISING
 from ingestor.homeassistant.snapshot import read
 from ingestor.model import instants
@@ -71,7 +71,12 @@ class _EntityOptions(Struct):
 
 
 class Recorder:
-    """A logged-in socket to a home that runs. Each method raises `Unavailable`, `Refused` or `RemoteProtocolError`."""
+    """A logged-in socket to a home that runs. Each method raises `Unavailable`, `Refused` or `RemoteProtocolError`.
+
+    `temperature_unit` is that of the home's unit system.
+    """
+
+    temperature_unit: str | None = None
 
     def __init__(self, endpoint: Endpoint, sizes: AnswerSizes, sockets: AsyncExitStack) -> None:
         self._endpoint = endpoint
@@ -105,6 +110,8 @@ class Recorder:
 
     async def _is_running(self) -> bool:
         answer, _ = await self._ask("get_config")
+        with suppress(msgspec.MsgspecError):
+            self.temperature_unit = temperature_unit(answer)
         return _decoded(answer, _Config).state == "RUNNING"
 
     async def is_recording(self) -> bool:

@@ -1,7 +1,7 @@
 """What Home Assistant's registries say of an entity: area, device, floor, labels, integration.
 
 A device may be the child of another (core 2026 and newer). Without an area of its own it is where its parent is; labels
-it has only its own.
+it has only its own. Beside the registries stands what the configuration says of every entity: the unit of temperatures.
 """
 
 from __future__ import annotations
@@ -57,11 +57,31 @@ class _Entity(Struct):
     modified_at: _Seconds = 0.0
 
 
+class _UnitSystem(Struct, frozen=True):
+    temperature: str | None = None
+
+
+class _Config(Struct):
+    unit_system: _UnitSystem = _UnitSystem()
+
+
+class Place(Struct, frozen=True):
+    """Where an entity belongs, by the names that people gave; `integration` is what it comes from."""
+
+    area: str | None = None
+    floor: str | None = None
+    device: str | None = None
+    integration: str | None = None
+
+
+NOWHERE = Place()
 _T = TypeVar("_T")
 
 
 class Registry:
     """The registries as of one moment; a value: an update makes a new one.
+
+    `temperature_unit` is that of Home Assistant's unit system, None where it is not known.
 
     `modified_at` is in Unix seconds, as the registries of core 2024.8 and newer carry it.
     """
@@ -74,15 +94,32 @@ class Registry:
         self._devices = {device.id: device for device in self._list("devices", _Device)}
         self._lines = {device.id: self._line(device) for device in self._devices.values()}
         self._entities = {entity.entity_id: entity for entity in self._list("entities", _Entity)}
+        self._places: dict[str, Place] = {}
+        config = self._answers.get("config")
+        self.temperature_unit = None if config is None else temperature_unit(config)
 
     def updated(self, answers: Mapping[str, Raw]) -> Registry:
         """Return the registries after newer answers; what they do not name stays. Raises `UNREADABLE`."""
         return Registry(self._answers | dict(answers))
 
-    def area(self, entity_id: str) -> str | None:
-        """Return the name of the entity's area, its own, or its device's, or that of its device's parent."""
-        found = self._area(self._entities.get(entity_id))
-        return found.name if found else None
+    def place(self, entity_id: str) -> Place:
+        """Return where an entity belongs; its area is its own, or its device's, or that of its device's parent."""
+        known = self._places.get(entity_id)
+        if known is None:
+            known = self._places[entity_id] = self._find_place(self._entities.get(entity_id))
+        return known
+
+    def _find_place(self, entity: _Entity | None) -> Place:
+        if entity is None:
+            return NOWHERE
+        area = self._area(entity)
+        floor, device = self._floor(area), self._devices.get(entity.device_id or "")
+        return Place(
+            area=area.name if area else None,
+            floor=floor.name if floor else None,
+            device=_name(device),
+            integration=entity.platform,
+        )
 
     def records(self, home: str, friendly_names: Mapping[str, str]) -> dict[str, EntityRecord]:
         """Return what is known of every registered entity; its time is when its newest part was modified."""
@@ -95,9 +132,7 @@ class Registry:
         answer = self._answers.get(name)
         return [] if answer is None else msgspec.json.decode(answer, type=list[kind])  # type: ignore[valid-type]  # built at run time
 
-    def _area(self, entity: _Entity | None) -> _Area | None:
-        if entity is None:
-            return None
+    def _area(self, entity: _Entity) -> _Area | None:
         line = self._lines.get(entity.device_id or "")
         return self._areas.get(entity.area_id or (line[-1].area_id if line else None) or "")
 
@@ -109,11 +144,14 @@ class Registry:
             device = None if device.area_id else self._devices.get(device.parent_device_id or "")
         return line
 
+    def _floor(self, area: _Area | None) -> _Floor | None:
+        return self._floors.get(area.floor_id or "") if area else None
+
     def _record(self, home: str, entity: _Entity, friendly_name: str | None) -> EntityRecord:
         line = self._lines.get(entity.device_id or "", [])
         device = line[0] if line else None
         area = self._area(entity)
-        floor = self._floors.get(area.floor_id or "") if area else None
+        floor = self._floor(area)
         labels = [self._labels[label] for label in entity.labels if label in self._labels]
         parts = [entity, *labels, *line, *(part for part in (area, floor) if part)]
         return EntityRecord(
@@ -122,9 +160,18 @@ class Registry:
             entity_id=entity.entity_id,
             domain=entity.entity_id.partition(".")[0],
             friendly_name=friendly_name or entity.name or entity.original_name,
-            device=(device.name_by_user or device.name) if device else None,
+            device=_name(device),
             area=area.name if area else None,
             floor=floor.name if floor else None,
             labels=tuple(sorted(label.name for label in labels)),
             integration=entity.platform,
         )
+
+
+def _name(device: _Device | None) -> str | None:
+    return (device.name_by_user or device.name) if device else None
+
+
+def temperature_unit(config: Raw) -> str | None:
+    """Return the unit of temperatures in Home Assistant's unit system, by the answer to `get_config`."""
+    return msgspec.json.decode(config, type=_Config).unit_system.temperature

@@ -11,8 +11,11 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ingestor.enrichment.attributes import Attributes
+from ingestor.enrichment.causes import TELLING, Causes
 from ingestor.enrichment.event import Around, Change, describe_change, make_event
 from ingestor.enrichment.presence import Presence
+from ingestor.enrichment.privacy import TEXTS, said, scrubbed
 from ingestor.enrichment.series import described_as
 from ingestor.homeassistant import wire
 from ingestor.homeassistant.registry import Registry
@@ -23,6 +26,9 @@ from ingestor.live.frames import SessionStarted
 from ingestor.model import instants
 from ingestor.model.gaps import ClockRead
 from ingestor.model.records import EntityRecord, Event, RawEvent, Record, WeatherObservation, bare_series
+
+_SPECIAL = (*TELLING, *TEXTS)
+"""What the ids of entities begin with whose states tell something of others, or may be passwords."""
 
 
 class Knowledge(Struct):
@@ -35,6 +41,7 @@ class Knowledge(Struct):
 
     registry: Registry
     presence: Presence
+    causes: Causes
     session: int = 0
     opening: Opening | None = None
     asked: Mapping[int, str] = {}
@@ -56,8 +63,7 @@ class Batch:
         entities: Entities,
         known: Knowledge,
         weather: WeatherObservation | None,
-        *,
-        with_attributes: bool,
+        wanted: Attributes,
     ) -> None:
         self.known = known
         self.records: list[Record] = []
@@ -66,18 +72,18 @@ class Batch:
         self.links = self.filtered = self.repeated = 0
         self._home = home
         self._entities = entities
-        self._restored_around = Around(with_attributes=with_attributes)
-        self._around = Around(weather, known.presence.persons_home, with_attributes)
+        self._wanted = wanted
+        self._around = Around(weather, known.presence.persons_home, known.causes)
 
     def start(self, started: SessionStarted, loss: str | None) -> None:
         """Begin the gap before a session; `loss` says why not all that was captured is known."""
         self.known.session += 1
         self.known.opening = open_gap(started, self._home, self._entities.wanted(), loss)
 
-    def settle_in(self, presence: Presence) -> None:
-        """Use these persons from the next change on."""
-        self.known.presence = presence
-        self._around = replace(self._around, persons_home=presence.persons_home)
+    def settle_in(self, presence: Presence, causes: Causes) -> None:
+        """Use what is known of persons, automations and scripts from the next change on."""
+        self.known.presence, self.known.causes = presence, causes
+        self._around = replace(self._around, persons_home=presence.persons_home, causes=causes)
 
     def change(self, entity_id: str, event: wire.Event, now_ns: int) -> None:
         """Take a change: link, mend, enrich, remember. Raises whatever is wrong with it."""
@@ -94,18 +100,19 @@ class Batch:
             contexts, ordinal = (*last.contexts, context.id), last.captured
         self.links += 1
         last = self._link(entity_id, last, event, at_us, now_ns)
-        if entity_id.startswith("person."):
-            self._observe(entity_id, new)
+        state, before = None if new is None else new.state, None if old is None else old.state
+        if entity_id.startswith(_SPECIAL):
+            self._observe(entity_id, new and replace(new, context=context))
+            state, before = None if new is None else said(new), None if old is None else said(old)
         previous = None
-        if old is not None:
+        if old is not None and before is not None:
             is_last = last is not None and old.last_updated == last.at
-            previous = old.state, last.at_us if last and is_last else instants.microseconds(old.last_updated)
+            previous = before, last.at_us if last and is_last else instants.microseconds(old.last_updated)
         known = self.known
-        described, attributes = describe_change(
-            self._home, entity_id, event.data, known.registry, None if last is None else last.described
+        described, kept = describe_change(
+            self._home, entity_id, event.data, known.registry, None if last is None else last.described, self._wanted
         )
-        state = None if new is None else new.state
-        made = make_event(Change(at_us, ordinal, state, attributes, previous, context), described, self._around)
+        made = make_event(Change(at_us, ordinal, state, kept, previous, context), described, self._around)
         self._entities.put(
             entity_id,
             Last(
@@ -141,9 +148,9 @@ class Batch:
         self._entities.put(entity_id, passed)
 
     def leave_out(self, entity_id: str, new: wire.State | None) -> None:
-        """Take a change that is not wanted: of it only where a person is counts."""
+        """Take a change that is not wanted: of it only counts what it tells of others."""
         self.filtered += 1
-        if entity_id.startswith("person."):
+        if entity_id.startswith(TELLING):
             self._observe(entity_id, new)
         self._remember_left_out([entity_id])
 
@@ -167,12 +174,18 @@ class Batch:
 
     def raw(self, text: str, problem: str, received_at_ns: int, entity_id: str | None = None) -> None:
         """Keep an event that could not be read, with what is known at this moment."""
+        registry = self.known.registry
+        place = registry.place(entity_id or "")
         raw = RawEvent(
             home=self._home,
             received_at_ns=received_at_ns,
-            text=text.encode("utf-8", "replace").decode(),
+            text=scrubbed(text).encode("utf-8", "replace").decode(),
             problem=problem,
-            area=self.known.registry.area(entity_id) if entity_id else None,
+            area=place.area,
+            floor=place.floor,
+            device=place.device,
+            integration=place.integration,
+            temperature_unit=registry.temperature_unit,
             persons_home=self._around.persons_home,
             weather=self._around.weather,
         )
@@ -210,7 +223,7 @@ class Batch:
         series = None
         if last is None and created is not None:
             data = wire.EventData(entity_id=entity_id, new_state=created)
-            series = describe_change(self._home, entity_id, data, self.known.registry, None)[0].series
+            series = describe_change(self._home, entity_id, data, self.known.registry, None, self._wanted)[0].series
         return self.findings.miss(entity_id, last, None, series, self.known.opening, now_ns)
 
     def _want_again(self, entity_id: str, last: Last, state: wire.State | None, at_us: int) -> Last:
@@ -226,14 +239,14 @@ class Batch:
     def _restore(self, entity_id: str, state: wire.State, last: Last | None) -> Event:
         """Store a state whose change was missed: without what only the change itself could tell."""
         at_us = instants.microseconds(state.last_updated)
-        if entity_id.startswith("person."):
+        if entity_id.startswith(_SPECIAL):
             self._observe(entity_id, state)
         data = wire.EventData(entity_id=entity_id, new_state=state)
-        described, attributes = describe_change(
-            self._home, entity_id, data, self.known.registry, None if last is None else last.described
+        described, kept = describe_change(
+            self._home, entity_id, data, self.known.registry, None if last is None else last.described, self._wanted
         )
-        change = Change(at_us, 0, state.state, attributes, None, state.context, late=True)
-        restored = make_event(change, described, self._restored_around)
+        change = Change(at_us, 0, said(state), kept, None, state.context, late=True)
+        restored = make_event(change, described, Around(causes=self.known.causes))
         self._entities.put(
             entity_id,
             Last(
@@ -250,8 +263,11 @@ class Batch:
         return restored
 
     def _observe(self, entity_id: str, new: wire.State | None) -> None:
-        """Note where a person is, also one that is not stored."""
-        self.settle_in(self.known.presence.changed(entity_id, None if new is None else new.state))
+        """Note where a person is, also one that is not stored, and what an automation or a script may be causing."""
+        presence, causes = self.known.presence, self.known.causes
+        if entity_id.startswith("person."):
+            presence = presence.changed(entity_id, None if new is None else new.state)
+        self.settle_in(presence, causes if new is None else causes.learned([new]))
 
     def _remember_left_out(self, entity_ids: Iterable[str]) -> None:
         self.findings.leave_out(self._entities.leave_out(entity_ids, self._home))

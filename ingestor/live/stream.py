@@ -13,7 +13,10 @@ from functools import partial
 import msgspec
 from msgspec import Raw, Struct
 
+from ingestor.enrichment.attributes import Attributes
+from ingestor.enrichment.causes import TELLING, Causes
 from ingestor.enrichment.presence import Presence
+from ingestor.enrichment.privacy import scrubbed
 from ingestor.homeassistant import wire
 from ingestor.homeassistant.registry import Registry
 from ingestor.homeassistant.session import FENCE, REGISTRY_EVENTS
@@ -58,7 +61,7 @@ class Stream:
 
     `weather` gives the present observation. `captured` gives how far earlier processes captured each entity, asked
     for with the first session; `loss` says why that is not all of it. `unmatched` says what in the user's selection
-    fits none of the entities.
+    fits none of the entities. `wanted` is what is stored of attributes.
     """
 
     def __init__(
@@ -69,8 +72,7 @@ class Stream:
         captured: Callable[[], Iterable[Watermark]] = lambda: (),
         loss: Callable[[], str | None] = lambda: None,
         unmatched: Callable[[Collection[str]], list[str]] = lambda _entity_ids: [],
-        *,
-        with_attributes: bool = True,
+        wanted: Attributes | None = None,
     ) -> None:
         self._home = home
         self._entities = entities
@@ -78,8 +80,8 @@ class Stream:
         self._captured = captured
         self._loss = loss
         self._unmatched = unmatched
-        self._with_attributes = with_attributes
-        self._known = Knowledge(Registry(), Presence())
+        self._wanted = wanted or Attributes()
+        self._known = Knowledge(Registry(), Presence(), Causes())
         self._begin()
 
     @property
@@ -111,9 +113,7 @@ class Stream:
     def _begin(self) -> None:
         self._entities.begin()
         self._draft = copy(self._known)
-        self._batch = Batch(
-            self._home, self._entities, self._draft, self._weather(), with_attributes=self._with_attributes
-        )
+        self._batch = Batch(self._home, self._entities, self._draft, self._weather(), self._wanted)
         self._clock_notes: list[ClockRead] = []
         self._taken = Taken()
 
@@ -189,6 +189,7 @@ class Stream:
                 self._ignore(IgnoredCode.COMMAND_FAILED, f"{', '.join(given)}: {error}")
 
     def _learn_config(self, answers: Mapping[str, Raw]) -> None:
+        self._draft.registry = self._draft.registry.updated(answers)
         self._taken.location = msgspec.json.decode(answers["config"], type=Location)
 
     def _learn_states(self, now_ns: int | None, answers: Mapping[str, Raw]) -> None:
@@ -196,7 +197,8 @@ class Stream:
         for entity_id, problem in snapshot.unread.items():
             self._ignore(IgnoredCode.MALFORMED_STATE, f"{entity_id or 'a state without an entity'}: {problem}")
         persons = {entity_id: one.state for entity_id, one in snapshot.items() if entity_id.startswith("person.")}
-        self._batch.settle_in(Presence(persons))
+        telling = [one for entity_id, one in snapshot.items() if entity_id.startswith(TELLING)]
+        self._batch.settle_in(Presence(persons), self._draft.causes.learned(telling))
         self._draft.names = {**self._draft.names, **snapshot.names}
         if now_ns is not None:
             self._tell_selected(snapshot.keys())
@@ -233,7 +235,7 @@ class Stream:
         if message.is_event:
             self._batch.raw(message.text, message.reason, received_at_ns)
         else:
-            self._ignore(IgnoredCode.MALFORMED_FRAME, f"{message.reason} in {message.text}")
+            self._ignore(IgnoredCode.MALFORMED_FRAME, f"{message.reason} in {scrubbed(message.text)}")
 
     def _ignore(self, code: IgnoredCode, detail: str) -> None:
         self._taken.reports.append(facts.MessageIgnored(home=self._home, code=code, detail=detail[:_DETAIL_CHARACTERS]))

@@ -1,6 +1,6 @@
 """The one table of the fields that both databases hold with each event, derived from the records.
 
-Each attribute of `Series` (a tag), `Event` and `WeatherObservation` that is annotated with `Stored` is a row:
+Each attribute of `Series` (a tag), `Event`, `Details` and `WeatherObservation` that is annotated with `Stored` is one:
 
     illuminance: Annotated[float | None, Stored("the light in the room", unit="lx")] = None
 
@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 from msgspec import Struct
 from msgspec.structs import fields as attributes_of
 
-from ingestor.model.records import Event, Series, Stored, WeatherObservation
+from ingestor.model.records import Details, Event, Series, Stored, WeatherObservation
 
 FieldType: TypeAlias = Literal["string", "float", "integer", "boolean"]
 """InfluxDB's words. A boolean is stored only when it is true."""
@@ -40,22 +40,21 @@ class Field(Struct, frozen=True, kw_only=True):
     unit: str
 
 
-def stored(record: type[Struct], part: str = "") -> tuple[Field, ...]:
+def stored(record: type[Struct], part: str = "", prefix: str = "") -> tuple[Field, ...]:
     """Return the fields of a record, in the order of its attributes."""
     fields: list[Field] = []
     for name, hint in get_type_hints(record, include_extras=True).items():
         for said in getattr(hint, "__metadata__", ()):
             if isinstance(said, Stored):
-                fields += _fields(part, name, _given(hint), said)
+                fields += _fields(part, prefix, name, _given(hint), said)
     return tuple(fields)
 
 
-def _fields(part: str, name: str, given: Any, said: Stored) -> tuple[Field, ...]:  # noqa: ANN401  it is a type
+def _fields(part: str, prefix: str, name: str, given: Any, said: Stored) -> tuple[Field, ...]:  # noqa: ANN401  it is a type
     if isinstance(given, type) and issubclass(given, Struct):
-        return stored(given, part=name)
+        return stored(given, part=name, prefix=said.prefix)
     type_ = "string" if get_origin(given) is Literal else _TYPES[given]
-    full_name = f"{part}_{name}" if part else name
-    return (Field(name=full_name, part=part, attribute=name, type=type_, meaning=said.meaning, unit=said.unit),)
+    return (Field(name=prefix + name, part=part, attribute=name, type=type_, meaning=said.meaning, unit=said.unit),)
 
 
 def _given(hint: Any) -> Any:  # noqa: ANN401  the same
@@ -67,20 +66,29 @@ def _given(hint: Any) -> Any:  # noqa: ANN401  the same
 TAGS = stored(Series)
 FIELDS = stored(Event)
 OWN_FIELDS = tuple(field for field in FIELDS if not field.part)
+DETAIL_FIELDS = tuple(field for field in FIELDS if field.part == "details")
 WEATHER_FIELDS = tuple(field for field in FIELDS if field.part == "weather")
 IDENTIFYING = tuple(field.name for field in attributes_of(Series) if field.required)
 """The tags that every event has."""
+_NO_DETAILS = Details()
 
 
 def event(row: Mapping[str, Any]) -> Event:
     """Return the event of a row, which has `time` in nanoseconds and any of the names above; the others are absent.
 
-    The location of the weather is empty: it is not stored with the event.
+    The location of the weather is empty, as it is not stored with the event; chosen attributes are not read back.
     """
     weather = None
     if row.get("weather_observed_at") is not None:
         weather = WeatherObservation(location="", **_values(WEATHER_FIELDS, row))
-    return Event(time_ns=row["time"], series=series(row), weather=weather, **_values(OWN_FIELDS, row))
+    details = Details(**_values(DETAIL_FIELDS, row))
+    return Event(
+        time_ns=row["time"],
+        series=series(row),
+        details=None if details == _NO_DETAILS else details,
+        weather=weather,
+        **_values(OWN_FIELDS, row),
+    )
 
 
 def series(row: Mapping[str, Any]) -> Series:

@@ -17,10 +17,14 @@ CausedBy: TypeAlias = Literal["user", "automation", "device"]
 
 
 class Stored(Struct, frozen=True):
-    """Marks an attribute that both databases hold with each event, and says what it means; see `fields`."""
+    """Marks an attribute that both databases hold with each event, and says what it means; see `fields`.
+
+    Of a record that the event holds, each field is stored by its own name, behind `prefix`.
+    """
 
     meaning: str
     unit: str = ""
+    prefix: str = ""
 
 
 class Series(Struct, frozen=True, kw_only=True, gc=False):
@@ -32,6 +36,8 @@ class Series(Struct, frozen=True, kw_only=True, gc=False):
     device_class: Annotated[str | None, Stored("from the attributes")] = None
     state_class: Annotated[str | None, Stored("from the attributes")] = None
     area: Annotated[str | None, Stored("the entity's own area, or its device's, or that of the device's parent")] = None
+    floor: Annotated[str | None, Stored("the floor of that area")] = None
+    device: Annotated[str | None, Stored("the name of its device")] = None
     friendly_name: Annotated[str | None, Stored("from the attributes")] = None
     unit: Annotated[str | None, Stored("the canonical unit of `value`")] = None
 
@@ -57,12 +63,34 @@ class WeatherObservation(Struct, frozen=True, kw_only=True, tag=True, gc=False):
         return self.observed_at * instants.SECOND_NS
 
 
+class Details(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """What entities of some domains say in their attributes alone; `enrichment/typed.py` has which ones."""
+
+    current_temperature: Annotated[float | None, Stored("climate, water_heater, weather", unit="°C")] = None
+    target_temperature: Annotated[float | None, Stored("climate, water_heater", unit="°C")] = None
+    current_humidity: Annotated[float | None, Stored("climate, humidifier, weather", unit="%")] = None
+    target_humidity: Annotated[float | None, Stored("climate, humidifier", unit="%")] = None
+    brightness: Annotated[float | None, Stored("light: 0 to 255; the recorder does not keep it")] = None
+    position: Annotated[float | None, Stored("cover, valve: 100 is open", unit="%")] = None
+    percentage: Annotated[float | None, Stored("fan", unit="%")] = None
+    volume: Annotated[float | None, Stored("media_player: 0 to 1")] = None
+    battery: Annotated[float | None, Stored("any domain: `battery_level` or `battery`", unit="%")] = None
+    action: Annotated[str | None, Stored("climate, humidifier: what it does, as `heating`")] = None
+    media_title: Annotated[str | None, Stored("media_player")] = None
+    source: Annotated[str | None, Stored("media_player")] = None
+    event_type: Annotated[str | None, Stored("event")] = None
+
+
+Chosen: TypeAlias = dict[str, float | str]
+"""Attributes that the user chose as fields, by the names of these; a name has one type for ever."""
+
+
 class Event(Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """One state change, enriched. Its time and its series are fixed here, once, and written again unchanged.
 
     `time_ns` is Home Assistant's `last_updated` (for a removal: when it fired). `state` is absent only on a removal.
-    `value` is finite. `attributes` is the original JSON text. `previous_duration_seconds` is the time from the entity's
-    previous event to this one. `late` is not stored: the change was missed, and its age says nothing of our speed.
+    `value` is finite. `attributes` is JSON text, `chosen` are the fields of `ATTRIBUTE_FIELDS`. `late` is not stored:
+    the change was missed, and its age says nothing of our speed.
     """
 
     time_ns: int
@@ -70,12 +98,17 @@ class Event(Struct, frozen=True, kw_only=True, tag=True, gc=False):
     state: Annotated[str | None, Stored("as Home Assistant said it, `unavailable` and `unknown` too")] = None
     value: Annotated[float | None, Stored("see below; absent where nothing is known")] = None
     previous_state: Annotated[str | None, Stored("the state before")] = None
-    previous_duration_seconds: Annotated[float | None, Stored("how long it was in that state", unit="s")] = None
-    attributes: Annotated[str | None, Stored("the original attributes as JSON; not with `ATTRIBUTES=none`")] = None
-    weather: Annotated[WeatherObservation | None, Stored("each field of the observation")] = None
+    previous_duration_seconds: Annotated[
+        float | None, Stored("the time since the entity's previous event", unit="s")
+    ] = None
+    attributes: Annotated[str | None, Stored("as JSON, without what is left out; not with `ATTRIBUTES=none`")] = None
+    details: Annotated[Details | None, Stored("each field that its domain has")] = None
+    weather: Annotated[WeatherObservation | None, Stored("each field of the observation", prefix="weather_")] = None
     persons_home: Annotated[int | None, Stored("persons in the state `home`")] = None
     caused_by: Annotated[CausedBy | None, Stored("`user`, `automation` or `device`")] = None
+    caused_by_entity: Annotated[str | None, Stored("`automation.x`, `script.y` or `person.z`, where known")] = None
     removed: Annotated[bool, Stored("only when the entity was removed: true")] = False
+    chosen: Chosen | None = None
     late: bool = False
 
     @property
@@ -136,6 +169,10 @@ class RawEvent(Struct, frozen=True, kw_only=True, tag=True, gc=False):
     text: str
     problem: str
     area: str | None = None
+    floor: str | None = None
+    device: str | None = None
+    integration: str | None = None
+    temperature_unit: str | None = None
     persons_home: int | None = None
     weather: WeatherObservation | None = None
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ingestor.model.fields import FIELDS, OWN_FIELDS, TAGS, WEATHER_FIELDS, Field, FieldType
+from ingestor.model.fields import DETAIL_FIELDS, FIELDS, OWN_FIELDS, TAGS, WEATHER_FIELDS, Field, FieldType
+
+CHOSEN = "attribute_fields"
+"""The column of the attributes that the user chose: a JSON object, since their names are the user's."""
 
 _TYPES: dict[FieldType, str] = {"string": "TEXT", "float": "REAL", "integer": "INTEGER", "boolean": "INTEGER"}
 _REQUIRED_TAGS = ("entity_id", "home", "domain")
@@ -18,17 +21,24 @@ _BOOLEANS = frozenset(field.name for field in _OF_EVENTS if field.type == "boole
 
 COLUMNS = {
     table: {field.attribute: _TYPES[field.type] for field in fields}
-    for table, fields in (("series", TAGS), ("events", _OF_EVENTS), ("observations", WEATHER_FIELDS))
+    for table, fields in (
+        ("series", TAGS),
+        ("events", _OF_EVENTS),
+        ("observations", WEATHER_FIELDS),
+        ("attributes", DETAIL_FIELDS),
+    )
 }
 """The columns of each table, with their types."""
 
-TAG_COLUMNS, EVENT_COLUMNS, OBSERVATION_COLUMNS = map(tuple, COLUMNS.values())
+TAG_COLUMNS, EVENT_COLUMNS, OBSERVATION_COLUMNS, DETAIL_COLUMNS = map(tuple, COLUMNS.values())
+COLUMNS["attributes"][CHOSEN] = "TEXT"
+_TABLES = {"": "e", "weather": "o", "details": "a"}
 
 
 def _selected(field: Field) -> str:
     if field.name == "attributes":
         return "a.text AS attributes"
-    return f"o.{field.attribute} AS {field.name}" if field.part else f"e.{field.name}"
+    return f"{_TABLES[field.part]}.{field.attribute} AS {field.name}"
 
 
 _identity = [*_REQUIRED_TAGS, *(f"ifnull({name}, '')" for name in TAG_COLUMNS if name not in _REQUIRED_TAGS)]
@@ -37,7 +47,8 @@ DERIVED = {
     "home_assistant_events": f"""CREATE VIEW home_assistant_events AS SELECT
     e.time,
     {", ".join(f"s.{name}" for name in TAG_COLUMNS)},
-    {", ".join(map(_selected, FIELDS))}
+    {", ".join(map(_selected, FIELDS))},
+    a.{CHOSEN}
 FROM events AS e
 JOIN series AS s ON s.id = e.series_id
 LEFT JOIN attributes AS a ON a.id = e.attributes_id

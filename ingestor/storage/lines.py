@@ -1,10 +1,10 @@
 """Records as InfluxDB line protocol, with nanosecond times: just what `influxdb_client.Point` makes of them, faster.
 
 Whole floats lose their `.0`; text keeps its line breaks in a field and gets them escaped in a tag
-(https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/). Tags and fields stand in the order of their
-names, which for the fields of an event means:
+(https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/). Tags stand in the order of their names. The
+fields of an event stand in three groups, each in that order:
 
-1. `attributes`: they seldom change, so the line is remembered up to here, by series;
+1. the attributes and the fields that they become: they seldom change, so the line is remembered up to here, by series;
 2. all other fields of the event;
 3. the weather, which many events share: it is remembered too.
 """
@@ -19,8 +19,10 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ingestor.model.fields import OWN_FIELDS, TAGS, WEATHER_FIELDS, Field, FieldType
+from ingestor.model.fields import DETAIL_FIELDS, OWN_FIELDS, TAGS, WEATHER_FIELDS, Field, FieldType
 from ingestor.model.records import (
+    Chosen,
+    Details,
     EntityRecord,
     Event,
     Point,
@@ -48,6 +50,8 @@ class _Beginning(Struct, frozen=True, gc=False):
     """What a line of a series begins with, as long as the attributes stay; its tags are the first `tags` characters."""
 
     attributes: str | None
+    details: Details | None
+    chosen: Chosen | None
     text: str
     tags: int
 
@@ -97,23 +101,32 @@ class LineEncoder:
             self.omitted += 1
             event = replace(event, attributes=None)
         beginning = self._beginnings.get(event.series)
-        if beginning is None or beginning.attributes != event.attributes:
-            beginning = self._begin(event.series, event.attributes)
+        if (
+            beginning is None
+            or beginning.attributes != event.attributes
+            or beginning.details != event.details
+            or beginning.chosen != event.chosen
+        ):
+            beginning = self._begin(event, beginning)
         fields = _changing(event)
         if event.weather is not None:
             fields += self._around(event.weather)
-        if event.attributes is None:
+        if beginning.text[-1] == " ":
             fields = fields[1:]
             return f"{beginning.text}{fields} {event.time_ns}" if fields else ""
         return f"{beginning.text}{fields} {event.time_ns}"
 
-    def _begin(self, series: Series, attributes: str | None) -> _Beginning:
-        known = self._beginnings.get(series)
+    def _begin(self, event: Event, known: _Beginning | None) -> _Beginning:
         if known is None and len(self._beginnings) >= _SERIES_CACHED:
             self._beginnings.clear()
-        tags = known.text[: known.tags] if known else _series(series)
-        text = f"{tags} " if attributes is None else f"{tags} attributes={_string(attributes)}"
-        self._beginnings[series] = beginning = _Beginning(attributes, text, len(tags))
+        tags = known.text[: known.tags] if known else _series(event.series)
+        fields = _chosen(event.chosen or {})
+        if event.attributes is not None:
+            fields += f",attributes={_string(event.attributes)}"
+        if event.details is not None:
+            fields += _detailed(event.details)
+        beginning = _Beginning(event.attributes, event.details, event.chosen, f"{tags} {fields[1:]}", len(tags))
+        self._beginnings[event.series] = beginning
         return beginning
 
     def _around(self, observation: WeatherObservation) -> str:
@@ -168,6 +181,11 @@ _SOURCES: dict[FieldType, str] = {
 
 def _series(series: Series) -> str:
     return EVENTS + _tags(**{tag.name: getattr(series, tag.attribute) for tag in _TAGS})
+
+
+def _chosen(chosen: Chosen) -> str:
+    texts = {name: _string(one) if isinstance(one, str) else _float(one) for name, one in chosen.items()}
+    return f",{_joined(texts)}" if texts else ""
 
 
 def _weather(observation: WeatherObservation) -> str:
@@ -226,4 +244,5 @@ def _float(number: float) -> str:
 _TAGS = sorted(TAGS, key=lambda tag: tag.name)
 _changing = _compiled(field for field in OWN_FIELDS if field.name != "attributes")
 _around_event = _compiled(WEATHER_FIELDS)
+_detailed = _compiled(DETAIL_FIELDS)
 _observed = _compiled(replace(one, name=one.attribute) for one in WEATHER_FIELDS if one.attribute != "observed_at")

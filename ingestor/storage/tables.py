@@ -1,5 +1,7 @@
 """Inserts points into the tables of the embedded database. Tags, attributes and weather repeat: each is stored once.
 
+With the attributes stand the fields that they become, which repeat as they do.
+
 Hashing all of them for every event would cost as much as its row does. So what is in the file is remembered: the id of
 each series with the attributes of its last event, and the last observation. It is forgotten when it may not be true any
 more: after a rollback, after old rows were deleted, and when SQLite says that another connection has written.
@@ -13,10 +15,18 @@ from hashlib import blake2b
 from operator import attrgetter, itemgetter
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
-from ingestor.model.records import EntityRecord, Event, Point, Series, Statistic, WeatherObservation
-from ingestor.storage.columns import EVENT_COLUMNS, OBSERVATION_COLUMNS, TAG_COLUMNS, upsert
+from ingestor.model.records import Chosen, Details, EntityRecord, Event, Point, Series, Statistic, WeatherObservation
+from ingestor.storage.columns import (
+    CHOSEN,
+    DETAIL_COLUMNS,
+    EVENT_COLUMNS,
+    OBSERVATION_COLUMNS,
+    TAG_COLUMNS,
+    upsert,
+)
 
 _ENTITY = ("time", "home", "entity_id", "domain", "friendly_name", "device", "area", "floor", "labels", "integration")
 _STATISTIC = ("home", "entity_id", "source", "unit", "time", "mean", "min", "max", "sum", "state")
@@ -27,7 +37,9 @@ _WRITE_EVENT = upsert(
 )
 _WRITE_ENTITY = upsert("home_assistant_entities", _ENTITY, ("home", "entity_id", "time"))
 _WRITE_STATISTIC = upsert("home_assistant_statistics", _STATISTIC, ("home", "entity_id", "source", "unit", "time"))
-_WRITE_ATTRIBUTES = "INSERT OR IGNORE INTO attributes VALUES (?, ?)"
+_ATTRIBUTES = ("id", "text", *DETAIL_COLUMNS, CHOSEN)
+_WRITE_ATTRIBUTES = f"""INSERT OR IGNORE INTO attributes ({", ".join(_ATTRIBUTES)})
+    VALUES ({", ".join("?" * len(_ATTRIBUTES))})"""
 _WRITE_OBSERVATION = f"""INSERT OR IGNORE INTO observations (id, {", ".join(_OBSERVATION)})
     VALUES (?, {", ".join("?" * len(_OBSERVATION))})"""
 _WRITE_SERIES = f"""INSERT OR IGNORE INTO series ({", ".join(TAG_COLUMNS)})
@@ -37,13 +49,15 @@ _READ_SERIES = f"SELECT id FROM series WHERE {' AND '.join(f'{name} IS ?' for na
 _tags = attrgetter(*TAG_COLUMNS)
 _fields = attrgetter("time_ns", *EVENT_COLUMNS)
 _observed = attrgetter(*_OBSERVATION)
+_details = attrgetter(*DETAIL_COLUMNS)
+_NO_DETAILS = Details()
 
 
 class _Written(Struct, gc=False):
     """A series that is in the file, with the attributes of its last event."""
 
     id: int
-    attributes: str | None = None
+    attributes: tuple[str | None, Details | None, Chosen | None] = (None, None, None)
     attributes_id: int | None = None
 
 
@@ -74,18 +88,20 @@ class Tables:
         connection.executemany(_WRITE_STATISTIC, (_statistic_row(p) for p in points if isinstance(p, Statistic)))
 
     def _insert_events(self, connection: sqlite3.Connection, events: Sequence[Event]) -> None:
-        texts: list[tuple[int, str]] = []
+        texts: list[tuple[Any, ...]] = []
         rows: list[tuple[Any, ...]] = []
         for event in events:
             written = self._series.get(event.series) or self._add(connection, event.series)
-            text, weather = event.attributes, event.weather
-            if text is not None and text != written.attributes:
-                written.attributes, written.attributes_id = text, _hash(text)
-                texts.append((written.attributes_id, text))
+            attributes, weather = (event.attributes, event.details, event.chosen), event.weather
+            if attributes != written.attributes:
+                id_, row = _attributes_row(*attributes)
+                written.attributes, written.attributes_id = attributes, id_
+                if id_ is not None:
+                    texts.append((id_, *row))
             rows.append(
                 (
                     written.id,
-                    None if text is None else written.attributes_id,
+                    written.attributes_id,
                     None if weather is None else self._observe(connection, weather),
                     *_fields(event),
                 )
@@ -112,6 +128,15 @@ class Tables:
 def _hash(text: str) -> int:
     digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
+
+
+def _attributes_row(
+    text: str | None, details: Details | None, chosen: Chosen | None
+) -> tuple[int | None, tuple[Any, ...]]:
+    """Return the row of what is stored of attributes, and its id; of a text alone it is its hash, as ever."""
+    whole = text if details is None and chosen is None else "\x00".join(map(repr, (text, details, chosen)))
+    fields = None if chosen is None else msgspec.json.encode(chosen).decode()
+    return None if whole is None else _hash(whole), (text, *_details(details or _NO_DETAILS), fields)
 
 
 def _entity_row(record: EntityRecord) -> tuple[Any, ...]:

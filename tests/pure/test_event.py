@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
+from ingestor.enrichment.attributes import Attributes
 from ingestor.enrichment.presence import Presence
 from ingestor.history.rows import Surroundings, Teller
 from ingestor.homeassistant.answers import Row
@@ -156,22 +157,25 @@ def test_presence_is_a_value_and_unknown_until_somebody_is_known() -> None:
 
 
 def test_weather_and_attributes_can_be_left_out() -> None:
-    [event] = Home(None, with_attributes=False).events(change(1, "1", user_id="u", **CELSIUS))
+    [event] = Home(None, wanted=Attributes("none")).events(change(1, "1", user_id="u", **CELSIUS))
     assert (event.weather, event.attributes, event.caused_by, event.series.unit) == (None, None, "user", "°C")
 
 
-NOT_IN_THE_RECORDER = {"caused_by"}
+NOT_IN_THE_RECORDER = {"caused_by", "caused_by_entity"}
 
 
 def test_a_refilled_event_has_every_field_of_a_live_one_but_for_what_the_recorder_does_not_keep() -> None:
-    home = Home()
+    wanted = Attributes(names=("battery_level",))
+    home = Home(wanted=wanted)
     home.events(*answer("states", [person("person.a", "home")]))
     home.stream.accept()
-    live = home.events(change(2, "5", old=state(1, "4"), **CELSIUS))[-1]
+    said: dict[str, Any] = CELSIUS | {"battery_level": 7}
+    run = change(1, "on", entity_id="automation.a", context="run")
+    live = home.events(run, change(2, "5", old=state(1, "4"), context="run", **said))[-1]
     teller = Teller(Series(home="home", entity_id=ENTITY_ID, domain="sensor"))
-    around = Surroundings(persons_home=lambda _at_us: 1, weather=lambda _at_us: WEATHER)
+    around = Surroundings(persons_home=lambda _at_us: 1, weather=lambda _at_us: WEATHER, wanted=wanted)
     teller.tell(Row(s="4", lu=(START_NS + SECOND_NS) / 1e9), around)
-    row = Row(s="5", lu=(START_NS + 2 * SECOND_NS) / 1e9, a=Raw(json.dumps(CELSIUS).encode()))
+    row = Row(s="5", lu=(START_NS + 2 * SECOND_NS) / 1e9, a=Raw(json.dumps(said).encode()))
     refilled = teller.tell(row, around)
     differing = {
         name for name in Event.__struct_fields__ if getattr(live, name) != getattr(refilled, name) and name != "late"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
+from ingestor.enrichment.attributes import Attributes
 from ingestor.enrichment.series import redescribe
 from ingestor.enrichment.values import value
 from ingestor.history.gaps import Track
@@ -207,10 +208,10 @@ def test_a_row_whose_state_changed_at_a_row_before_it_proves_nothing() -> None:
 
 def test_tags_come_from_the_row_but_large_attributes_leave_them() -> None:
     known = Series(home="home", entity_id="sensor.a", domain="sensor", area="Attic", unit="°C", friendly_name="A")
-    fresh = redescribe(known, '{"unit_of_measurement":"kW","friendly_name":"B"}')
+    fresh = redescribe(known, '{"unit_of_measurement":"kW","friendly_name":"B"}', Attributes())
     tags = fresh.series
     assert (tags.unit, tags.friendly_name, tags.area, fresh.conversion(2)) == ("W", "B", "Attic", 2000)
-    large = redescribe(known, "{}")
+    large = redescribe(known, "{}", Attributes())
     assert (large.series, value("sensor", "20.5", large.conversion)) == (known, None)
 
 

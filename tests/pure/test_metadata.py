@@ -39,7 +39,7 @@ def test_a_real_home_is_described_whole() -> None:
 def test_the_area_is_the_entity_s_own_or_its_device_s() -> None:
     registry = Registry(answers())
     ids = ("sensor.lg_temp_f_0000", "sensor.lg_power_w_0002", "sensor.sun_next_dawn", "sensor.nobody_knows")
-    assert [registry.area(entity_id) for entity_id in ids] == ["Garage", "Utility room", None, None]
+    assert [registry.place(entity_id).area for entity_id in ids] == ["Garage", "Utility room", None, None]
 
 
 Devices: TypeAlias = dict[str, tuple[str | None, str | None]]
@@ -75,7 +75,7 @@ def test_a_child_without_an_area_is_where_its_parent_is_and_has_none_of_its_labe
     devices, area = FAMILIES[name]
     registry = family(devices)
     record = registry.records("home", {})["light.one"]
-    assert registry.area("light.one") == area
+    assert registry.place("light.one").area == area
     assert (record.device, record.area, record.floor) == ("The child", area, area and f"Under {area}")
     assert record.labels == ()
 
@@ -108,7 +108,7 @@ def test_an_update_keeps_what_it_does_not_name_and_leaves_the_old_value_alone() 
     before = Registry(answers())
     renamed = [area | {"name": f"New {area['name']}"} for area in SAMPLED["areas"]]
     after = before.updated({"areas": Raw(json.dumps(renamed).encode())})
-    assert [one.area("sensor.lg_temp_f_0000") for one in (before, after)] == ["Garage", "New Garage"]
+    assert [one.place("sensor.lg_temp_f_0000").area for one in (before, after)] == ["Garage", "New Garage"]
 
 
 NESTED = b'[{"area_id": "a", "more": ' + b"[" * 100_000

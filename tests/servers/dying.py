@@ -44,8 +44,8 @@ def main(file: Path, directory: Path, migrations: tuple[str, ...]) -> None:
     for number in count(1):
         place = directory / str(number)
         place.mkdir(parents=True)
-        for tail in ("", "-wal"):
-            shutil.copy(f"{file}{tail}", place)
+        for part in file.parent.glob(f"{file.name}*"):
+            shutil.copy(part, place)
         pid = os.fork()
         if pid == 0:
             _upgrade(place / file.name, Schema(migrations=migrations), number)

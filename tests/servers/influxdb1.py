@@ -43,11 +43,11 @@ class InfluxDB1:
         return CLIENT.post(f"{self.url}/write", params={"db": "test", "precision": "ns"}, content=lines, timeout=30)
 
     def query(self, text: str) -> list[dict[str, Any]]:
-        """Return the rows of an InfluxQL query, times in nanoseconds."""
+        """Return the rows of an InfluxQL query with the tags that it groups by, times in nanoseconds."""
         parameters = {"db": "test", "epoch": "ns", "q": text}
         [result] = CLIENT.post(f"{self.url}/query", params=parameters, timeout=30).json()["results"]
         return [
-            dict(zip(series["columns"], values, strict=True))
+            series.get("tags", {}) | dict(zip(series["columns"], values, strict=True))
             for series in result.get("series", [])
             for values in series["values"]
         ]

@@ -6,12 +6,27 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ingestor.model.records import EntityRecord, Event, Series, Statistic, StoreMark, WeatherObservation
+from ingestor.model.records import Details, EntityRecord, Event, Series, Statistic, StoreMark, WeatherObservation
 
 SECOND_NS = 10**9
 START_NS = 1_795_421_403 * SECOND_NS
 WEATHER = WeatherObservation(
     location="52,5", temperature=7.5, humidity=81.0, pressure=1013.0, condition="light rain", observed_at=1_795_421_000
+)
+DETAILS = Details(
+    current_temperature=21.5,
+    target_temperature=20.0,
+    current_humidity=40.0,
+    target_humidity=45.5,
+    brightness=128.0,
+    position=0.0,
+    percentage=33.25,
+    volume=0.3,
+    battery=99.0,
+    action="heating",
+    media_title='A, "B" = C',
+    source="TV",
+    event_type="press",
 )
 NASTY = 'Café, "front" = \\ 漢😀\nnew line'
 
@@ -31,6 +46,8 @@ def full(number: int = 0) -> Event:
         device_class="temperature",
         state_class="measurement",
         area=NASTY,
+        floor=NASTY,
+        device=NASTY,
         friendly_name=NASTY,
         unit="°C",
         state=NASTY,
@@ -39,8 +56,10 @@ def full(number: int = 0) -> Event:
         previous_duration_seconds=0.000001,
         attributes='{"list":[1,"two",null],"quote":"\\""}',
         weather=WEATHER,
+        details=DETAILS,
         persons_home=2,
         caused_by="automation",
+        caused_by_entity="automation.lights",
     )
 
 
@@ -88,6 +107,8 @@ series = st.builds(
     device_class=st.none() | _text,
     state_class=st.none() | _text,
     area=st.none() | _text,
+    floor=st.none() | _text,
+    device=st.none() | _text,
     friendly_name=st.none() | _text,
     unit=st.none() | _text,
 )
@@ -113,6 +134,13 @@ observations = st.builds(
     condition=st.none() | _text,
     observed_at=st.integers(0, 2**32),
 )
+details = st.builds(
+    Details,
+    current_temperature=st.none() | _number,
+    brightness=st.none() | _number,
+    media_title=st.none() | _text,
+    event_type=st.none() | _text,
+)
 events = st.builds(
     Event,
     time_ns=st.integers(-(2**62), 2**62),
@@ -122,8 +150,10 @@ events = st.builds(
     previous_state=st.none() | _text,
     previous_duration_seconds=st.none() | _number,
     attributes=st.none() | _text,
+    details=st.none() | details,
     weather=st.none() | observations,
     persons_home=st.none() | st.integers(0, 20),
     caused_by=st.none() | st.sampled_from(["user", "automation", "device"]),
+    caused_by_entity=st.none() | _text,
     removed=st.booleans(),
 )

@@ -23,7 +23,7 @@ from tests.documentation.stored_fields import derived
 from tests.servers.influxdb2.server import ORG, ROOT, influxdb2
 from tests.servers.records import WEATHER, event
 
-ADDED: dict[str, Any] = {"illuminance": 12.5, "dimmed": True, "floor": "Top"}
+ADDED: dict[str, Any] = {"illuminance": 12.5, "dimmed": True, "wing": "Top"}
 OBSERVED: dict[str, Any] = {"uv_index": 3}
 EVENT = event(2, **ADDED, weather=msgspec.structs.replace(WEATHER, **OBSERVED))
 

@@ -17,7 +17,7 @@ OURS = Path(ingestor.__file__).parent
 ADDED = {  # a line each, by the line that it stands before
     "removed: Annotated": 'illuminance: Annotated[float | None, Stored("the light in the room", unit="lx")] = None',
     "late: bool": 'dimmed: Annotated[bool, Stored("only when it was dimmed: true")] = False',
-    "unit: Annotated": 'floor: Annotated[str | None, Stored("the floor of the area")] = None',
+    "unit: Annotated": 'wing: Annotated[str | None, Stored("the wing of the house")] = None',
     "pressure: Annotated": 'uv_index: Annotated[int | None, Stored("the index of ultraviolet light")] = None',
 }
 
@@ -45,13 +45,13 @@ async def test_a_field_is_its_attribute_alone_and_an_older_database_gets_its_col
         capture_stdout=True,
     )
     found = json.loads(ran.stdout)
-    assert ",floor=Top," in found["line"]
+    assert ",wing=Top" in found["line"]
     assert 'dimmed=true,illuminance=12.5,state="2",value=2,' in found["line"]
     assert ",weather_uv_index=3i " in found["line"]
-    assert {"floor", "illuminance", "dimmed", "weather_uv_index"} < set(found["columns"])
+    assert {"wing", "illuminance", "dimmed", "weather_uv_index"} < set(found["columns"])
     assert "| field | `illuminance` | float | lx | the light in the room |" in found["page"]
     new, old = found["sqlite"]
     assert [new] == found["influxdb"]
     for one, said in ((new, (12.5, True, "Top", 3)), (old, (None, False, None, None))):
         weather = one["weather"] or {"uv_index": None}
-        assert (one["illuminance"], one["dimmed"], one["series"]["floor"], weather["uv_index"]) == said
+        assert (one["illuminance"], one["dimmed"], one["series"]["wing"], weather["uv_index"]) == said

@@ -37,7 +37,7 @@ REBUILD = """
 -- A comment; with a semicolon.
 CREATE TABLE rebuilt (series_id INTEGER NOT NULL, time INTEGER NOT NULL, state TEXT, value REAL, previous_state TEXT,
     previous_duration_seconds REAL, attributes_id INTEGER, observation_id INTEGER, persons_home INTEGER, caused_by TEXT,
-    removed INTEGER, season TEXT NOT NULL,
+    removed INTEGER, caused_by_entity TEXT, season TEXT NOT NULL,
     PRIMARY KEY (series_id, time)) WITHOUT ROWID;
 INSERT INTO rebuilt SELECT *, 'autumn' FROM events;
 DROP TABLE events;
@@ -49,10 +49,10 @@ WINTER = "UPDATE {} SET season = 'winter';\n"
 AGAIN = "INSERT INTO {0} SELECT * FROM {0};\n"
 
 
-def later(name: str, *scripts: str, since: int = 1) -> Schema:
-    """Return the schema of a later version; these migrations come behind format `since`."""
+def later(name: str, *scripts: str) -> Schema:
+    """Return the schema of a later version, with these migrations."""
     now = SCHEMAS[name]
-    return replace(now, migrations=(*now.migrations[:since], *scripts))
+    return replace(now, migrations=(*now.migrations, *scripts))
 
 
 def seasons(name: str) -> Schema:
@@ -75,24 +75,28 @@ def query(file: Path, statement: str) -> list[tuple[object, ...]]:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Return a data directory of version 0.1.0."""
+    """Return a data directory with what version 0.1.0 left, in the formats of today."""
     old_data_dir(tmp_path / "data")
+    for name in NAMES:
+        opened(tmp_path / "data" / f"{name}.sqlite3", SCHEMAS[name])
+    for copy in (tmp_path / "data").glob("*.v*.sqlite3"):
+        copy.unlink()
     return tmp_path / "data"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_upgrade_keeps_every_row_and_leaves_a_copy_of_the_older_file(name: str, data: Path) -> None:
     file = data / f"{name}.sqlite3"
-    before = content(file)
+    before, now = content(file), SCHEMAS[name].format
     for _ in range(2):  # the second time there is nothing to do
         opened(file, seasons(name))
         after = content(file)
-        assert (before["format"], after["format"]) == (1, 3)
+        assert (before["format"], after["format"]) == (now, now + 2)
         assert {row[-1] for row in after[TABLES[name]]} == {"winter"}
-        after |= {"format": 1, TABLES[name]: [row[:-1] for row in after[TABLES[name]]]}
+        after |= {"format": now, TABLES[name]: [row[:-1] for row in after[TABLES[name]]]}
         assert after == before
-        assert content(data / f"{name}.v1.sqlite3") == before
-        assert sorted(data.glob(f"{name}.v*")) == [data / f"{name}.v1.sqlite3"]
+        assert content(data / f"{name}.v{now}.sqlite3") == before
+        assert sorted(data.glob(f"{name}.v*")) == [data / f"{name}.v{now}.sqlite3"]
 
 
 def test_one_file_is_all_that_a_migration_needs(data: Path, tmp_path: Path) -> None:
@@ -107,7 +111,9 @@ def test_one_file_is_all_that_a_migration_needs(data: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_new_file_has_the_shape_of_an_upgraded_one_and_no_copy(name: str, data: Path, tmp_path: Path) -> None:
+def test_a_new_file_has_the_shape_of_an_upgraded_one_and_no_copy(name: str, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    old_data_dir(data)
     opened(data / f"{name}.sqlite3", seasons(name))
     opened(tmp_path / f"{name}.sqlite3", seasons(name))
     shape = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name"
@@ -146,8 +152,8 @@ def test_an_index_whose_text_is_another_is_made_anew(data: Path) -> None:
 def test_a_column_that_a_table_lacks_is_added_and_an_older_version_goes_on_with_it(data: Path) -> None:
     file = data / "events.sqlite3"
     before = content(file)["events"]
-    columns = {"events": {"time": "INTEGER", "sunny": "INTEGER", "moon": "TEXT"}, "series": {"floor": "TEXT"}}
-    opened(file, replace(SCHEMAS["events"], columns=columns))
+    columns = {"events": {"time": "INTEGER", "sunny": "INTEGER", "moon": "TEXT"}, "series": {"wing": "TEXT"}}
+    opened(file, replace(SCHEMAS["events"], columns=columns, derived={}))
     assert content(file)["events"] == [(*row, None, None) for row in before]
     assert not list(data.glob("events.v*"))
     newest = msgspec.structs.replace(full(1), time_ns=2**62)
@@ -178,7 +184,9 @@ def test_a_file_of_a_newer_version_is_refused_and_left_as_it_is(name: str, data:
     file = data / f"{name}.sqlite3"
     opened(file, seasons(name))
     before = content(file)
-    with pytest.raises(ConfigError, match=rf"{name}\.sqlite3 was written by a newer version \(format 3, we know 2\)"):
+    newer, known = SCHEMAS[name].format + 2, SCHEMAS[name].format + 1
+    said = rf"{name}\.sqlite3 was written by a newer version \(format {newer}, we know {known}\)"
+    with pytest.raises(ConfigError, match=said):
         opened(file, later(name, "SELECT 1;\n"))
     assert content(file) == before
 
@@ -186,12 +194,11 @@ def test_a_file_of_a_newer_version_is_refused_and_left_as_it_is(name: str, data:
 @pytest.mark.parametrize("name", NAMES)
 def test_who_does_not_hold_the_lock_upgrades_nothing(name: str, data: Path) -> None:
     file = data / f"{name}.sqlite3"
-    before = content(file)
-    sentence = r"was written by an older version \(format 1, we need 3\): `ingestor run` upgrades it"
+    before, now = content(file), SCHEMAS[name].format
+    sentence = rf"was written by an older version \(format {now}, we need {now + 2}\): `ingestor run` upgrades it"
     with pytest.raises(Outdated, match=sentence):
         opened(file, seasons(name), upgrades=False)
-    of_before = replace(SCHEMAS[name], migrations=SCHEMAS[name].migrations[:1])
-    opened(file, replace(of_before, derived={"one": "CREATE VIEW one AS SELECT 1"}), upgrades=False)
+    opened(file, replace(SCHEMAS[name], derived={"one": "CREATE VIEW one AS SELECT 1"}), upgrades=False)
     assert content(file) == before
     assert not list(data.glob(f"{name}.v*")) + query(file, "SELECT 1 FROM sqlite_master WHERE name = 'one'")
 
@@ -207,7 +214,7 @@ def test_a_migration_that_fails_changes_nothing_and_is_no_damage(name: str, data
             opened(file, schema)
         assert content(file) == before
     opened(file, seasons(name))
-    assert content(file)["format"] == 3
+    assert content(file)["format"] == SCHEMAS[name].format + 2
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -229,7 +236,7 @@ def test_a_kill_at_any_moment_leaves_the_older_file_or_the_newer_one_whole(
     found = []
     for number in range(1, len(list(killed.iterdir())) + 1):
         left = killed / str(number) / file.name
-        copy = left.with_name(f"{name}.v1.sqlite3")
+        copy = left.with_name(f"{name}.v{SCHEMAS[name].format}.sqlite3")
         found.append("old" if content(left) == old else "new" if content(left) == new else "half")
         assert copy.exists() or found[-1] == "old"
         assert not copy.exists() or content(copy) == old
@@ -248,7 +255,7 @@ async def test_an_upgrade_waits_for_another_that_is_under_way(data: Path) -> Non
             nursery.start_soon(database.run, lambda connection: connection.execute("SELECT season FROM gaps"))
     for database in databases:
         await database.aclose()
-    assert content(data / "state.v1.sqlite3")["format"] == 1
+    assert content(data / f"state.v{STATE.format}.sqlite3")["format"] == STATE.format
 
 
 def test_without_room_for_the_copy_nothing_changes_until_there_is(tmp_path: Path) -> None:
@@ -271,7 +278,7 @@ def test_without_room_for_the_copy_nothing_changes_until_there_is(tmp_path: Path
         disk.free()
         database.run_now(lambda _connection: None)
         trio.run(database.aclose)
-        assert (content(file)["format"], content(disk.path / "events.v1.sqlite3")) == (3, before)
+        assert (content(file)["format"], content(disk.path / "events.v1.sqlite3")) == (4, before)
 
 
 async def test_a_damaged_older_spool_is_set_aside_and_what_can_be_read_goes_on(data: Path) -> None:
@@ -283,7 +290,7 @@ async def test_a_damaged_older_spool_is_set_aside_and_what_can_be_read_goes_on(d
         assert damaged.damaged
         assert damaged.pending_records == pending
         await damaged.commit([event(1)])
-    assert query(file, "PRAGMA user_version") == [(2,)]
+    assert query(file, "PRAGMA user_version") == [(SCHEMAS["spool"].format + 1,)]
     assert len(list(await trio.Path(data).glob("spool.*.damaged"))) == 1
 
 
@@ -318,4 +325,4 @@ def test_a_file_that_is_no_database_is_damaged_whatever_waits(tmp_path: Path) ->
     aside = database.replace_now(lambda aside, _connection: aside)
     trio.run(database.aclose)
     assert aside.read_bytes() == b"no database" * 1000
-    assert content(file)["format"] == 3
+    assert content(file)["format"] == STATE.format + 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import trio
 
 from ingestor.assembly.files import STATE
 from ingestor.enrichment.again import again
+from ingestor.enrichment.attributes import Attributes
 from ingestor.homeassistant import wire
 from ingestor.model.errors import Rejected, Unavailable, UsageError
 from ingestor.model.gaps import Note
@@ -29,6 +31,8 @@ from tests.servers.samples import frame
 
 REFUSED = Rejected("a string, but it holds floats", code=ErrorCode.FIELD_CONFLICT)
 FILE = "state.sqlite3"
+
+AGAIN = partial(again, wanted=Attributes())
 
 
 @asynccontextmanager
@@ -104,7 +108,7 @@ async def test_replay_brings_records_back_and_a_new_refusal_keeps_them(tmp_path:
 
         journal = Journal(refuse if at_once else None)
         confirmed = trio.lowlevel.checkpoint if at_once else refuse
-        outcome = await Replay(quarantine, journal, again, confirmed, heard.append).replay(await quarantine.handles())
+        outcome = await Replay(quarantine, journal, AGAIN, confirmed, heard.append).replay(await quarantine.handles())
         assert (outcome.replayed, journal.records) == (1, [event(1), event(2)])
         assert outcome.failures == {2: f"refused again, as {2 if at_once else 3}: {REFUSED}"}
         assert heard == [facts.EventsSetAside(home="home", events=-2)]
@@ -120,7 +124,7 @@ async def test_a_raw_event_is_replayed_once_our_code_can_read_it(tmp_path: Path)
     journal = Journal()
     async with opened(tmp_path) as quarantine:
         await quarantine.add([(readable, REFUSED), (broken, REFUSED)])
-        replay = Replay(quarantine, journal, again, trio.lowlevel.checkpoint, lambda _fact: None)
+        replay = Replay(quarantine, journal, AGAIN, trio.lowlevel.checkpoint, lambda _fact: None)
         outcome = await replay.replay(await quarantine.read())
         assert (outcome.replayed, list(outcome.failures)) == (1, [2])
         assert [one.record for one in await quarantine.read()] == [broken]

@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from ingestor.model.errors import ConfigError, Rejected, Unavailable
-from ingestor.model.records import Event, Point, Series, WeatherObservation
+from ingestor.model.records import Details, Event, Point, Series, WeatherObservation
 from ingestor.storage.influxdb import InfluxDBStore
 from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.store import Store
@@ -158,10 +158,11 @@ async def test_the_embedded_database_can_be_queried_as_documented(tmp_path: Path
     connection.close()
     assert temperature == 7.5
     assert names == [
-        *("time", "home", "entity_id", "domain", "device_class", "state_class", "area", "friendly_name", "unit"),
-        *("state", "value", "previous_state", "previous_duration_seconds", "attributes"),
+        *("time", "home", "entity_id", "domain", "device_class", "state_class", "area", "floor", "device"),
+        *("friendly_name", "unit", "state", "value", "previous_state", "previous_duration_seconds", "attributes"),
+        *Details.__struct_fields__,
         *("weather_temperature", "weather_humidity", "weather_pressure", "weather_condition", "weather_observed_at"),
-        *("persons_home", "caused_by", "removed"),
+        *("persons_home", "caused_by", "caused_by_entity", "removed", "attribute_fields"),
     ]
 
 

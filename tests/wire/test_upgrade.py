@@ -22,6 +22,7 @@ from ingestor.config import Settings, load
 from ingestor.history.jobs import Jobs
 from ingestor.history.ledger import Ledger
 from ingestor.storage import spool, sqlite
+from ingestor.storage.database import Database
 from ingestor.storage.quarantine import Quarantine
 from ingestor.storage.settings import SettingsStore
 from ingestor.storage.spool import Spool
@@ -222,10 +223,11 @@ def embedded(data: Path, measurement: str) -> Rows:
 
 
 def bring_up_to_date(data: Path) -> None:
-    """Give the state the format of this version; the other files have it."""
-    database = state_database(configured(data), lambda _fact: None)
-    database.run_now(lambda _connection: None)
-    trio.run(database.aclose)
+    """Give each file the format of this version."""
+    for name, schema in SCHEMAS.items():
+        database = Database(data / f"{name}.sqlite3", schema)
+        database.run_now(lambda _connection: None)
+        trio.run(database.aclose)
     for copy in data.glob("*.v*.sqlite3"):
         copy.unlink()
 
@@ -247,7 +249,8 @@ LATER = {
     "state": "ALTER TABLE gaps ADD COLUMN season TEXT NOT NULL DEFAULT 'autumn';\n",
     "events": "ALTER TABLE events ADD COLUMN season TEXT NOT NULL DEFAULT 'autumn';\n",
 }
-FORMATS = {"spool": spool.SCHEMA.format, "state": STATE.format, "events": sqlite.SCHEMA.format}
+SCHEMAS = {"spool": spool.SCHEMA, "state": STATE, "events": sqlite.SCHEMA}
+FORMATS = {name: schema.format for name, schema in SCHEMAS.items()}
 
 
 def test_a_later_version_upgrades_with_its_run_and_this_one_goes_on_with_the_copies(
@@ -295,8 +298,9 @@ def test_an_upgrade_without_room_waits_for_it_and_what_changed_meanwhile_comes_b
 ) -> None:
     with small_disk(tmp_path / "disk", 12) as disk:
         known = old_data_dir(tmp_path / "data")
+        bring_up_to_date(tmp_path / "data")
         with closing(sqlite3.connect(tmp_path / "data" / "events.sqlite3")) as connection, connection:
-            connection.execute("INSERT INTO attributes VALUES (1, ?)", ("x" * 2 * MEBIBYTE,))
+            connection.execute("INSERT INTO attributes (id, text) VALUES (1, ?)", ("x" * 2 * MEBIBYTE,))
         shutil.copytree(tmp_path / "data", disk.path, dirs_exist_ok=True)
         (disk.path / "filler").write_bytes(b"\0" * 6 * MEBIBYTE)
         service = NewerIngestor(disk.path, tmp_path / "later", HA_URL=home.url, HA_TOKEN=home.token)
