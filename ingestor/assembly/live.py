@@ -22,7 +22,7 @@ from ingestor.live.stream import Location, Stream
 from ingestor.live.subscription import Subscription
 from ingestor.model.channels import Inbox, Outbox
 from ingestor.model.records import WeatherObservation
-from ingestor.weather.poller import Weather, coordinates
+from ingestor.weather.observed import Weather, coordinates
 from supervisors import StopOrder, Strategy, Supervisor
 
 COMMANDS_IN_A_CHANNEL = 16
@@ -49,7 +49,9 @@ class Live:
         )
         on_location = partial(_place_weather, weather)
         self.fence = Fence(commands.clone())
-        subscription = Subscription(stream, self._inbox, storage.outbox(), commands, report, on_location, self.fence)
+        subscription = Subscription(
+            stream, self._inbox, storage.outbox(), commands, report, on_location, self.fence, on_weather=weather.hear
+        )
         self.weather_at: Callable[[int], WeatherObservation | None]
         self.weather_at = weather.at if settings.weather_on_events else (lambda _at_ns: None)
         self.drain = connection.drain
@@ -89,4 +91,6 @@ def endpoint_of(home: HomeSettings) -> Endpoint:
 
 
 def _place_weather(weather: Weather, found: Location) -> None:
-    weather.set_home(coordinates(found.latitude, found.longitude))
+    """Tell where the home is; the middle of the ocean is where one is that was never placed."""
+    known = found.latitude is not None and found.longitude is not None and (found.latitude or found.longitude)
+    weather.set_home(coordinates(found.latitude or 0, found.longitude or 0) if known else None)

@@ -14,16 +14,20 @@ from trio.testing import MockClock
 from ingestor.model.channels import Outbox
 from ingestor.model.errors import CredentialsRefused, IngestorError, RemoteProtocolError, Unavailable
 from ingestor.model.gaps import Kept
+from ingestor.model.instants import SECOND_NS
 from ingestor.model.records import WeatherObservation
 from ingestor.simulator.weather import serve_weather
-from ingestor.weather.breaker import Breaker
-from ingestor.weather.poller import Weather, WeatherPoller
-from ingestor.weather.providers import OpenWeatherMap
+from ingestor.weather.memory import Memory
+from ingestor.weather.observed import Weather
+from ingestor.weather.poller import Sources, WeatherPoller
+from ingestor.weather.providers import OpenMeteo, OpenWeatherMap, Provider
+from ingestor.weather.requests import Requests
 from metrics import facts
 from metrics.codes import ErrorCode
 from tests.actors.heard import Heard
 from tests.actors.homes import listening
 from tests.servers.processes import free_port
+from tests.servers.records import START_NS
 
 KEY = "s3cret-weather-key"
 
@@ -32,6 +36,7 @@ class Sky:
     """A provider that gives a new observation each time, or the error that it was told to give."""
 
     name = "sky"
+    daily = 1000
 
     def __init__(self) -> None:
         self.error: IngestorError | None = None
@@ -41,18 +46,42 @@ class Sky:
         self.asked.append((trio.current_time(), location))
         if self.error:
             raise self.error
-        return WeatherObservation(location=location, temperature=7.0, observed_at=len(self.asked))
+        return WeatherObservation(location=location, temperature=7.0, observed_at=clock_ns() // SECOND_NS)
+
+
+class Remembered(Memory):
+    """A memory that outlives a station, without a disk."""
+
+    def __init__(self) -> None:
+        self.requests: Requests | None = None
+        self.observations: list[WeatherObservation] = []
+
+    async def load(self) -> tuple[list[WeatherObservation], Requests | None]:
+        return list(self.observations), self.requests
+
+    async def keep(self, requests: Requests | None = None, observation: WeatherObservation | None = None) -> None:
+        self.requests = requests or self.requests
+        self.observations += [observation] if observation else []
+
+
+def clock_ns() -> int:
+    """Return the time by the clock that jumps."""
+    return START_NS + round(trio.current_time() * SECOND_NS)
 
 
 class Station:
     """A poller with its surroundings."""
 
-    def __init__(self, location: str | None = "52,5") -> None:
+    def __init__(
+        self, location: str | None = "52,5", memory: Remembered | None = None, *, listens: bool = False
+    ) -> None:
         self.sky = Sky()
         self.heard = Heard()
         self.weather = Weather("home", location, cache_minutes=15)
+        self.memory = memory or Remembered()
         send, self.records = trio.open_memory_channel[list[Kept]](100)
-        self.poller = WeatherPoller(self.weather, self.sky, Outbox(send), Breaker(), self.heard)
+        sources = Sources(service=self.sky, listens=listens)
+        self.poller = WeatherPoller(self.weather, sources, self.memory, Outbox(send), self.heard, clock_ns)
 
     @asynccontextmanager
     async def polling(self) -> AsyncGenerator[float]:
@@ -73,7 +102,8 @@ async def test_the_provider_is_asked_once_per_cache_time_and_each_observation_is
         await trio.sleep(46 * 60)
     stored = [record async for part in station.records for record in part]
     assert station.minutes(began) == [0, 15, 30, 45]
-    assert [one.observed_at for one in stored if isinstance(one, WeatherObservation)] == [1, 2, 3, 4]
+    times = [one.observed_at for one in stored if isinstance(one, WeatherObservation)]
+    assert [time - times[0] for time in times] == [0, 900, 1800, 2700]
 
 
 async def test_nobody_is_asked_until_the_place_is_known(autojump_clock: MockClock) -> None:

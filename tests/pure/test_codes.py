@@ -16,7 +16,7 @@ from ingestor.homeassistant import dialogue, endpoint, recorder, session
 from ingestor.live import connection, fence
 from ingestor.model import advice, disk, errors, http
 from ingestor.storage import backup, database, influxdb, influxdb_server, sqlite
-from ingestor.weather import providers
+from ingestor.weather import bounds, entity, poller, providers, requests
 from metrics import codes
 from metrics.codes import ErrorCode
 
@@ -66,7 +66,7 @@ def _members(tree: ast.AST) -> Iterator[tuple[ast.AST, ErrorCode]]:
         (codes.RECORDER, raised(dialogue, endpoint, fence, recorder, refill) | {*codes.REFUSALS}),
         (codes.DISK, raised(backup, database, disk, sqlite) - {ErrorCode.CONFIG}),
         (codes.STORE, raised(influxdb, influxdb_server, http)),
-        (codes.WEATHER, raised(providers, http)),
+        (codes.WEATHER, raised(bounds, entity, poller, providers, requests, http)),
         (codes.QUARANTINE, rejected()),
     ],
 )
