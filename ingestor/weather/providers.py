@@ -113,7 +113,7 @@ class OpenMeteo:
         """Ask for the current weather, in its own units, which are ours; the pressure is that at sea level."""
         latitude, longitude = _rounded(location)
         names = ",".join(name for name in _Current.__struct_fields__ if name != "time")
-        parameters = {"latitude": latitude, "longitude": longitude, "current": names, "timeformat": "unixtime"}
+        parameters = {"latitude": latitude, "longitude": longitude, "timeformat": "unixtime", "current": names}
         found = (await _ask("Open-Meteo", f"{self._base_url}/v1/forecast", parameters, _OpenMeteoAnswer)).current
         return WeatherObservation(
             location=location,
@@ -132,18 +132,6 @@ def _rounded(location: str) -> list[str]:
 async def _ask(who: str, url: str, parameters: dict[str, str], kind: type[T]) -> T:
     """Return a service's answer. Nothing of it is quoted, since it may say the key again."""
     try:
-        found = msgspec.json.decode(answer.content, type=_Answer)
-    except UNREADABLE as error:
-        raise RemoteProtocolError(f"OpenWeatherMap's answer cannot be read: {error}") from None
-    first = found.weather[0] if found.weather else _Weather()
-    return WeatherObservation(
-        location=location,
-        temperature=found.main.temp,
-        humidity=found.main.humidity,
-        pressure=found.main.pressure,
-        condition=first.description or first.main,
-        observed_at=found.dt,
-    )
         async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as client:
             answer = await client.get(url, params=parameters)
     except httpx.HTTPError as error:
