@@ -71,7 +71,7 @@ class WeatherPoller:
         self._breaker = Breaker()
         self._draining = trio.Event()
         self._requests: Requests | None = None
-        self._heard: State | None = None
+        self._heard: tuple[State, WeatherObservation | None] | None = None  # the state, and the weather after it
         self._heard_at = -float("inf")
         self._told: ErrorCode | None = None
 
@@ -113,7 +113,7 @@ class WeatherPoller:
         if sources.listens:
             if weather.states is None:
                 return ABSENT_SECONDS
-            before = None if self._heard is None else self._heard.entity_id
+            before = None if self._heard is None else self._heard[0].entity_id
             state = entity.choose(weather.states, sources.entity_id, before)
             if state is not None:
                 return await self._hear(state)
@@ -128,19 +128,19 @@ class WeatherPoller:
 
     async def _hear(self, state: State) -> float:
         """Take the state of the weather entity, if it is a new one and it is time."""
-        if state == self._heard:
+        if (state, self._weather.current) == self._heard:
             return ABSENT_SECONDS
         wait = self._heard_at + self._weather.cache_seconds - trio.current_time()
-        if wait > 0:
+        if wait > 0 and self._weather.current is not None:
             return wait
-        self._heard = state
+        self._heard = state, self._weather.current
         try:
             observation = entity.read(state, self._weather.location)
             bounds.check(observation, self._now, oldest_seconds=float("inf"))  # it holds until Home Assistant says else
         except IngestorError as error:
             self._fail(entity.NAME, error.code, str(error))
             return ABSENT_SECONDS
-        self._heard_at = trio.current_time()
+        self._heard, self._heard_at = (state, observation), trio.current_time()
         await self._take(observation, entity.NAME)
         return ABSENT_SECONDS
 

@@ -230,6 +230,17 @@ async def test_home_assistants_own_weather_is_heard_and_nobody_asked(autojump_cl
     assert len(station.sky.asked) == 1
 
 
+async def test_a_place_that_is_set_anew_costs_a_home_with_a_weather_entity_nothing(autojump_clock: MockClock) -> None:
+    station = Station(listens=True)
+    async with station.polling():
+        station.weather.hear({"weather.home": weather_state(3)})
+        await trio.sleep(60)
+        station.weather.configure("1,2", 15)
+        await trio.sleep(1)
+        assert station.weather.current is not None
+        assert (station.weather.current.temperature, station.weather.current.location) == (3, "1,2")
+
+
 async def test_a_home_without_a_weather_entity_asks_the_service_and_one_that_only_listens_says_so(
     autojump_clock: MockClock,
 ) -> None:

@@ -244,3 +244,17 @@ def test_what_the_user_selects_is_told_at_each_cut_and_a_slip_of_the_pen_once(
 def test_long_details_are_cut() -> None:
     taken = stream().take([text("x" * 10_000_000)])
     assert [len(fact.detail) for fact in taken.reports if isinstance(fact, facts.MessageIgnored)] == [500]
+
+
+def test_the_states_of_weather_entities_are_told_also_where_they_are_not_stored() -> None:
+    one = stream(exclude=("weather.*",))
+    home = state(1, "sunny") | {"entity_id": "weather.home"}
+    assert one.take([text(frame_of(change(0, "rainy", entity_id="weather.home")))]).weather is None
+    taken = one.take([started(states=[home])])
+    assert {entity_id: said.state for entity_id, said in (taken.weather or {}).items()} == {"weather.home": "sunny"}
+    one.accept()
+    taken = one.take([text(frame_of(change(2, "rainy", entity_id="weather.home")))])
+    assert {entity_id: said.state for entity_id, said in (taken.weather or {}).items()} == {"weather.home": "rainy"}
+    assert one.take([text(frame_of(change(2, None, entity_id="weather.home")))]).weather == {}
+    one.accept()
+    assert one.take([text(frame(state_changes()[0]))]).weather is None
