@@ -22,7 +22,7 @@ from ingestor.live.stream import Location, Stream
 from ingestor.live.subscription import Subscription
 from ingestor.model.channels import Inbox, Outbox
 from ingestor.model.records import WeatherObservation
-from ingestor.weather.observed import Weather, coordinates
+from ingestor.weather.observed import Weather
 from supervisors import StopOrder, Strategy, Supervisor
 
 COMMANDS_IN_A_CHANNEL = 16
@@ -47,10 +47,13 @@ class Live:
         self.stream = stream = Stream(
             name, entities, observation, captured, loss, fits, with_attributes=with_attributes
         )
-        on_location = partial(_place_weather, weather)
+
+        def placed(found: Location) -> None:
+            weather.set_home(found.place)
+
         self.fence = Fence(commands.clone())
         subscription = Subscription(
-            stream, self._inbox, storage.outbox(), commands, report, on_location, self.fence, on_weather=weather.hear
+            stream, self._inbox, storage.outbox(), commands, report, placed, self.fence, on_weather=weather.hear
         )
         self.weather_at: Callable[[int], WeatherObservation | None]
         self.weather_at = weather.at if settings.weather_on_events else (lambda _at_ns: None)
@@ -88,9 +91,3 @@ def endpoint_of(home: HomeSettings) -> Endpoint:
         ca_file=home.ca_file,
         certificate_name=home.certificate_name,
     )
-
-
-def _place_weather(weather: Weather, found: Location) -> None:
-    """Tell where the home is; the middle of the ocean is where one is that was never placed."""
-    known = found.latitude is not None and found.longitude is not None and (found.latitude or found.longitude)
-    weather.set_home(coordinates(found.latitude or 0, found.longitude or 0) if known else None)

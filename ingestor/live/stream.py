@@ -25,12 +25,13 @@ from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
 from ingestor.model.gaps import ClockRead, Note
 from ingestor.model.records import Event, Record, Watermark, WeatherObservation
 from ingestor.model.unreadable import UNREADABLE
+from ingestor.weather.entity import DOMAIN
+from ingestor.weather.observed import coordinates
 from metrics import facts
 from metrics.codes import IgnoredCode, SkippedCode, WarningCode
 
 _REGISTRIES = ("floors", "areas", "labels", "devices", "entities")
 _DETAIL_CHARACTERS = 500
-WEATHER = "weather."
 
 
 class Location(Struct, frozen=True):
@@ -38,6 +39,13 @@ class Location(Struct, frozen=True):
 
     latitude: float | None = None
     longitude: float | None = None
+
+    @property
+    def place(self) -> str | None:
+        """It as `latitude,longitude`; None where it was never set."""
+        if self.latitude is None or self.longitude is None or not (self.latitude or self.longitude):
+            return None
+        return coordinates(self.latitude, self.longitude)
 
 
 class Taken(Struct):
@@ -160,7 +168,7 @@ class Stream:
         try:
             if not isinstance(entity_id, str):
                 raise TypeError("a state change without an entity")  # noqa: TRY301  it is dropped like any bad event
-            if entity_id.startswith(WEATHER):
+            if entity_id.startswith(DOMAIN):
                 self._observe_weather(entity_id, event.data.new_state)
             if self._entities.wants(entity_id):
                 self._batch.change(entity_id, event, frame.received_at_ns)
@@ -210,7 +218,7 @@ class Stream:
             self._ignore(IgnoredCode.MALFORMED_STATE, f"{entity_id or 'a state without an entity'}: {problem}")
         persons = {entity_id: one.state for entity_id, one in snapshot.items() if entity_id.startswith("person.")}
         self._batch.settle_in(Presence(persons))
-        self._draft.weather = {entity_id: one for entity_id, one in snapshot.items() if entity_id.startswith(WEATHER)}
+        self._draft.weather = {entity_id: one for entity_id, one in snapshot.items() if entity_id.startswith(DOMAIN)}
         self._draft.names = {**self._draft.names, **snapshot.names}
         if now_ns is not None:
             self._tell_selected(snapshot.keys())

@@ -72,6 +72,16 @@ def test_a_session_tells_where_the_home_is_and_what_its_entities_are() -> None:
     assert one.take([started(2)]).records == []
 
 
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "place"),
+    [(52.5, -13.25, "52.5,-13.25"), (0, 6.5, "0,6.5"), (0, 0, None), (0.0, None, None), (None, None, None)],
+)
+def test_a_place_that_was_never_set_is_none(latitude: float | None, longitude: float | None, place: str | None) -> None:
+    taken = stream().take([started(config={"latitude": latitude, "longitude": longitude})])
+    assert taken.location is not None
+    assert (taken.location.place, told(taken)) == (place, [])
+
+
 def test_what_was_not_accepted_is_told_again() -> None:
     one = stream()
     messages: list[HomeMessage] = [started(), text(frame_of(change(1)))]
