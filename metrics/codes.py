@@ -55,6 +55,9 @@ class ErrorCode(StrEnum):
     HTTP_404 = "http_404"
     KEY_REFUSED = "key_refused"
     QUOTA = "quota"
+    NO_PLACE = "no_place"
+    NO_ENTITY = "no_entity"
+    IMPLAUSIBLE = "implausible"
 
     REJECTED = "rejected"
     FIELD_CONFLICT = "field_conflict"
@@ -111,11 +114,16 @@ STORE = (
 WEATHER = (
     ErrorCode.NO_ANSWER,
     ErrorCode.SERVER_ERROR,
+    ErrorCode.REFUSED,
+    ErrorCode.HTTP_404,
     ErrorCode.QUOTA,
     ErrorCode.KEY_REFUSED,
     ErrorCode.PROTOCOL,
+    ErrorCode.IMPLAUSIBLE,
+    ErrorCode.NO_PLACE,
+    ErrorCode.NO_ENTITY,
 )
-"""Of the provider of the weather."""
+"""Of the provider of the weather, and of what it was not asked for."""
 
 QUARANTINE = (ErrorCode.REJECTED, ErrorCode.FIELD_CONFLICT, ErrorCode.UNDECODABLE, ErrorCode.SERVER_ERROR)
 """Of records that are set aside."""

@@ -14,6 +14,7 @@ from tests.servers.absence import left_out
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no mistake of what is tried
 settings.load_profile("untimed")
+os.environ["WEATHER_PROVIDER"] = "none"  # no test asks a service of the internet: who wants weather has a double
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

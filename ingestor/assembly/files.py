@@ -54,7 +54,7 @@ class Files:
         for sentence in tighten(settings.data_dir):
             report(facts.Warned(code=WarningCode.NOT_PRIVATE, detail=sentence))
         self.state = state_database(settings, report)
-        self.changeable = SettingsStore(settings, self.state, self._warn)
+        self.changeable = SettingsStore(settings, self.state, self.warn)
         self.store = store = make_store(settings, self.changeable.current, report)
         self.entrance, self.exit = trio.open_memory_channel[list[Kept]](LISTS_IN_A_CHANNEL)
         self.intake = Intake(Inbox(self.exit))
@@ -75,7 +75,7 @@ class Files:
         self.replay = Replay(
             self.quarantine, self.journal, partial(again, wanted=self.wanted), self.importer.confirmed, report
         )
-        self.jobs = Jobs(self.state, self._warn)
+        self.jobs = Jobs(self.state, self.warn)
         self.ledger = Ledger(self.state, report, (lambda: embedded.marked) if embedded else lambda: 0)
         self.recovery = Recovery(self.homes, store, self.spool, self.intake, self.ledger, self.jobs, report)
 
@@ -94,7 +94,8 @@ class Files:
         for file in (self.store, self.spool, self.state):
             await file.aclose()
 
-    def _warn(self, detail: str) -> None:
+    def warn(self, detail: str) -> None:
+        """Tell that what must be remembered is not as it was."""
         self.report(facts.Warned(code=WarningCode.STATE_DAMAGED, detail=detail))
 
 

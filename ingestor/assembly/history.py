@@ -18,6 +18,8 @@ from ingestor.history.worker import Worker
 from ingestor.live.entities import Entities
 from ingestor.live.selection import selection
 from ingestor.model.records import WeatherObservation
+from ingestor.weather.memory import Memory
+from ingestor.weather.observed import Weather
 from supervisors import ChildSpec
 
 UNDERWAY_SECONDS = 4.0  # from Home Assistant to the committer, at 5,000 changes a second
@@ -41,7 +43,10 @@ async def offline_worker(files: Files, home: HomeSettings) -> Worker:
     files.intake.opened(marks)
     await files.spool.open()
     persons = [mark.series.entity_id for mark in marks if mark.series.domain == "person"]
-    archive = archive_of(files, home, lambda: persons, lambda _at_ns: None)
+    weather = Weather(home.name, None, files.settings.weather_cache_minutes)
+    weather.recollect((await Memory(files.state, home.name, files.warn).load())[0], 0)
+    at = weather.at if files.settings.weather_on_events else (lambda _at_ns: None)
+    archive = archive_of(files, home, lambda: persons, at)
     holdings = holdings_of(files, home, Entities(selection(home.include, home.exclude)))
     audit = Audit(archive, holdings, files.jobs, underway_us=0)
     look = partial(files.recovery.look, home.name)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ingestor.assembly.history import recorder_askers
 from ingestor.assembly.live import Live
 from ingestor.assembly.stages import FATAL, Ground, stage, whole_home
 from ingestor.assembly.storage import Storage
 from ingestor.config import HomeSettings, Settings
-from ingestor.weather.breaker import Breaker
-from ingestor.weather.poller import Weather, WeatherPoller
-from ingestor.weather.providers import OpenWeatherMap, Provider
+from ingestor.weather.memory import Memory
+from ingestor.weather.observed import Weather
+from ingestor.weather.poller import NOWHERE, Sources, WeatherPoller
+from ingestor.weather.providers import OpenMeteo, OpenWeatherMap
 
 
 class Home:
@@ -21,7 +24,8 @@ class Home:
         self.weather = weather = Weather(home.name, now.weather_location, now.weather_cache_minutes)
         files.changeable.listen(lambda now: weather.configure(now.weather_location, now.weather_cache_minutes))
         self.live = live = Live(ground, home, weather, storage)
-        poller = WeatherPoller(weather, make_provider(files.settings), storage.outbox(), Breaker(), files.report)
+        memory = Memory(files.state, home.name, files.warn)
+        poller = WeatherPoller(weather, weather_sources(files.settings), memory, storage.outbox(), files.report)
         self.spec = whole_home(
             home.name,
             [
@@ -33,8 +37,18 @@ class Home:
         )
 
 
-def make_provider(settings: Settings) -> Provider | None:
-    """Return the weather's provider; None where it is off, or has no key."""
-    if settings.weather_provider == "none" or settings.weather_api_key is None:
-        return None
-    return OpenWeatherMap(settings.weather_base_url, settings.weather_api_key)
+def weather_sources(settings: Settings) -> Sources:
+    """Return where the weather comes from: a service with a key first, then Home Assistant, then one without a key."""
+    url, key = settings.weather_base_url, settings.weather_api_key
+    listening = Sources(listens=True, entity_id=settings.weather_entity)
+    match settings.weather_provider:
+        case "none":
+            return NOWHERE
+        case "openweathermap":
+            return Sources(service=OpenWeatherMap(url, key))
+        case "open-meteo":
+            return Sources(service=OpenMeteo(url))
+        case "home_assistant":
+            return listening
+        case "auto":
+            return Sources(service=OpenWeatherMap(url, key)) if key else replace(listening, service=OpenMeteo(url))

@@ -22,7 +22,7 @@ from ingestor.live.stream import Location, Stream
 from ingestor.live.subscription import Subscription
 from ingestor.model.channels import Inbox, Outbox
 from ingestor.model.records import WeatherObservation
-from ingestor.weather.poller import Weather, coordinates
+from ingestor.weather.observed import Weather
 from supervisors import StopOrder, Strategy, Supervisor
 
 COMMANDS_IN_A_CHANNEL = 16
@@ -44,9 +44,14 @@ class Live:
         self.entities = entities = Entities(selection(home.include, home.exclude))
         loss, fits = partial(intake.losses.get, name), partial(unmatched, home.include, home.exclude)
         self.stream = stream = Stream(name, entities, observation, captured, loss, fits, ground.files.wanted)
-        on_location = partial(_place_weather, weather)
+
+        def placed(found: Location) -> None:
+            weather.set_home(found.place)
+
         self.fence = Fence(commands.clone())
-        subscription = Subscription(stream, self._inbox, storage.outbox(), commands, report, on_location, self.fence)
+        subscription = Subscription(
+            stream, self._inbox, storage.outbox(), commands, report, placed, self.fence, on_weather=weather.hear
+        )
         self.weather_at: Callable[[int], WeatherObservation | None]
         self.weather_at = weather.at if settings.weather_on_events else (lambda _at_ns: None)
         self.drain = connection.drain
@@ -83,7 +88,3 @@ def endpoint_of(home: HomeSettings) -> Endpoint:
         ca_file=home.ca_file,
         certificate_name=home.certificate_name,
     )
-
-
-def _place_weather(weather: Weather, found: Location) -> None:
-    weather.set_home(coordinates(found.latitude, found.longitude))

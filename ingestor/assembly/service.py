@@ -15,7 +15,7 @@ from ingestor.api.app import application
 from ingestor.api.server import ApiServer
 from ingestor.api.status import StatusBoard
 from ingestor.assembly.files import Files
-from ingestor.assembly.home import Home, make_provider
+from ingestor.assembly.home import Home
 from ingestor.assembly.stages import FATAL, MANY, Ground, stage
 from ingestor.assembly.storage import Storage
 from ingestor.config import Settings
@@ -57,7 +57,7 @@ class Service:
 def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), random: Random | None = None) -> Service:
     """Put the service together. Raises an `IngestorError`; nothing runs yet but the API's socket, which is bound."""
     names = tuple(home.name for home in settings.homes)
-    status = StatusBoard(names, weather_is_on=make_provider(settings) is not None)
+    status = StatusBoard(names, weather_is_on=settings.weather_provider != "none")
     store_name = "influxdb" if settings.influxdb_url else "sqlite"
     prometheus = PrometheusReporter(homes=names, store=store_name)
     report = redacting(metrics.fan_out(status, prometheus, LogReporter(), *more_reports), settings.secrets)

@@ -48,6 +48,7 @@ async def demo(configure_log: ConfigureLog) -> Exit:
             influxdb_org=None,
             influxdb_ca_file=None,
             influxdb_bucket="home_assistant",
+            weather_provider="openweathermap",
             weather_api_key="simulated-weather-key",
             weather_base_url=weather_url,
             data_dir=DATA_DIR,

@@ -13,7 +13,18 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from ingestor.config.addresses import HomeUrl, Host, Hosts, InfluxDBUrl, WeatherUrl, is_loopback
 from ingestor.config.secrets import SECRETS, Secret, SecretFiles, clean
-from ingestor.config.values import AttributeGlobs, Bucket, CaFile, FilePath, Globs, HomeName, Location, Text, Word
+from ingestor.config.values import (
+    AttributeGlobs,
+    Bucket,
+    CaFile,
+    FilePath,
+    Globs,
+    HomeName,
+    Location,
+    Text,
+    WeatherEntity,
+    Word,
+)
 
 MEBIBYTE = 1024 * 1024
 _BUCKET = "home_assistant"
@@ -51,9 +62,12 @@ class Settings(BaseSettings):
     influxdb_bucket: Bucket = _BUCKET
     influxdb_url: InfluxDBUrl | None = Field(default=None, validate_default=True)
     retention_days: int = Field(default=0, ge=0, le=36_500, description="0 keeps everything for ever")
-    weather_provider: Annotated[Literal["openweathermap", "none"], Word] = "openweathermap"
+    weather_provider: Annotated[Literal["auto", "openweathermap", "home_assistant", "open-meteo", "none"], Word] = (
+        "auto"
+    )
     weather_api_key: Secret | None = None
-    weather_base_url: WeatherUrl = "https://api.openweathermap.org"
+    weather_base_url: WeatherUrl | None = None
+    weather_entity: WeatherEntity | None = None
     weather_location: Location | None = None
     weather_cache_minutes: float = Field(default=15, ge=1, le=1440)
     weather_on_events: bool = True

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import NoDecode
 
-_WORDS = {"warn": "warning"}
+_WORDS = {"warn": "warning", "open_meteo": "open-meteo"}
 
 
 def location(text: str) -> str:
@@ -50,6 +50,12 @@ def _bucket(text: str) -> str:
     return text
 
 
+def _weather_entity(text: str) -> str:
+    if not re.fullmatch(r"weather\.\w+", text):
+        raise ValueError("must be the id of a weather entity, like weather.home")
+    return text
+
+
 def _word(value: object) -> object:
     return _WORDS.get(word := value.strip().lower(), word) if isinstance(value, str) else value
 
@@ -78,6 +84,7 @@ Word = BeforeValidator(_word)
 """Makes a value one of the words of a `Literal`, in whatever case it is written."""
 HomeName = Annotated[Text, AfterValidator(_home_name)]
 Bucket = Annotated[Text, AfterValidator(_bucket)]
+WeatherEntity = Annotated[Text, AfterValidator(_weather_entity)]
 Location = Annotated[str, AfterValidator(location)]
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 Globs = Annotated[Listed, AfterValidator(_globs_of("entity ids", "sensor.*,light.kitchen_*"))]

@@ -36,7 +36,8 @@ class Knowledge(Struct):
 
     `session` counts the sessions of this process, `opening` is the gap before the one whose cut has not come yet.
     `asked` are the commands under way by their ids, `names` the friendly names, `written` the entity records as they
-    were written last, `clock` the last note of this session's clock; `unmatched` was told of the user's selection.
+    were written last, `clock` the last note of this session's clock, `weather` the states of Home Assistant's weather
+    entities, none before the first snapshot; `unmatched` was told of the user's selection.
     """
 
     registry: Registry
@@ -49,6 +50,7 @@ class Knowledge(Struct):
     written: Mapping[str, EntityRecord] = {}
     clock: ClockRead | None = None
     unmatched: frozenset[str] = frozenset()
+    weather: Mapping[str, wire.State] | None = None
 
 
 class Batch:

@@ -28,6 +28,8 @@ from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
 from ingestor.model.gaps import ClockRead, Note
 from ingestor.model.records import Event, Record, Watermark, WeatherObservation
 from ingestor.model.unreadable import UNREADABLE
+from ingestor.weather.entity import DOMAIN
+from ingestor.weather.observed import coordinates
 from metrics import facts
 from metrics.codes import IgnoredCode, SkippedCode, WarningCode
 
@@ -36,16 +38,24 @@ _DETAIL_CHARACTERS = 500
 
 
 class Location(Struct, frozen=True):
-    """Where the home is, in degrees, by Home Assistant's own configuration."""
+    """Where the home is, in degrees, by Home Assistant's own configuration; 0 or null where it was never set."""
 
-    latitude: float
-    longitude: float
+    latitude: float | None = None
+    longitude: float | None = None
+
+    @property
+    def place(self) -> str | None:
+        """It as `latitude,longitude`; None where it was never set."""
+        if self.latitude is None or self.longitude is None or not (self.latitude or self.longitude):
+            return None
+        return coordinates(self.latitude, self.longitude)
 
 
 class Taken(Struct):
     """What a batch of messages came to. `stale` names the answers to ask Home Assistant for again.
 
-    `passed` are the fences whose answers came: everything that was sent before them is among the records.
+    `passed` are the fences whose answers came: everything that was sent before them is among the records. `weather` has
+    the states of all weather entities, if one of them has changed.
     """
 
     records: list[Record] = []
@@ -54,6 +64,7 @@ class Taken(Struct):
     reports: list[facts.ServiceEvent] = []
     stale: set[str] = set()
     location: Location | None = None
+    weather: Mapping[str, wire.State] | None = None
 
 
 class Stream:
@@ -102,6 +113,8 @@ class Stream:
                     self._start(message)
         self._taken.records = self._batch.records
         self._taken.notes = [*self._batch.findings.notes(), *self._clock_notes]
+        if self._draft.weather is not self._known.weather:
+            self._taken.weather = self._draft.weather
         self._count()
         return self._taken
 
@@ -155,6 +168,8 @@ class Stream:
         try:
             if not isinstance(entity_id, str):
                 raise TypeError("a state change without an entity")  # noqa: TRY301  it is dropped like any bad event
+            if entity_id.startswith(DOMAIN):
+                self._observe_weather(entity_id, event.data.new_state)
             if self._entities.wants(entity_id):
                 self._batch.change(entity_id, event, frame.received_at_ns)
             else:
@@ -164,6 +179,12 @@ class Stream:
             self._batch.raw(text, problem, frame.received_at_ns, str(entity_id))
             if isinstance(entity_id, str):
                 self._batch.pass_over(entity_id, event)
+
+    def _observe_weather(self, entity_id: str, new: wire.State | None) -> None:
+        """Note the state of a weather entity, also of one that is not stored; a snapshot comes before it."""
+        if self._draft.weather is not None:
+            others = {of: state for of, state in self._draft.weather.items() if of != entity_id}
+            self._draft.weather = others if new is None else others | {entity_id: new}
 
     def _answer(self, message: wire.Message, now_ns: int) -> None:
         name = self._draft.asked.get(message.id or 0)
@@ -199,6 +220,7 @@ class Stream:
         persons = {entity_id: one.state for entity_id, one in snapshot.items() if entity_id.startswith("person.")}
         telling = [one for entity_id, one in snapshot.items() if entity_id.startswith(TELLING)]
         self._batch.settle_in(Presence(persons), self._draft.causes.learned(telling))
+        self._draft.weather = {entity_id: one for entity_id, one in snapshot.items() if entity_id.startswith(DOMAIN)}
         self._draft.names = {**self._draft.names, **snapshot.names}
         if now_ns is not None:
             self._tell_selected(snapshot.keys())

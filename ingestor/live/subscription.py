@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import trio
 
+from ingestor.homeassistant.wire import State
 from ingestor.live.fence import Fence
 from ingestor.live.frames import HomeMessage
 from ingestor.live.stream import Location, Stream
@@ -19,7 +20,7 @@ class Subscription:
     """Works a home's messages off. The stream, the inbox and the outbox outlive a run: a crash repeats what was held.
 
     `commands` takes the names of answers that became stale, for the connection to ask for; `on_location` hears where
-    the home is, `fence` what a refill waits for.
+    the home is, `on_weather` the states of its weather entities, `fence` what a refill waits for.
     """
 
     def __init__(
@@ -31,6 +32,8 @@ class Subscription:
         report: facts.Report,
         on_location: Callable[[Location], None],
         fence: Fence | None = None,
+        *,
+        on_weather: Callable[[Mapping[str, State]], None] = lambda _states: None,
     ) -> None:
         self.progress = Progress()
         self._stream = stream
@@ -40,6 +43,7 @@ class Subscription:
         self._report = report
         self._on_location = on_location
         self._fence = fence
+        self._on_weather = on_weather
         self._stale: set[str] = set()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -68,6 +72,8 @@ class Subscription:
             self._fence.tell(taken.passed, taken.notes)
         if taken.location:
             self._on_location(taken.location)
+        if taken.weather is not None:
+            self._on_weather(taken.weather)
         self._stale |= taken.stale
         self._ask()
 

@@ -66,6 +66,11 @@ ADVICE = {
     ErrorCode.HTTP_404: Advice(_INFLUXDB_TOKEN, heals=False),
     ErrorCode.KEY_REFUSED: Advice("see WEATHER_API_KEY; a new key works after some hours", heals=False),
     ErrorCode.QUOTA: Advice("a higher WEATHER_CACHE_MINUTES asks less often", heals=True),
+    ErrorCode.NO_PLACE: Advice("set WEATHER_LOCATION, or the home's place in Home Assistant's settings", heals=False),
+    ErrorCode.NO_ENTITY: Advice(
+        "WEATHER_ENTITY names one of Home Assistant's weather entities; WEATHER_PROVIDER another source", heals=False
+    ),
+    ErrorCode.IMPLAUSIBLE: Advice("it is tried again, and events are stored with the weather before", heals=True),
     ErrorCode.REJECTED: Advice("`ingestor quarantine list` has it", heals=False),
     ErrorCode.FIELD_CONFLICT: Advice("give the ingestor a bucket of its own, then replay the quarantine", heals=False),
     ErrorCode.QUARANTINE_FULL: Advice(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ssl
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 
 import httpx
 
@@ -24,6 +27,20 @@ def no_answer(who: str, error: httpx.HTTPError) -> Unavailable:
     if refusal := _certificate(error):
         sentence = f"its certificate is not trusted ({refusal.verify_message})"
     return Unavailable(f"no answer from {who}: {sentence}", code=ErrorCode.NO_ANSWER)
+
+
+def retry_after_seconds(headers: Mapping[str, str], now: float | None = None) -> float | None:
+    """Return how long a server wants to be left alone (RFC 9110, 10.2.3: seconds or a date); None where it says none.
+
+    `now` is Unix time.
+    """
+    wished = headers.get("Retry-After", "").strip()
+    if wished.isdecimal():
+        return float(wished)
+    try:
+        return max(0.0, parsedate_to_datetime(wished).timestamp() - (time.time() if now is None else now))
+    except (ValueError, OverflowError):
+        return None
 
 
 def _certificate(error: BaseException | None) -> ssl.SSLCertVerificationError | None:

@@ -1,4 +1,4 @@
-"""A weather provider on loopback that answers like OpenWeatherMap's current weather."""
+"""Weather services on loopback that answer like OpenWeatherMap's current weather, and like Open-Meteo's forecast."""
 
 from __future__ import annotations
 
@@ -10,15 +10,24 @@ from functools import partial
 import trio
 
 
-def current(at: float) -> dict[str, object]:
+def openweathermap(at: float) -> dict[str, object]:
     """Return the weather at a Unix time: a mild day, warmer in the afternoon."""
-    warmth = math.sin(at % 86_400 / 86_400 * 2 * math.pi - math.pi / 2)
     return {
         "dt": int(at) // 600 * 600,
-        "main": {"temp": round(12 + 5 * warmth, 2), "humidity": 71, "pressure": 1016},
+        "main": {"temp": _temperature(at), "humidity": 71, "pressure": 1016},
         "weather": [{"id": 802, "main": "Clouds", "description": "scattered clouds"}],
         "name": "Simulated",
     }
+
+
+def open_meteo(at: float) -> dict[str, object]:
+    """Return the same weather."""
+    current = {"time": int(at) // 900 * 900, "interval": 900, "temperature_2m": _temperature(at)}
+    return {"current": current | {"relative_humidity_2m": 71, "pressure_msl": 1016.0, "weather_code": 2}}
+
+
+def _temperature(at: float) -> float:
+    return round(12 + 5 * math.sin(at % 86_400 / 86_400 * 2 * math.pi - math.pi / 2), 2)
 
 
 async def serve_weather(*, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
@@ -36,6 +45,7 @@ async def _answer(stream: trio.SocketStream) -> None:
             if not received:
                 return
             request += received
+        current = open_meteo if request.startswith(b"GET /v1/forecast") else openweathermap
         body = json.dumps(current(time.time())).encode()
         head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
         await stream.send_all(head.encode() + b"connection: close\r\n\r\n" + body)

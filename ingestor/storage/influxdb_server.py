@@ -29,7 +29,7 @@ from pydantic import SecretStr
 
 from ingestor.model import tls
 from ingestor.model.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
-from ingestor.model.http import no_answer
+from ingestor.model.http import no_answer, retry_after_seconds
 from ingestor.model.unreadable import UNREADABLE
 from metrics.codes import ErrorCode
 from metrics.redaction import Redactor
@@ -227,11 +227,10 @@ class InfluxDBServer:
         raise self.refusal(answer.status_code, answer.text, answer.headers)
 
     def _away(self, status: int, said: str, headers: Mapping[str, str]) -> Unavailable:
-        wished = str(headers.get("Retry-After", ""))
         return Unavailable(
             f"InfluxDB answered {status}: {said[:QUOTED_CHARACTERS]}",
             code=ErrorCode.SERVER_ERROR if status == HTTPStatus.INTERNAL_SERVER_ERROR else ErrorCode.OVERLOADED,
-            retry_after_seconds=float(wished) if wished.isdecimal() else None,
+            retry_after_seconds=retry_after_seconds(headers),
         )
 
     def _refused(self, status: int, said: str) -> CredentialsRefused:

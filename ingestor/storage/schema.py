@@ -45,8 +45,8 @@ class Schema:
         derived: Mapping[str, str] | None = None,
     ) -> Schema:
         """Return what the files of a folder say, `1.sql`, `2.sql`, ..., with what code derives."""
-        files = {int(file.stem): file for file in folder.glob("*.sql")}
-        migrations = tuple(files[number].read_text(encoding="utf-8") for number in range(1, len(files) + 1))
+        files = {int(file.stem): file.read_text(encoding="utf-8") for file in folder.glob("*.sql")}
+        migrations = tuple(files.get(number, "") for number in range(1, max(files) + 1))
         return cls(migrations=migrations, columns=columns or {}, derived=derived or {})
 
     @property

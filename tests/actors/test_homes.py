@@ -177,7 +177,7 @@ async def three_homes(data_dir: Path, **given: Any) -> AsyncGenerator[Homes]:
     with logged():
         async with served() as (nursery, servers):
             weather = await nursery.start(serve_weather)
-            given |= {"weather_api_key": "key", "weather_base_url": weather}
+            given |= {"weather_provider": "openweathermap", "weather_api_key": "key", "weather_base_url": weather}
             given |= {"data_dir": data_dir, "batch_max_seconds": 0.1, "commit_seconds": 0.1}
             homes = [home_of(name, server.url) for name, server in servers.items()]
             service = build(settings_of(homes, **given), more_reports=(heard,), random=Random(1))

@@ -83,3 +83,21 @@ async def test_a_crash_of_the_connection_keeps_what_was_received_and_subscribes_
     found = compare(truth, tree.stored())
     assert (missed, found["changes"], found["missing"], found["extra"], found["doubled"]) == (3000, 6000, 0, 0, 0)
     assert health["connection_status"]["reconnect_count"] == 1
+
+
+async def test_events_have_the_weather_of_home_assistants_own_entity_and_keep_it_over_a_restart(tmp_path: Path) -> None:
+    sunny = {"temperature": 50, "temperature_unit": "°F", "pressure": 30, "pressure_unit": "inHg", "humidity": 40}
+    async with running(tmp_path, weather_provider="home_assistant", weather_entity="weather.garden") as tree:
+        await tree.heard.wait(facts.WeatherFailed)  # there is none yet
+        tree.server.publish(tree.server.home.put("weather.garden", "sunny", sunny))
+        await tree.heard.wait(facts.WeatherUpdated)
+        tree.server.make_changes(50)
+        await tree.settled()
+        stored = tree.stored()[-40:]
+    assert {(row["weather_temperature"], row["weather_pressure"], row["weather_humidity"]) for row in stored} == {
+        (10.0, 1015.92, 40.0)
+    }
+    assert {row["weather_condition"] for row in stored} == {"clear sky"}
+    async with running(tmp_path, weather_provider="home_assistant", weather_entity="weather.garden") as tree:
+        await tree.heard.wait(facts.WeatherUpdated)  # of before: this home has none
+        assert [home.weather.current and home.weather.current.temperature for home in tree.service.homes] == [10.0]

@@ -88,7 +88,12 @@ async def running(data_dir: Path, **settings: Any) -> AsyncGenerator[Tree]:
         async with serving(server) as nursery:
             weather = await nursery.start(serve_weather)
             given = {"ha_url": server.url, "ha_token": TOKEN, "weather_api_key": "key", "weather_base_url": weather}
-            given |= {"data_dir": data_dir, "api_port": 0, "batch_max_seconds": 0.2}
+            given |= {
+                "weather_provider": "openweathermap",
+                "data_dir": data_dir,
+                "api_port": 0,
+                "batch_max_seconds": 0.2,
+            }
             service = build(load(_env_file=None, **(given | settings)), more_reports=(heard,), random=Random(1))
             async with until_drained(service):
                 yield Tree(service, server, heard, data_dir, log)

@@ -16,7 +16,7 @@ from ingestor.homeassistant import dialogue, endpoint, recorder, session
 from ingestor.live import connection, fence
 from ingestor.model import advice, disk, errors, http
 from ingestor.storage import backup, database, influxdb, influxdb_server, sqlite
-from ingestor.weather import providers
+from ingestor.weather import bounds, entity, poller, providers, requests
 from metrics import codes
 from metrics.codes import ErrorCode
 
@@ -66,7 +66,7 @@ def _members(tree: ast.AST) -> Iterator[tuple[ast.AST, ErrorCode]]:
         (codes.RECORDER, raised(dialogue, endpoint, fence, recorder, refill) | {*codes.REFUSALS}),
         (codes.DISK, raised(backup, database, disk, sqlite) - {ErrorCode.CONFIG}),
         (codes.STORE, raised(influxdb, influxdb_server, http)),
-        (codes.WEATHER, raised(providers, http)),
+        (codes.WEATHER, raised(bounds, entity, poller, providers, requests, http)),
         (codes.QUARANTINE, rejected()),
     ],
 )
@@ -82,7 +82,7 @@ def test_an_audit_can_end_in_what_it_raises_itself_and_in_all_below_it() -> None
 
 
 def test_every_code_has_a_series_and_every_error_of_the_service_a_code() -> None:
-    known = {*codes.CONNECTION, *codes.AUDIT, *codes.WEATHER, *codes.QUARANTINE, *codes.REQUEST}
+    known = {*codes.CONNECTION, *codes.AUDIT, *codes.WEATHER, *codes.QUARANTINE, *codes.HOLDING, *codes.REQUEST}
     files = [file for file in Path(str(ingestor.__file__)).parent.rglob("*.py") if file.name != "advice.py"]
     sources = [file.read_text() for file in files]
     assert known == set(ErrorCode)

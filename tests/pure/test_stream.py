@@ -72,6 +72,16 @@ def test_a_session_tells_where_the_home_is_and_what_its_entities_are() -> None:
     assert one.take([started(2)]).records == []
 
 
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "place"),
+    [(52.5, -13.25, "52.5,-13.25"), (0, 6.5, "0,6.5"), (0, 0, None), (0.0, None, None), (None, None, None)],
+)
+def test_a_place_that_was_never_set_is_none(latitude: float | None, longitude: float | None, place: str | None) -> None:
+    taken = stream().take([started(config={"latitude": latitude, "longitude": longitude})])
+    assert taken.location is not None
+    assert (taken.location.place, told(taken)) == (place, [])
+
+
 def test_what_was_not_accepted_is_told_again() -> None:
     one = stream()
     messages: list[HomeMessage] = [started(), text(frame_of(change(1)))]
@@ -244,3 +254,17 @@ def test_what_the_user_selects_is_told_at_each_cut_and_a_slip_of_the_pen_once(
 def test_long_details_are_cut() -> None:
     taken = stream().take([text("x" * 10_000_000)])
     assert [len(fact.detail) for fact in taken.reports if isinstance(fact, facts.MessageIgnored)] == [500]
+
+
+def test_the_states_of_weather_entities_are_told_also_where_they_are_not_stored() -> None:
+    one = stream(exclude=("weather.*",))
+    home = state(1, "sunny") | {"entity_id": "weather.home"}
+    assert one.take([text(frame_of(change(0, "rainy", entity_id="weather.home")))]).weather is None
+    taken = one.take([started(states=[home])])
+    assert {entity_id: said.state for entity_id, said in (taken.weather or {}).items()} == {"weather.home": "sunny"}
+    one.accept()
+    taken = one.take([text(frame_of(change(2, "rainy", entity_id="weather.home")))])
+    assert {entity_id: said.state for entity_id, said in (taken.weather or {}).items()} == {"weather.home": "rainy"}
+    assert one.take([text(frame_of(change(2, None, entity_id="weather.home")))]).weather == {}
+    one.accept()
+    assert one.take([text(frame(state_changes()[0]))]).weather is None

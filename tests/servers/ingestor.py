@@ -29,7 +29,8 @@ class Ingestor:
     def __init__(self, directory: Path, **settings: str) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
-        self._environment = {"DATA_DIR": str(directory), "API_PORT": "0", "LOG_FORMAT": "json", **settings}
+        self._environment = {"DATA_DIR": str(directory), "API_PORT": "0", "LOG_FORMAT": "json"}
+        self._environment |= {"WEATHER_PROVIDER": "none", **settings}  # nobody is asked but by who has a double
         self._environment["PYTHONPATH"] = str(ROOT)
         self._process: Process | None = None
 

@@ -32,6 +32,10 @@ class SimWeather:
         async with trio.open_nursery() as nursery:
             self._stopping = nursery.cancel_scope
             url = await nursery.start(serve_weather)
-            self.settings = {"WEATHER_API_KEY": "key-of-the-simulated-weather", "WEATHER_BASE_URL": url}
+            self.settings = {
+                "WEATHER_PROVIDER": "openweathermap",
+                "WEATHER_API_KEY": "key-of-the-simulated-weather",
+                "WEATHER_BASE_URL": url,
+            }
             self._started.set()
             await trio.sleep_forever()

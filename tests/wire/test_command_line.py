@@ -108,7 +108,7 @@ def test_check_tells_in_one_table_what_works(home: SimHome, tmp_path: Path) -> N
 
 def test_check_gives_a_hint_for_each_failure(home: SimHome, tmp_path: Path) -> None:
     dead = f"http://127.0.0.1:{free_port()}"
-    weather = {"WEATHER_API_KEY": "s3cret-weather", "WEATHER_BASE_URL": dead}
+    weather = {"WEATHER_PROVIDER": "auto", "WEATHER_API_KEY": "s3cret-weather", "WEATHER_BASE_URL": dead}
     code, said = command(tmp_path, "check", HA_URL=home.url, HA_TOKEN="s3cret-token", DATA_DIR="/proc/no", **weather)  # noqa: S106  as it says
     found = table(said)
     assert (code, [name for name, (works, _) in found.items() if works]) == (1, ["Home Assistant", "settings", "API"])

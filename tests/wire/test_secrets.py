@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from ingestor import cli
 from ingestor.assembly.files import STATE
-from ingestor.assembly.home import make_provider
+from ingestor.assembly.home import weather_sources
 from ingestor.config import load
 from ingestor.homeassistant.endpoint import Endpoint
 from ingestor.storage.database import Database
@@ -98,7 +98,13 @@ async def test_servers_that_say_secrets_again_are_quoted_without_them(echo: str,
 
 
 def test_no_command_shows_a_secret_that_a_server_says_again(echo: str, tmp_path: Path) -> None:
-    settings = {"HA_URL": echo, "INFLUXDB_URL": echo, "INFLUXDB_ORG": "home", "WEATHER_BASE_URL": echo}
+    settings = {
+        "HA_URL": echo,
+        "INFLUXDB_URL": echo,
+        "INFLUXDB_ORG": "home",
+        "WEATHER_BASE_URL": echo,
+        "WEATHER_PROVIDER": "auto",
+    }
     settings |= {"DATA_DIR": str(tmp_path / "data"), **{name.upper(): secret for name, secret in AWKWARD.items()}}
     for words in (["check"], ["quarantine", "list"], ["audit"], ["audit", "--from", "2026-01-01"], ["jobs"]):
         code, said = command(tmp_path, *words, **settings)
@@ -133,7 +139,7 @@ def test_nothing_that_holds_a_secret_shows_it(tmp_path: Path) -> None:
         settings,
         Endpoint(home="home", url=settings.ha_url, token=settings.current_token),
         InfluxDBStore(url="http://db", token=SecretStr("s3cret"), org="o", bucket="b", retention_days=0),
-        make_provider(settings),
+        weather_sources(settings).service,
         SettingsStore(settings, state, lambda _: None),
         state,
     ]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from fnmatch import filter as matching
 
-from ingestor.assembly.home import make_provider
+from ingestor.assembly.home import weather_sources
 from ingestor.commands.checks.visit import Visit, needed
+from ingestor.homeassistant.wire import State
 from ingestor.live.selection import selection
 from ingestor.model.errors import ConfigError, CredentialsRefused, IngestorError
 from ingestor.storage.store import Finding
-from ingestor.weather.poller import coordinates
+from ingestor.weather.entity import DOMAIN, choose, no_entity, read
+from ingestor.weather.observed import coordinates
+from ingestor.weather.poller import NOWHERE
 
 OLDEST, NEWEST = (2024, 3), (2026, 11)  # versions of Home Assistant: the oldest supported, the newest that was tried
 CLOCKS_DIFFER_US = 5_000_000
@@ -80,19 +83,28 @@ async def clock(visit: Visit) -> list[Finding]:
 
 
 async def weather(visit: Visit) -> list[Finding]:
-    """Ask for the weather where the home is."""
-    settings = visit.settings
-    provider = make_provider(settings)
-    if provider is None:
-        why = "WEATHER_PROVIDER=none" if settings.weather_provider == "none" else "no WEATHER_API_KEY"
-        return [Finding(detail=f"off: events are stored without it ({why})")]
-    place = settings.weather_location or await _place(visit)
+    """Read the home's weather entity, or ask for the weather where the home is."""
+    sources = weather_sources(visit.settings)
+    if sources is NOWHERE:
+        return [Finding(detail="off: events are stored without it (WEATHER_PROVIDER=none)")]
+    state = await _weather_entity(visit, sources.entity_id) if sources.listens else None
     try:
-        seen = await provider.observe(place)
+        if state is not None:
+            seen = read(state, None)
+            return [Finding(detail=f"{seen.temperature} °C, of {state.entity_id} in Home Assistant")]
+        if sources.service is None:
+            raise no_entity(sources.entity_id)
+        place = visit.settings.weather_location or await _place(visit)
+        seen = await sources.service.observe(place)
     except IngestorError as error:
         hint = f"{error.hint}; until then events are stored without weather"
         return [Finding(works=False, detail=str(error), hint=hint)]
-    return [Finding(detail=f"{provider.name}: {seen.temperature} °C at {seen.location}")]
+    return [Finding(detail=f"{sources.service.name}: {seen.temperature} °C at {seen.location}")]
+
+
+async def _weather_entity(visit: Visit, wanted: str | None) -> State | None:
+    states = await visit.states()
+    return choose({of: state for of, state in states.items() if of.startswith(DOMAIN)}, wanted, None)
 
 
 async def _place(visit: Visit) -> str:
