@@ -171,9 +171,17 @@ class IgnoredCode(StrEnum):
 
 
 class SkippedCode(StrEnum):
-    """Why an event was left out on purpose."""
+    """Why an event was left out on purpose: by which rule of `EXCLUDE`, for want of one of `INCLUDE`, or known already."""
 
-    FILTERED = "filtered"
+    EXCLUDED_BY_ENTITY = "excluded_by_entity"
+    EXCLUDED_BY_LABEL = "excluded_by_label"
+    EXCLUDED_BY_GLOB = "excluded_by_glob"
+    EXCLUDED_BY_AREA = "excluded_by_area"
+    EXCLUDED_BY_DEVICE_CLASS = "excluded_by_device_class"
+    EXCLUDED_BY_INTEGRATION = "excluded_by_integration"
+    EXCLUDED_BY_DOMAIN = "excluded_by_domain"
+    EXCLUDED_BY_STATISTIC = "excluded_by_statistic"
+    NOT_INCLUDED = "not_included"
     REPEATED = "repeated"
 
 

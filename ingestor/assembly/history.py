@@ -16,7 +16,7 @@ from ingestor.history.holdings import Holdings
 from ingestor.history.refill import Refill
 from ingestor.history.worker import Worker
 from ingestor.live.entities import Entities
-from ingestor.live.selection import selection
+from ingestor.live.selection import Selection
 from ingestor.model.records import WeatherObservation
 from ingestor.weather.memory import Memory
 from ingestor.weather.observed import Weather
@@ -47,7 +47,7 @@ async def offline_worker(files: Files, home: HomeSettings) -> Worker:
     weather.recollect((await Memory(files.state, home.name, files.warn).load())[0], 0)
     at = weather.at if files.settings.weather_on_events else (lambda _at_ns: None)
     archive = archive_of(files, home, lambda: persons, at)
-    holdings = holdings_of(files, home, Entities(selection(home.include, home.exclude)))
+    holdings = holdings_of(files, home, Entities(Selection(home.include, home.exclude)))
     audit = Audit(archive, holdings, files.jobs, underway_us=0)
     look = partial(files.recovery.look, home.name)
     return Worker(audit, files.ledger, files.report, look)

@@ -17,7 +17,7 @@ from ingestor.live.entities import Entities
 from ingestor.live.fence import Fence
 from ingestor.live.frames import Frame, HomeMessage
 from ingestor.live.reconnect import Reconnect
-from ingestor.live.selection import selection, unmatched
+from ingestor.live.selection import Selection
 from ingestor.live.stream import Location, Stream
 from ingestor.live.subscription import Subscription
 from ingestor.model.channels import Inbox, Outbox
@@ -41,9 +41,9 @@ class Live:
         connection = Connection(endpoint, self._frames, asked, Reconnect(ground.random), intake.valve, report)
         observation = (lambda: weather.current) if settings.weather_on_events else (lambda: None)
         captured = partial(intake.marks, name)
-        self.entities = entities = Entities(selection(home.include, home.exclude))
-        loss, fits = partial(intake.losses.get, name), partial(unmatched, home.include, home.exclude)
-        self.stream = stream = Stream(name, entities, observation, captured, loss, fits, ground.files.wanted)
+        self.entities = entities = Entities(Selection(home.include, home.exclude))
+        loss = partial(intake.losses.get, name)
+        self.stream = stream = Stream(name, entities, observation, captured, loss, ground.files.wanted)
 
         def placed(found: Location) -> None:
             weather.set_home(found.place)

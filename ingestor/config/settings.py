@@ -18,9 +18,9 @@ from ingestor.config.values import (
     Bucket,
     CaFile,
     FilePath,
-    Globs,
     HomeName,
     Location,
+    Rules,
     Text,
     WeatherEntity,
     Word,
@@ -71,8 +71,8 @@ class Settings(BaseSettings):
     weather_location: Location | None = None
     weather_cache_minutes: float = Field(default=15, ge=1, le=1440)
     weather_on_events: bool = True
-    include: Globs = ()
-    exclude: Globs = ()
+    include: Rules = ()
+    exclude: Rules = ()
     attributes: Annotated[Literal["json", "all", "none"], Word] = "json"
     exclude_attributes: AttributeGlobs = ()
     attribute_fields: AttributeGlobs = ()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import NoDecode
+
+from ingestor.model.rules import by_level
 
 _WORDS = {"warn": "warning", "open_meteo": "open-meteo"}
 
@@ -29,13 +30,15 @@ def _listed(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
-def _globs_of(things: str, example: str) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
-    def globs(globs: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(re.fullmatch(r"(\[!?[^]\s]+\]|[^][\s;])+", glob) for glob in globs):
-            raise ValueError(f"must be globs of {things}, separated by commas, like {example}")
-        return globs
-
+def _attribute_globs(globs: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(re.fullmatch(r"(\[!?[^]\s]+\]|[^][\s;])+", glob) for glob in globs):
+        raise ValueError("must be globs of names of attributes, separated by commas, like color_temp_kelvin,battery_*")
     return globs
+
+
+def _rules(rules: tuple[str, ...]) -> tuple[str, ...]:
+    by_level(rules)
+    return rules
 
 
 def _home_name(text: str) -> str:
@@ -87,7 +90,7 @@ Bucket = Annotated[Text, AfterValidator(_bucket)]
 WeatherEntity = Annotated[Text, AfterValidator(_weather_entity)]
 Location = Annotated[str, AfterValidator(location)]
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
-Globs = Annotated[Listed, AfterValidator(_globs_of("entity ids", "sensor.*,light.kitchen_*"))]
-AttributeGlobs = Annotated[Listed, AfterValidator(_globs_of("names of attributes", "color_temp_kelvin,battery_*"))]
+AttributeGlobs = Annotated[Listed, AfterValidator(_attribute_globs)]
+Rules = Annotated[Listed, AfterValidator(_rules)]
 FilePath = Annotated[Path, AfterValidator(_path)]
 CaFile = Annotated[FilePath, AfterValidator(_authorities)]

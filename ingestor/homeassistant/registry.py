@@ -43,6 +43,7 @@ class _Device(Struct):
     name_by_user: str | None = None
     area_id: str | None = None
     parent_device_id: str | None = None
+    labels: tuple[str, ...] = ()
     modified_at: _Seconds = 0.0
 
 
@@ -75,7 +76,18 @@ class Place(Struct, frozen=True):
 
 
 NOWHERE = Place()
+
+
+class Traits(Struct, frozen=True):
+    """What rules may go by beside an entity's id: names and ids, in lower case; its device's labels among its own."""
+
+    labels: tuple[str, ...] = ()
+    areas: tuple[str, ...] = ()
+    integration: str = ""
+
+
 _T = TypeVar("_T")
+_NOTHING = Traits()
 
 
 class Registry:
@@ -119,6 +131,20 @@ class Registry:
             floor=floor.name if floor else None,
             device=_name(device),
             integration=entity.platform,
+        )
+
+    def traits(self, entity_id: str) -> Traits:
+        """Return what is known of an entity; of one that is not registered, nothing."""
+        entity = self._entities.get(entity_id)
+        if entity is None:
+            return _NOTHING
+        device, area = self._devices.get(entity.device_id or ""), self._area(entity)
+        labels = [*entity.labels, *(device.labels if device else ())]
+        names = [self._labels[label].name for label in labels if label in self._labels]
+        return Traits(
+            labels=tuple(text.lower() for text in (*labels, *names)),
+            areas=(area.area_id.lower(), area.name.lower()) if area else (),
+            integration=(entity.platform or "").lower(),
         )
 
     def records(self, home: str, friendly_names: Mapping[str, str]) -> dict[str, EntityRecord]:

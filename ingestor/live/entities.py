@@ -11,22 +11,25 @@ So a batch that a crash interrupted is simply taken again, with the same outcome
 The draft is ahead of the disk by what waits in memory. A crash of the process loses both; the journal's watermarks are
 then older, and what lies between them and the first change of the next session is a gap.
 
-Only wanted entities have a memory that counts: `wants` is the one place that knows what the user includes and excludes,
-for live events, the cut, refill, audit and backfill. Of an entity that is left out only that is remembered, so that it
-starts afresh when it is wanted again.
+Only wanted entities have a memory that counts: `why_not` is the one place that knows what the user includes and
+excludes, for live events, the cut, refill, audit and backfill. Of an entity that is left out only that is remembered,
+so that it starts afresh when it is wanted again. The registries, which say what has a label, are drafted as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ingestor.enrichment.series import Described, described_as
+from ingestor.homeassistant.registry import Registry
+from ingestor.live.selection import Selection
 from ingestor.model import instants
 from ingestor.model.records import Event, Series, Watermark, bare_series
+from metrics.codes import SkippedCode
 
 
 class Last(Struct, frozen=True, kw_only=True):
@@ -52,25 +55,64 @@ class Last(Struct, frozen=True, kw_only=True):
 class Entities:
     """The last captured change of every entity of one home, by its id."""
 
-    def __init__(self, wants: Callable[[str], bool] = lambda _entity_id: True) -> None:
-        self.wants = wants
-        """Whether the changes of an entity are stored, by its id."""
+    def __init__(self, selection: Selection | None = None) -> None:
+        self.selection = selection or Selection()
         self._accepted: dict[str, Last] = {}
         self._draft: dict[str, Last] = {}
+        self._registry = self._drafted = Registry()
+        self._device_classes: dict[str, str] = {}
+        self._verdicts: dict[str, SkippedCode | None] = {}
+
+    def wants(self, entity_id: str) -> bool:
+        """Return whether the changes of an entity are stored."""
+        return self.why_not(entity_id) is None
+
+    def why_not(self, entity_id: str) -> SkippedCode | None:
+        """Return why the changes of an entity are not stored, or None when they are."""
+        try:
+            return self._verdicts[entity_id]
+        except KeyError:
+            device_class = self._device_classes.get(entity_id, "")
+            verdict = self.selection.why_not(entity_id, self._drafted.traits(entity_id), device_class)
+            self._verdicts[entity_id] = verdict
+            return verdict
+
+    def unmatched(self, entity_ids: Iterable[str]) -> list[str]:
+        """Return a sentence for each rule that none of these entities meets."""
+        return self.selection.unmatched(
+            [(of, self._drafted.traits(of), self._device_classes.get(of, "")) for of in entity_ids]
+        )
+
+    def know(self, registry: Registry) -> bool:
+        """Go by these registries from now on; return whether that may have changed what is wanted."""
+        if not self.selection.needs_registry or registry is self._drafted:
+            return False
+        self._drafted = registry
+        self._verdicts.clear()
+        return True
+
+    def classify(self, entity_id: str, device_class: str) -> None:
+        """Go by this device class of an entity, where there is a rule for one."""
+        if self.selection.needs_device_class and self._device_classes.get(entity_id, "") != device_class:
+            self._device_classes[entity_id] = device_class
+            self._verdicts.pop(entity_id, None)
 
     def load(self, marks: Iterable[Watermark]) -> None:
         """Take over how far earlier processes captured each entity; what this one captured is newer."""
         for mark in marks:
             self._accepted.setdefault(mark.series.entity_id, _last(mark))
+            self.classify(mark.series.entity_id, mark.series.device_class or "")
 
     def begin(self) -> None:
         """Forget what was not accepted."""
         self._draft = {}
+        self.know(self._registry)
 
     def accept(self) -> None:
         """Keep what the batch noted."""
         self._accepted.update(self._draft)
         self._draft = {}
+        self._registry = self._drafted
 
     def get(self, entity_id: str) -> Last | None:
         """Return what is remembered of an entity, left out or not."""

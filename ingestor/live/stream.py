@@ -71,8 +71,7 @@ class Stream:
     """Reads the stream of one home.
 
     `weather` gives the present observation. `captured` gives how far earlier processes captured each entity, asked
-    for with the first session; `loss` says why that is not all of it. `unmatched` says what in the user's selection
-    fits none of the entities. `wanted` is what is stored of attributes.
+    for with the first session; `loss` says why that is not all of it. `wanted` is what is stored of attributes.
     """
 
     def __init__(
@@ -82,7 +81,6 @@ class Stream:
         weather: Callable[[], WeatherObservation | None] = lambda: None,
         captured: Callable[[], Iterable[Watermark]] = lambda: (),
         loss: Callable[[], str | None] = lambda: None,
-        unmatched: Callable[[Collection[str]], list[str]] = lambda _entity_ids: [],
         wanted: Attributes | None = None,
     ) -> None:
         self._home = home
@@ -90,7 +88,6 @@ class Stream:
         self._weather = weather
         self._captured = captured
         self._loss = loss
-        self._unmatched = unmatched
         self._wanted = wanted or Attributes()
         self._known = Knowledge(Registry(), Presence(), Causes())
         self._begin()
@@ -230,7 +227,7 @@ class Stream:
         selected = sum(map(self._entities.wants, entity_ids))
         report, told = self._taken.reports.append, self._draft.unmatched
         report(facts.EntitiesSelected(home=self._home, entities=len(entity_ids), selected=selected))
-        self._draft.unmatched = told | set(self._unmatched(entity_ids) if entity_ids else ())
+        self._draft.unmatched = told | set(self._entities.unmatched(entity_ids) if entity_ids else ())
         for sentence in sorted(self._draft.unmatched - told):
             report(facts.Warned(code=WarningCode.SELECTION, detail=sentence))
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import copy
 import json
-from functools import partial
 from logging import INFO
 from typing import Any
 
@@ -12,7 +11,7 @@ from msgspec import Raw
 from ingestor.homeassistant.session import SYNCHRONISING
 from ingestor.live.entities import Entities
 from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
-from ingestor.live.selection import selection, unmatched
+from ingestor.live.selection import Selection
 from ingestor.live.stream import Location, Stream, Taken
 from ingestor.model import instants
 from ingestor.model.records import EntityRecord, Event, RawEvent
@@ -24,7 +23,7 @@ REGISTRIES = {"floors": "floor", "areas": "area", "labels": "label", "devices": 
 
 
 def stream(include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> Stream:
-    return Stream("home", Entities(selection(include, exclude)))
+    return Stream("home", Entities(Selection(include, exclude)))
 
 
 def started(session: int = 1, **changed: Any) -> SessionStarted:
@@ -239,7 +238,7 @@ def test_what_the_user_excludes_is_skipped_and_counted_but_persons_still_count()
 def test_what_the_user_selects_is_told_at_each_cut_and_a_slip_of_the_pen_once(
     include: tuple[str, ...], exclude: tuple[str, ...], selected: int, sentences: list[str]
 ) -> None:
-    one = Stream("home", Entities(selection(include, exclude)), unmatched=partial(unmatched, include, exclude))
+    one = stream(include, exclude)
     present = [received("get_states")["result"][0] | {"entity_id": name} for name in ("light.a", "sensor.b")]
     answer = text(json.dumps({"id": 9, "type": "result", "success": True, "result": present}))
     for accepted, expected in ((False, sentences), (True, sentences), (True, [])):

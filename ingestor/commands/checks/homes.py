@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from fnmatch import filter as matching
 
 from ingestor.assembly.home import weather_sources
 from ingestor.commands.checks.visit import Visit, needed
+from ingestor.enrichment.series import device_class
+from ingestor.homeassistant.registry import Registry
 from ingestor.homeassistant.wire import State
-from ingestor.live.selection import selection
+from ingestor.live.entities import Entities
+from ingestor.live.selection import Selection
 from ingestor.model.errors import ConfigError, CredentialsRefused, IngestorError
 from ingestor.storage.store import Finding
 from ingestor.weather.entity import DOMAIN, choose, no_entity, read
@@ -53,15 +55,15 @@ async def token(visit: Visit) -> list[Finding]:
 
 async def entities(visit: Visit) -> list[Finding]:
     """Count what INCLUDE and EXCLUDE keep."""
-    home, ids = visit.home, sorted((await visit.states()).keys())
-    kept = sum(map(selection(home.include, home.exclude), ids))
-    globs = [("INCLUDE", glob) for glob in home.include] + [("EXCLUDE", glob) for glob in home.exclude]
-    idle = [f"{name} {glob}" for name, glob in globs if not matching(ids, glob)]
+    states, entities = await visit.states(), Entities(Selection(visit.home.include, visit.home.exclude))
+    entities.know(Registry((await visit.inside()).results))
+    for entity_id, state in states.items():
+        entities.classify(entity_id, device_class(state.attributes))
+    ids = states.keys()
+    kept = sum(map(entities.wants, ids))
     if not kept:
         raise ConfigError([f"none of {len(ids)} is stored"], "see INCLUDE, EXCLUDE, and what HA_TOKEN may see")
-    return [
-        Finding(detail=f"{kept} of {len(ids)} are stored", hint=f"nothing matches {', '.join(idle)}" if idle else "")
-    ]
+    return [Finding(detail=f"{kept} of {len(ids)} are stored", hint="; ".join(entities.unmatched(ids)))]
 
 
 async def recorder(visit: Visit) -> list[Finding]:
