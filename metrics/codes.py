@@ -171,7 +171,7 @@ class IgnoredCode(StrEnum):
 
 
 class SkippedCode(StrEnum):
-    """Why an event was left out on purpose: by which rule of `EXCLUDE`, for want of one of `INCLUDE`, or known already."""
+    """Why an event was left out on purpose: a rule of `EXCLUDE`, none of `INCLUDE`, or because it is known already."""
 
     EXCLUDED_BY_ENTITY = "excluded_by_entity"
     EXCLUDED_BY_LABEL = "excluded_by_label"

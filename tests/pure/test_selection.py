@@ -66,7 +66,7 @@ def test_of_what_is_in_no_registry_nothing_but_its_id_counts() -> None:
         ("statistic:tibber:energy", "statistic:tibber:*", True),
     ],
 )
-def test_a_statistic_that_is_no_entity_is_left_out_by_name_alone(include: str, exclude: str, is_stored: bool) -> None:
+def test_a_statistic_that_is_no_entity_is_left_out_by_name_alone(include: str, exclude: str, is_stored: object) -> None:
     selection = Selection(_rules(include), _rules(exclude))
     assert (selection.why_not("tibber:energy", Traits()) is None) is is_stored
 
@@ -92,7 +92,7 @@ def test_entities_globs_and_domains_are_taken_as_home_assistant_does(
     assert (Selection(include, exclude).why_not(entity_id, Traits()) is None) is _as_there(include, exclude, entity_id)
 
 
-def _as_there(include: list[str], exclude: list[str], entity_id: str) -> bool:
+def _as_there(include: list[str], exclude: list[str], entity_id: str) -> bool:  # noqa: PLR0911  as there
     """Say what its documentation of filters says, case by case (home-assistant.io/integrations/recorder, "Filters")."""
     included, excluded = by_level(include), by_level(exclude)
 
