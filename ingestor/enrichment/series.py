@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from ingestor.enrichment.attributes import NOTHING_KEPT, Attributes, Kept
 from ingestor.enrichment.units import CANONICAL, UNKNOWN_UNIT, Conversion, conversion
@@ -40,6 +40,14 @@ class Described(Struct, frozen=True):
     kept: Kept = NOTHING_KEPT
     tags: _Tags | None = None
     place: Place | None = None
+
+
+def device_class(attributes: Raw) -> str:
+    """Return the device class that attributes say; empty where they say none, or cannot be read."""
+    try:
+        return _text(_decoder.decode(attributes).device_class) or ""
+    except msgspec.MsgspecError:
+        return ""
 
 
 def describe(

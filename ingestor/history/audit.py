@@ -147,6 +147,9 @@ class Audit:
     async def _comparing(
         self, past: Past, job: Job, span: tuple[int, int], tails: Mapping[str, Tail] | None = None
     ) -> _Comparing:
+        entities = self._holdings.entities
+        if entities.lacks_registry:  # as in a command without a service
+            entities.know(await past.recorder.registry())
         accounted = await self._holdings.quarantine.times(job.home)
         is_asked_for = job.kind is JobKind.BACKFILL  # who asks for a time in words wants all of it
         left_out = {} if is_asked_for else await self._holdings.ledger.left_out(job.home)

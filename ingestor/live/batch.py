@@ -6,6 +6,7 @@ again. See `chain` for the proof, `Entities` for the memory.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
@@ -26,6 +27,7 @@ from ingestor.live.frames import SessionStarted
 from ingestor.model import instants
 from ingestor.model.gaps import ClockRead
 from ingestor.model.records import EntityRecord, Event, RawEvent, Record, WeatherObservation, bare_series
+from metrics.codes import SkippedCode
 
 _SPECIAL = (*TELLING, *TEXTS)
 """What the ids of entities begin with whose states tell something of others, or may be passwords."""
@@ -56,7 +58,7 @@ class Knowledge(Struct):
 class Batch:
     """The changes of a batch, and what they come to: `records` to store, the `events` among them, `findings`.
 
-    `links` counts the changes that were linked, `filtered` and `repeated` those that are not stored.
+    `links` counts the changes that were linked, `skipped` those that are not stored.
     """
 
     def __init__(
@@ -71,7 +73,8 @@ class Batch:
         self.records: list[Record] = []
         self.events: list[Event] = []
         self.findings = Findings(home)
-        self.links = self.filtered = self.repeated = 0
+        self.links = 0
+        self.skipped = Counter[SkippedCode]()
         self._home = home
         self._entities = entities
         self._wanted = wanted
@@ -97,7 +100,7 @@ class Batch:
         ordinal = 0
         if last is not None and last.at_us == at_us:
             if context.id in last.contexts:
-                self.repeated += 1
+                self.skipped[SkippedCode.REPEATED] += 1
                 return
             contexts, ordinal = (*last.contexts, context.id), last.captured
         self.links += 1
@@ -149,12 +152,12 @@ class Batch:
         )
         self._entities.put(entity_id, passed)
 
-    def leave_out(self, entity_id: str, new: wire.State | None) -> None:
+    def leave_out(self, entity_id: str, new: wire.State | None, reason: SkippedCode) -> None:
         """Take a change that is not wanted: of it only counts what it tells of others."""
-        self.filtered += 1
+        self.skipped[reason] += 1
         if entity_id.startswith(TELLING):
             self._observe(entity_id, new)
-        self._remember_left_out([entity_id])
+        self.remember_left_out([entity_id])
 
     def cut(self, snapshot: Snapshot, now_ns: int) -> None:
         """Compare everything captured with a snapshot that came behind the subscription; it ends the opening."""
@@ -171,7 +174,7 @@ class Batch:
                 gap = self._miss(entity_id, last, state, now_ns)
                 if state is None and last is not None:
                     entities.put(entity_id, replace(last, at=None, absent_in=gap))
-        self._remember_left_out([*entities.unwanted(), *(of for of in snapshot if not entities.wants(of))])
+        self.remember_left_out([*entities.unwanted(), *(of for of in snapshot if not entities.wants(of))])
         self.known.opening = None
 
     def raw(self, text: str, problem: str, received_at_ns: int, entity_id: str | None = None) -> None:
@@ -271,5 +274,6 @@ class Batch:
             presence = presence.changed(entity_id, None if new is None else new.state)
         self.settle_in(presence, causes if new is None else causes.learned([new]))
 
-    def _remember_left_out(self, entity_ids: Iterable[str]) -> None:
+    def remember_left_out(self, entity_ids: Iterable[str]) -> None:
+        """Remember that these are not wanted, so that they begin afresh when they are."""
         self.findings.leave_out(self._entities.leave_out(entity_ids, self._home))

@@ -31,6 +31,8 @@ from ingestor.model import instants
 from ingestor.model.records import Event, Series, Watermark, bare_series
 from metrics.codes import SkippedCode
 
+_NONE = Registry()
+
 
 class Last(Struct, frozen=True, kw_only=True):
     """The last captured change of an entity, `captured` changes of which fell into its microsecond `at_us`.
@@ -59,7 +61,7 @@ class Entities:
         self.selection = selection or Selection()
         self._accepted: dict[str, Last] = {}
         self._draft: dict[str, Last] = {}
-        self._registry = self._drafted = Registry()
+        self._registry = self._drafted = _NONE
         self._device_classes: dict[str, str] = {}
         self._verdicts: dict[str, SkippedCode | None] = {}
 
@@ -82,6 +84,11 @@ class Entities:
         return self.selection.unmatched(
             [(of, self._drafted.traits(of), self._device_classes.get(of, "")) for of in entity_ids]
         )
+
+    @property
+    def lacks_registry(self) -> bool:
+        """Whether there are rules that nothing is known for yet."""
+        return self.selection.needs_registry and self._drafted is _NONE
 
     def know(self, registry: Registry) -> bool:
         """Go by these registries from now on; return whether that may have changed what is wanted."""

@@ -17,6 +17,7 @@ from ingestor.enrichment.attributes import Attributes
 from ingestor.enrichment.causes import TELLING, Causes
 from ingestor.enrichment.presence import Presence
 from ingestor.enrichment.privacy import scrubbed
+from ingestor.enrichment.series import device_class
 from ingestor.homeassistant import wire
 from ingestor.homeassistant.registry import Registry
 from ingestor.homeassistant.session import FENCE, REGISTRY_EVENTS
@@ -31,7 +32,7 @@ from ingestor.model.unreadable import UNREADABLE
 from ingestor.weather.entity import DOMAIN
 from ingestor.weather.observed import coordinates
 from metrics import facts
-from metrics.codes import IgnoredCode, SkippedCode, WarningCode
+from metrics.codes import IgnoredCode, WarningCode
 
 _REGISTRIES = ("floors", "areas", "labels", "devices", "entities")
 _DETAIL_CHARACTERS = 500
@@ -165,12 +166,16 @@ class Stream:
         try:
             if not isinstance(entity_id, str):
                 raise TypeError("a state change without an entity")  # noqa: TRY301  it is dropped like any bad event
+            new, entities = event.data.new_state, self._entities
             if entity_id.startswith(DOMAIN):
-                self._observe_weather(entity_id, event.data.new_state)
-            if self._entities.wants(entity_id):
+                self._observe_weather(entity_id, new)
+            if new is not None and entities.selection.needs_device_class:
+                entities.classify(entity_id, device_class(new.attributes))
+            reason = entities.why_not(entity_id)
+            if reason is None:
                 self._batch.change(entity_id, event, frame.received_at_ns)
             else:
-                self._batch.leave_out(entity_id, event.data.new_state)
+                self._batch.leave_out(entity_id, new, reason)
         except Exception:  # noqa: BLE001  one bad event never stops the stream
             text, problem = wire.part(frame.text, place), traceback.format_exc(limit=-3)
             self._batch.raw(text, problem, frame.received_at_ns, str(entity_id))
@@ -219,6 +224,9 @@ class Stream:
         self._batch.settle_in(Presence(persons), self._draft.causes.learned(telling))
         self._draft.weather = {entity_id: one for entity_id, one in snapshot.items() if entity_id.startswith(DOMAIN)}
         self._draft.names = {**self._draft.names, **snapshot.names}
+        if self._entities.selection.needs_device_class:
+            for entity_id, state in snapshot.items():
+                self._entities.classify(entity_id, device_class(state.attributes))
         if now_ns is not None:
             self._tell_selected(snapshot.keys())
             self._batch.cut(snapshot, now_ns)
@@ -233,6 +241,8 @@ class Stream:
 
     def _learn_registry(self, answers: Mapping[str, Raw]) -> None:
         self._draft.registry = registry = self._draft.registry.updated(answers)
+        if self._entities.know(registry):
+            self._batch.remember_left_out([*self._entities.unwanted()])
         known, written = registry.records(self._home, self._draft.names), self._draft.written
         self._batch.records += [
             record
@@ -265,6 +275,5 @@ class Stream:
             report(facts.EventsReceived(home=home, events=len(batch.events), newest_ns=batch.events[-1].time_ns))
         if batch.links or batch.findings.broken:
             report(facts.LinksChecked(home=home, links=batch.links, broken=batch.findings.broken))
-        for code, number in ((SkippedCode.FILTERED, batch.filtered), (SkippedCode.REPEATED, batch.repeated)):
-            if number:
-                report(facts.EventSkipped(home=home, code=code, events=number))
+        for code, number in batch.skipped.items():
+            report(facts.EventSkipped(home=home, code=code, events=number))

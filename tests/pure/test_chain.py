@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from ingestor.live.entities import Entities
 from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
+from ingestor.live.selection import Selection
 from ingestor.live.stream import Stream, Taken
 from ingestor.model.gaps import EntityReturned, GapFound, Interval, LeftOut
 from ingestor.model.records import Event, Series, Watermark
@@ -25,12 +26,14 @@ A, B = "sensor.a", "sensor.b"
 class Home:
     """A stream over what an earlier process captured."""
 
-    def __init__(self, *, wants: Callable[[str], bool] = lambda _: True, **captured: tuple[int, bool]) -> None:
+    def __init__(self, *, include: str = "*", exclude: str = "", **captured: tuple[int, bool]) -> None:
         self.marks = {
             f"sensor.{name}": Watermark(at_ns=START_NS + number * SECOND_NS, removed=removed, series=series(name))
             for name, (number, removed) in captured.items()
         }
-        self.stream = Stream("home", Entities(wants), captured=self.marks.values)
+        self.stream = Stream(
+            "home", Entities(Selection([include], [exclude] if exclude else [])), captured=self.marks.values
+        )
 
     def session(self, *parts: HomeMessage, snapshot: Sequence[dict[str, Any]] | None, session: int = 1) -> Taken:
         """Take a session: its start, these parts, and the snapshot behind them."""
@@ -251,7 +254,7 @@ def left_out(taken: Taken) -> tuple[list[str], list[tuple[str, int | None, int |
 
 
 def test_an_entity_that_is_left_out_after_it_was_captured_leaves_no_gap_and_no_event() -> None:
-    home = Home(wants=lambda entity_id: entity_id != A, a=(1, False), b=(0, False))
+    home = Home(exclude=A, a=(1, False), b=(0, False))
     taken = home.session(changed(5, 4), snapshot=[now(5), now(0, B)])
     assert (missed(taken), stored(taken), left_out(taken)) == ([], [], ([A], []))
     assert left_out(home.take(changed(6, 5))) == ([], [])
@@ -273,7 +276,7 @@ def test_an_entity_that_is_wanted_again_begins_with_its_present_state_and_nothin
 
 
 def test_an_entity_that_was_never_wanted_is_remembered_as_left_out_once() -> None:
-    home = Home(wants=lambda entity_id: entity_id == A, a=(1, False))
+    home = Home(include=A, a=(1, False))
     taken = home.session(snapshot=[now(1), now(3, B)])
     assert (left_out(taken), missed(taken)) == (([B], []), [])
     assert left_out(home.session(changed(9, 8, B), snapshot=[now(1), now(9, B)], session=2)) == ([], [])

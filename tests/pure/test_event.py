@@ -16,6 +16,7 @@ from ingestor.history.rows import Surroundings, Teller
 from ingestor.homeassistant.answers import Row
 from ingestor.live.entities import Entities
 from ingestor.live.frames import CommandSent, Frame, HomeMessage
+from ingestor.live.selection import Selection
 from ingestor.live.stream import Stream
 from ingestor.model.records import Event, Series, WeatherObservation
 from tests.servers.changes import ENTITY_ID, change, state
@@ -28,7 +29,7 @@ class Home:
     """A home's stream, of which only the events count here."""
 
     def __init__(self, weather: WeatherObservation | None = WEATHER, **options: Any) -> None:
-        self.stream = Stream("home", Entities(options.pop("wants", lambda _: True)), lambda: weather, **options)
+        self.stream = Stream("home", Entities(Selection((), options.pop("exclude", ()))), lambda: weather, **options)
 
     def events(self, *messages: dict[str, Any] | HomeMessage) -> list[Event]:
         """Return the events of these messages, which are not accepted yet."""
@@ -145,7 +146,7 @@ def test_persons_are_counted_as_they_come_and_go() -> None:
 
 
 def test_an_unstored_person_counts_too() -> None:
-    home = Home(wants=lambda entity_id: not entity_id.startswith("person."))
+    home = Home(exclude=("person.*",))
     [event] = home.events(change(0, "home", entity_id="person.a"), change(1))
     assert event.persons_home == 1
 

@@ -222,7 +222,11 @@ def test_what_the_user_excludes_is_skipped_and_counted_but_persons_still_count()
     messages = (change(1, "home", entity_id="person.a"), change(2), change(3, entity_id="sensor.cellar"))
     taken = one.take([text(frame_of(*messages))])
     assert [record.persons_home for record in taken.records if isinstance(record, Event)] == [1]
-    assert told(taken) == [("EventsReceived", "1"), ("EventSkipped", "filtered")]
+    assert told(taken) == [
+        ("EventsReceived", "1"),
+        ("EventSkipped", "not_included"),
+        ("EventSkipped", "excluded_by_glob"),
+    ]
 
 
 @pytest.mark.parametrize(
