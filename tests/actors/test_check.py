@@ -35,7 +35,11 @@ async def settled(directory: Path, **given: Any) -> AsyncGenerator[tuple[Simulat
     server = simulated()
     async with serving(server) as nursery:
         server.make_changes(200)
-        weather = {"weather_api_key": "key", "weather_base_url": await nursery.start(serve_weather)}
+        weather = {
+            "weather_provider": "openweathermap",
+            "weather_api_key": "key",
+            "weather_base_url": await nursery.start(serve_weather),
+        }
         fixed = {"_env_file": None, "ha_url": server.url, "ha_token": TOKEN, "data_dir": directory, "api_port": 0}
         yield server, load(**(fixed | weather | given))
 
@@ -115,7 +119,7 @@ FAILURES = {
     ),
     "no place": Case("weather", ("does not know where it is",), which(place=(None, None))),
     "no weather": Case(
-        "weather", ("no answer from http://127.0.0.1:9", "without weather"),
+        "weather", ("no answer from OpenWeatherMap", "without weather"),
         given={"weather_base_url": "http://127.0.0.1:9"},
     ),
     "a file for a directory": Case(
@@ -141,7 +145,7 @@ async def test_what_would_keep_a_run_from_its_work_fails_alone(case: str, tmp_pa
 
 WARNINGS = {
     "a glob without a match": Case(
-        "entities", ("are stored", "nothing matches INCLUDE light.attic_*, EXCLUDE sensor.no"),
+        "entities", ("are stored", "INCLUDE: light.attic_* matches none of the home's"),
         given={"include": "sensor.*,light.attic_*", "exclude": "sensor.no"},
     ),
     "an old Home Assistant": Case("Home Assistant", ("2024.2.5 at", "2024.3 is the old"), which(version="2024.2.5")),

@@ -271,3 +271,27 @@ def test_the_states_of_weather_entities_are_told_also_where_they_are_not_stored(
     assert one.take([text(frame_of(change(2, None, entity_id="weather.home")))]).weather == {}
     one.accept()
     assert one.take([text(frame(state_changes()[0]))]).weather is None
+
+
+def test_a_label_leaves_its_entity_out_at_once_and_its_loss_brings_it_back() -> None:
+    one = stream(exclude=("label:no history",))
+    labels = [{"label_id": "no_history", "name": "No history"}]
+    entity = received("config_entity_registry_list")["result"][0] | {"entity_id": "sensor.attic"}
+
+    def learned(number: int, *had: str) -> tuple[HomeMessage, HomeMessage]:
+        result = [entity | {"labels": list(had)}]
+        told_now = {"id": number, "type": "result", "success": True, "result": result}
+        return CommandSent(session=1, id=number, command="entities"), text(json.dumps(told_now))
+
+    def stored(*messages: HomeMessage) -> list[str]:
+        one.take([*messages])
+        taken = one.take([*messages])
+        one.accept()
+        return [fact.code for fact in taken.reports if isinstance(fact, facts.EventSkipped)] or [
+            type(record).__name__ for record in taken.records
+        ]
+
+    heard = [text(frame_of(change(second, str(second), entity_id="sensor.attic"))) for second in range(1, 4)]
+    assert stored(started(labels=labels, entities=[entity]), heard[0])[-1] == "Event"
+    assert stored(*learned(11, "no_history"), heard[1]) == ["excluded_by_label"]
+    assert stored(*learned(12), heard[2])[-1] == "Event"
