@@ -59,8 +59,8 @@ async def test_while_the_disk_is_away_every_route_says_so_and_then_answers_again
         await tree.heard.wait(facts.SessionOpened)
         tree.server.make_changes(10)
         await tree.settled()
-        await tree.service.files.state.aclose()
         with away(tmp_path / "state.sqlite3"):
+            await tree.service.files.state.aclose()  # now, or an actor may open it once more before it is away
             answers = [await tree.request(method, path, json=body) for method, path, body in ON_THE_DISK]
         again = [await tree.request(method, path, json=body) for method, path, body in ON_THE_DISK]
     assert [answer.status_code for answer in answers] == [503] * len(ON_THE_DISK)
