@@ -178,17 +178,14 @@ class InfluxDBServer:
             return False
         raise self.refusal(made.status_code, made.text, made.headers)
 
-    async def set_retention(self, bucket: Bucket, days: int) -> bool:
-        """Let the bucket keep its points for so many days; return whether the token may change that."""
+    async def set_retention(self, bucket: Bucket, days: int) -> None:
+        """Let the bucket keep its points for so many days, which a token that may write to it may do."""
         seconds, more = days * DAY_SECONDS, {}
         if any(0 < seconds < rule.shard_group_duration_seconds for rule in bucket.retention_rules):
             more["shardGroupDurationSeconds"] = DAY_SECONDS  # a shard may last no longer than what is in it
         answer = await self.ask("PATCH", f"/api/v2/buckets/{bucket.id}", json=_rules(seconds, **more))
-        if answer.status_code in _REFUSED and _own_words(answer.text):
-            return False
         if not answer.is_success:
             raise self.refusal(answer.status_code, answer.text, answer.headers)
-        return True
 
     def refusal(self, status: int, said: str, headers: Mapping[str, str]) -> IngestorError:
         """Return what an answer means that is no success."""

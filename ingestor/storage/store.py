@@ -91,7 +91,7 @@ class Store(Protocol):
     async def set_retention(self, days: int) -> None:
         """Keep events for this many days; 0 is for ever.
 
-        Raises `UsageError` where the database is not ours to change, or may not be changed; then nothing was.
+        Raises `UsageError` where the database is not ours to change; then nothing was.
         """
 
     async def check(self) -> list[Finding]:

@@ -82,7 +82,7 @@ async def test_a_bucket_of_somebody_else_is_told_of_once_and_never_changed(datab
         assert "it keeps for ever" in found.detail
         assert "RETENTION_DAYS=30 is not applied" in found.hint
         await made.set_retention(0)  # what it keeps already
-    async with store(database, 0) as (made, warned):
+    async with store(database, 0, token=database.token_that_may("read", "write")) as (made, warned):
         await made.prepare()
         assert (warned, [finding.hint for finding in await made.check()]) == ([], ["", ""])
 
