@@ -78,7 +78,10 @@ def test_the_later_of_environment_and_change_holds_and_says_so(
     if put is not None:
         change(store, {"retention_days": put})
     again, _ = opened(tmp_path, after)
-    assert (again.current.retention_days, again.changed) == (holds, {"retention_days"} if holds != after else set())
+    assert (again.current.retention_days, again.changed) == (
+        holds,
+        frozenset({"retention_days"} if holds != after else ()),
+    )
     assert [sentence.startswith(told) for sentence in again.told()] == [True] * bool(told)
     if holds == after:
         assert opened(tmp_path, before)[0].current.retention_days == (before if put != before else put)
