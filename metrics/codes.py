@@ -252,6 +252,8 @@ class WarningCode(StrEnum):
     UNKNOWN_SETTING = "unknown_setting"
     STATE_DAMAGED = "state_damaged"
     NOT_PRIVATE = "not_private"
+    RETENTION = "retention"
+    CHANGED_SETTING = "changed_setting"
     VERSION_UNTRIED = "version_untried"
     LEDGER = "ledger"
     BACKFILL = "backfill"

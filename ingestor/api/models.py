@@ -11,6 +11,7 @@ from ingestor.config import location
 from metrics.codes import GapState
 
 Health = Literal["healthy", "unhealthy"]
+Source = Literal["environment", "api", "database"]
 
 RowId = Annotated[int, Field(ge=0, lt=2**63)]
 """The id of a row of SQLite, which has 64 bits for it."""
@@ -121,14 +122,20 @@ class Gap(BaseModel):
 
 
 class Configuration(BaseModel):
-    """What the service runs with; secrets show their last four characters only."""
+    """What the service runs with; secrets show their last four characters only.
+
+    `retention_days` is for how long the database really keeps events. `sources` says of each setting that may be
+    changed what it comes from: the environment, a change through this API, or, of a retention that is not ours to
+    change, the database.
+    """
 
     ha_url: str
     ha_token_masked: str
     weather_api_key_masked: str | None = None
     weather_location: str | None = None
-    retention_days: int
+    retention_days: int | float
     weather_cache_minutes: float
+    sources: dict[str, Source]
 
 
 class ConfigurationChange(BaseModel):

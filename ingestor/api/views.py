@@ -9,13 +9,22 @@ import msgspec
 from msgspec import Raw, Struct
 from pydantic import SecretStr
 
-from ingestor.api.models import Configuration, ConnectionStatus, EventStats, Health, ServiceStatus, SystemHealth
+from ingestor.api.models import (
+    Configuration,
+    ConnectionStatus,
+    EventStats,
+    Health,
+    ServiceStatus,
+    Source,
+    SystemHealth,
+)
 from ingestor.api.status import StatusBoard
 from ingestor.config import Settings
 from ingestor.history.ledger import Gap
 from ingestor.model import instants
 from ingestor.model.records import Event, WeatherObservation
-from ingestor.storage.settings import LiveSettings
+from ingestor.storage.settings import LiveSettings, SettingsStore
+from ingestor.storage.store import Retention
 
 _SHOWN_CHARACTERS = 4
 _LONG_ENOUGH = 12  # of a shorter secret, four characters would be too much
@@ -106,15 +115,22 @@ def stats(status: StatusBoard) -> EventStats:
     )
 
 
-def configuration(settings: Settings, live: LiveSettings) -> Configuration:
+def configuration(settings: Settings, changeable: SettingsStore, retention: Retention) -> Configuration:
     """Return what the service runs with, secrets masked."""
+    live = changeable.current
+    sources: dict[str, Source] = {
+        name: "api" if name in changeable.changed else "environment" for name in LiveSettings.__struct_fields__
+    }
+    if not retention.is_ours or retention.days != live.retention_days:
+        sources["retention_days"] = "database"
     return Configuration(
         ha_url=settings.ha_url,
         ha_token_masked=masked(settings.ha_token) or "",
         weather_api_key_masked=masked(settings.weather_api_key),
         weather_location=live.weather_location,
-        retention_days=live.retention_days,
+        retention_days=retention.days,
         weather_cache_minutes=live.weather_cache_minutes,
+        sources=sources,
     )
 
 

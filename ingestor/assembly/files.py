@@ -55,6 +55,8 @@ class Files:
             report(facts.Warned(code=WarningCode.NOT_PRIVATE, detail=sentence))
         self.state = state_database(settings, report)
         self.changeable = SettingsStore(settings, self.state, self.warn)
+        for sentence in self.changeable.told():
+            report(facts.Warned(code=WarningCode.CHANGED_SETTING, detail=sentence))
         self.store = store = make_store(settings, self.changeable.current, report)
         self.entrance, self.exit = trio.open_memory_channel[list[Kept]](LISTS_IN_A_CHANNEL)
         self.intake = Intake(Inbox(self.exit))

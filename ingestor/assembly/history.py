@@ -72,5 +72,4 @@ def holdings_of(files: Files, home: HomeSettings, entities: Entities) -> Holding
         ledger=files.ledger,
         entities=entities,
         importer=files.importer,
-        retention_days=lambda: files.changeable.current.retention_days,
     )

@@ -104,7 +104,10 @@ class Audit:
             await trio.sleep(max(0, wait_us) / 1e6)
         now_us = self._clock_ns() // 1000
         since_us = await self._holdings.ledger.since_us(job.home) if job.kind is JobKind.AUDIT else instants.FIRST_US
-        cursor_us = max(job.cursor_us, self._holdings.kept_since_us(now_us), since_us)
+        kept_since_us = self._holdings.kept_since_us(now_us)
+        if kept_since_us > max(job.from_us, since_us):
+            job = replace(job, reason=f"the database keeps {self._holdings.store.retention}, so nothing older")
+        cursor_us = max(job.cursor_us, kept_since_us, since_us)
         return replace(job, cursor_us=cursor_us), min(job.to_us, now_us - self._underway_us)
 
     async def _wait_confirmed(self) -> None:

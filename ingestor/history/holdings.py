@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingestor.history.ledger import Ledger
@@ -18,7 +18,7 @@ DAY_US = 86_400 * instants.SECOND_US
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holdings:
-    """A home's share of the store, the quarantine and the ledger. The store keeps it `retention_days`, 0 for ever."""
+    """A home's share of the store, the quarantine and the ledger."""
 
     home: str
     store: Store
@@ -26,7 +26,6 @@ class Holdings:
     ledger: Ledger
     entities: Entities
     importer: Importer
-    retention_days: Callable[[], int]
 
     async def keep(self, records: Sequence[Record]) -> None:
         """Capture what was missing, as soon as there is room. Raises `Unavailable`."""
@@ -46,6 +45,6 @@ class Holdings:
         return self.entities.series()
 
     def kept_since_us(self, now_us: int) -> int:
-        """Return since when the store keeps anything."""
-        days = self.retention_days()
-        return now_us - days * DAY_US if days else instants.FIRST_US
+        """Return since when the store keeps anything, which need not be what is asked for."""
+        seconds = self.store.retention.seconds
+        return now_us - seconds * instants.SECOND_US if seconds else instants.FIRST_US

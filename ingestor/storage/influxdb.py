@@ -27,10 +27,11 @@ from ingestor.model import fields
 from ingestor.model.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
 from ingestor.model.records import Event, Point, Watermark
 from ingestor.model.unreadable import UNREADABLE
+from ingestor.storage.bucket_retention import BucketRetention
 from ingestor.storage.influxdb_check import findings
-from ingestor.storage.influxdb_server import DAY_SECONDS, OURS, QUOTED_CHARACTERS, InfluxDBServer
+from ingestor.storage.influxdb_server import QUOTED_CHARACTERS, InfluxDBServer
 from ingestor.storage.lines import EVENTS, MARKS, STATISTICS, LineEncoder
-from ingestor.storage.store import Finding
+from ingestor.storage.store import DAY_SECONDS, Finding, Retention
 from metrics import facts
 from metrics.codes import ErrorCode
 
@@ -88,7 +89,7 @@ class InfluxDBStore:
         report: facts.Report = lambda _fact: None,
     ) -> None:
         self._server = InfluxDBServer(url=url, token=token, org=org, bucket=bucket, ca_file=ca_file)
-        self._retention_days = retention_days
+        self._retention = BucketRetention(self._server, retention_days, report)
         self._report = report
         self._client = InfluxDBClient(
             url=url,
@@ -102,14 +103,20 @@ class InfluxDBStore:
         self._limiter = trio.CapacityLimiter(1)
         self._encoder = LineEncoder()
 
+    @property
+    def retention(self) -> Retention:
+        """What the bucket keeps."""
+        return self._retention.real
+
     async def prepare(self) -> None:
-        """Find out whether points would be taken, and make the bucket with its retention when it is missing."""
+        """Find out whether points would be taken; make the bucket when it is missing, else see to its retention."""
         await self._server.version()
         try:
             await self._server.try_to_write()
         except CredentialsRefused as refusal:
-            if refusal.code != ErrorCode.HTTP_404 or not await self._server.make_bucket(self._retention_days):
+            if refusal.code != ErrorCode.HTTP_404 or not await self._server.make_bucket(self._retention.days):
                 raise
+        await self._retention.apply()
 
     async def write(self, points: Sequence[Point]) -> int:
         """Write all points in one request."""
@@ -168,15 +175,12 @@ class InfluxDBStore:
         return self._whole(found[0], "batch") if found else 0
 
     async def set_retention(self, days: int) -> None:
-        """Set the bucket's retention, if the bucket was made by us."""
-        self._retention_days = days
-        bucket = await self._server.find_bucket()
-        if bucket is not None and bucket.description == OURS:
-            await self._server.set_retention(bucket, days)
+        """Set the bucket's retention; of one that somebody else made, `UsageError`."""
+        await self._retention.set(days)
 
     async def check(self) -> list[Finding]:
         """Ask for the server's version, and write a point into the bucket that is read back."""
-        return await findings(self._server, self._select)
+        return await findings(self._server, self._select, self._retention.days)
 
     async def aclose(self) -> None:
         """Close the client's connections."""

@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ingestor.model.errors import CredentialsRefused, IngestorError
+from ingestor.storage.bucket_retention import foreign
 from ingestor.storage.influxdb_server import InfluxDBServer
-from ingestor.storage.store import Finding
+from ingestor.storage.store import Finding, Retention
 from metrics.codes import ErrorCode
 
 CHECKS = "ingestor_check"
@@ -21,26 +22,29 @@ Select = Callable[[str], Awaitable[list[dict[str, Any]]]]
 """Returns the rows of a question in InfluxQL."""
 
 
-async def findings(server: InfluxDBServer, select: Select) -> list[Finding]:
-    """Return what was found of the server, and of the bucket."""
+async def findings(server: InfluxDBServer, select: Select, days: int) -> list[Finding]:
+    """Return what was found of the server, and of the bucket, which should keep points for so many days."""
     try:
         version = await server.version()
     except IngestorError as error:
         return [Finding(works=False, detail=str(error), hint=error.hint)]
     detail = f"InfluxDB {version} at {server.url}" if version else f"{server.url} answers"
-    return [Finding(detail=detail), await _bucket(server, select)]
+    return [Finding(detail=detail), await _bucket(server, select, days)]
 
 
-async def _bucket(server: InfluxDBServer, select: Select) -> Finding:
+async def _bucket(server: InfluxDBServer, select: Select, days: int) -> Finding:
     subject = "bucket"
     try:
         if not await _is_there(server):
             detail = f"{server.bucket} does not exist yet; a run makes it if INFLUXDB_TOKEN may"
             return Finding(subject=subject, detail=detail)
         await _write_and_read(server, select)
+        kept, hint = await _retention(server, days)
     except IngestorError as error:
         return Finding(subject=subject, works=False, detail=str(error), hint=error.hint)
-    return Finding(subject=subject, detail=f"{server.bucket} in {server.org}; a point was written and read back")
+    return Finding(
+        subject=subject, detail=f"{server.bucket} in {server.org}; a point was written and read back{kept}", hint=hint
+    )
 
 
 async def _is_there(server: InfluxDBServer) -> bool:
@@ -52,6 +56,16 @@ async def _is_there(server: InfluxDBServer) -> bool:
             return False
         raise
     return True
+
+
+async def _retention(server: InfluxDBServer, days: int) -> tuple[str, str]:
+    """Return what the bucket keeps, and a warning where RETENTION_DAYS does not rule it."""
+    bucket = await server.find_bucket()
+    if bucket is None:
+        return "", ""
+    differs = bucket.retention.seconds != Retention.of_days(days).seconds
+    hint = f"RETENTION_DAYS={days} is not applied: {foreign(server.bucket, bucket)}"
+    return f"; it keeps {bucket.retention}", hint if differs and not bucket.retention.is_ours else ""
 
 
 async def _write_and_read(server: InfluxDBServer, select: Select) -> None:

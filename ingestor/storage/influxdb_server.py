@@ -31,11 +31,11 @@ from ingestor.model import tls
 from ingestor.model.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
 from ingestor.model.http import no_answer, retry_after_seconds
 from ingestor.model.unreadable import UNREADABLE
+from ingestor.storage.store import DAY_SECONDS, Retention
 from metrics.codes import ErrorCode
 from metrics.redaction import Redactor
 
 TIMEOUT_SECONDS = 10.0
-DAY_SECONDS = 86_400
 OURS = "made by ha-ingestor"  # the description that tells our bucket, whose retention we may change
 QUOTED_CHARACTERS = 200
 TOO_LARGE = 413
@@ -53,11 +53,23 @@ _CONFLICT_SENTENCE = (
 )
 
 
+class _Rule(Struct, rename="camel"):
+    every_seconds: int = 0
+    shard_group_duration_seconds: int = 0
+
+
 class Bucket(Struct, rename="camel"):
     """What InfluxDB says of a bucket."""
 
     id: str
     description: str = ""
+    retention_rules: list[_Rule] = []
+
+    @property
+    def retention(self) -> Retention:
+        """For how long it keeps points."""
+        seconds = self.retention_rules[0].every_seconds if self.retention_rules else 0
+        return Retention(seconds=seconds, is_ours=self.description == OURS)
 
 
 class _Buckets(Struct):
@@ -156,7 +168,9 @@ class InfluxDBServer:
         organisation = await self.organisation_id()
         if organisation is None:
             return False
-        bucket = {"orgID": organisation, "name": self.bucket, "description": OURS} | _retention(retention_days)
+        bucket = {"orgID": organisation, "name": self.bucket, "description": OURS} | _rules(
+            retention_days * DAY_SECONDS
+        )
         made = await self.ask("POST", "/api/v2/buckets", json=bucket)
         if made.is_success or made.status_code == HTTPStatus.UNPROCESSABLE_ENTITY:  # made in the meantime
             return True
@@ -165,9 +179,12 @@ class InfluxDBServer:
         raise self.refusal(made.status_code, made.text, made.headers)
 
     async def set_retention(self, bucket: Bucket, days: int) -> None:
-        """Let the bucket keep its points for so many days."""
-        answer = await self.ask("PATCH", f"/api/v2/buckets/{bucket.id}", json=_retention(days))
-        if answer.is_error:
+        """Let the bucket keep its points for so many days, which a token that may write to it may do."""
+        seconds, more = days * DAY_SECONDS, {}
+        if any(0 < seconds < rule.shard_group_duration_seconds for rule in bucket.retention_rules):
+            more["shardGroupDurationSeconds"] = DAY_SECONDS  # a shard may last no longer than what is in it
+        answer = await self.ask("PATCH", f"/api/v2/buckets/{bucket.id}", json=_rules(seconds, **more))
+        if not answer.is_success:
             raise self.refusal(answer.status_code, answer.text, answer.headers)
 
     def refusal(self, status: int, said: str, headers: Mapping[str, str]) -> IngestorError:
@@ -260,5 +277,5 @@ def _own_words(said: str) -> _Said | None:
         return None
 
 
-def _retention(days: int) -> dict[str, Any]:
-    return {"retentionRules": [{"type": "expire", "everySeconds": days * DAY_SECONDS}]}  # 0 is for ever
+def _rules(seconds: int, **more: int) -> dict[str, Any]:
+    return {"retentionRules": [{"type": "expire", "everySeconds": seconds} | more]}  # 0 is for ever

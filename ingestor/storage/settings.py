@@ -1,4 +1,9 @@
-"""The settings that may change while the service runs; what was changed survives a restart."""
+"""The settings that may change while the service runs; what was changed survives a restart.
+
+A change holds for as long as the environment says what it said then: once it says something else, that holds, and the
+change is forgotten. So the later of two wishes counts, whichever way it came. A change to what the environment says
+is none, which takes back an earlier one. What an older version kept is bound to what the environment says now.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +27,11 @@ class LiveSettings(Struct, frozen=True, kw_only=True):
     weather_cache_minutes: float
 
 
+class _Known(Struct, frozen=True):
+    current: LiveSettings
+    forgotten: tuple[str, ...] = ()
+
+
 class SettingsStore:
     """Keeps the changes in `DATA_DIR/state.sqlite3`; a damaged file is set aside under a dated name and told of.
 
@@ -32,12 +42,28 @@ class SettingsStore:
         self._database = database
         self._warn = warn
         self._listeners: list[Callable[[LiveSettings], None]] = []
-        configured = LiveSettings(
+        self._configured = configured = LiveSettings(
             weather_location=settings.weather_location,
             retention_days=settings.retention_days,
             weather_cache_minutes=settings.weather_cache_minutes,
         )
-        self.current = self._load(configured)
+        known = self._load(configured)
+        self.current = known.current
+        self._forgotten = known.forgotten
+
+    @property
+    def changed(self) -> frozenset[str]:
+        """The names of the settings that are not what the environment says."""
+        now, configured = (msgspec.structs.asdict(one) for one in (self.current, self._configured))
+        return frozenset(name for name in now if now[name] != configured[name])
+
+    def told(self) -> list[str]:
+        """Return what a user must know at a start, in sentences without values."""
+        by_api = "as it was changed through the API; change it there to what the environment says, to reset it"
+        again = "as the environment says, which is something else than when it was changed through the API"
+        return [f"{name.upper()} is {by_api}" for name in sorted(self.changed)] + [
+            f"{name.upper()} is {again}" for name in self._forgotten
+        ]
 
     def listen(self, listener: Callable[[LiveSettings], None]) -> None:
         """Tell the listener of every change."""
@@ -46,28 +72,40 @@ class SettingsStore:
     async def change(self, changes: dict[str, object]) -> LiveSettings:
         """Keep checked changes and tell the listeners. Raises `Unavailable` when they cannot be kept."""
         changed: LiveSettings = msgspec.convert(msgspec.structs.asdict(self.current) | changes, LiveSettings)
-        rows = [(name, msgspec.json.encode(value).decode()) for name, value in changes.items()]
+        configured, values = (_texts(one) for one in (self._configured, changed))
+        rows = [(name, values[name], configured[name]) for name in changes]
         await self._database.run(partial(_keep, rows=rows))
         self.current = changed
         for listener in self._listeners:
             listener(changed)
         return changed
 
-    def _load(self, configured: LiveSettings) -> LiveSettings:
+    def _load(self, configured: LiveSettings) -> _Known:
         return self._database.run_now(
             partial(_read, configured), lambda detail: self._warn(f"{detail}, and settings are those configured")
         )
 
 
-def _keep(connection: sqlite3.Connection, rows: list[tuple[str, str]]) -> None:
+def _keep(connection: sqlite3.Connection, rows: list[tuple[str, str, str]]) -> None:
     with transaction(connection):
-        connection.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", rows)
+        connection.executemany("INSERT OR REPLACE INTO settings (name, value, configured) VALUES (?, ?, ?)", rows)
 
 
-def _read(configured: LiveSettings, connection: sqlite3.Connection) -> LiveSettings:
+def _read(configured: LiveSettings, connection: sqlite3.Connection) -> _Known:
+    forgotten = []
+    with transaction(connection):
+        for name, text in _texts(configured).items():
+            connection.execute("UPDATE settings SET configured = ifnull(configured, ?) WHERE name = ?", (text, name))
+            gone = connection.execute("DELETE FROM settings WHERE name = ? AND configured <> ?", (name, text))
+            forgotten += [name] * gone.rowcount
     rows = connection.execute("SELECT name, value FROM settings").fetchall()
     try:
         stored = {name: msgspec.json.decode(value) for name, value in rows if name in LiveSettings.__struct_fields__}
-        return msgspec.convert(msgspec.structs.asdict(configured) | stored, LiveSettings)
+        current = msgspec.convert(msgspec.structs.asdict(configured) | stored, LiveSettings)
     except msgspec.MsgspecError as error:
         raise Damaged(f"a setting is not what was written: {error}") from None
+    return _Known(current, tuple(forgotten))
+
+
+def _texts(settings: LiveSettings) -> dict[str, str]:
+    return {name: msgspec.json.encode(value).decode() for name, value in msgspec.structs.asdict(settings).items()}

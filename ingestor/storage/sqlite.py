@@ -17,7 +17,7 @@ from ingestor.storage.columns import COLUMNS, DERIVED
 from ingestor.storage.database import Database, Outdated, transaction
 from ingestor.storage.notes import Written
 from ingestor.storage.schema import MIGRATIONS, Schema
-from ingestor.storage.store import Finding
+from ingestor.storage.store import Finding, Retention
 from ingestor.storage.tables import Tables
 from ingestor.storage.watermarks import Watermarks
 from metrics import facts
@@ -67,6 +67,11 @@ class SQLiteStore:
         self._clock_ns = clock_ns
         self._tables = Tables()
         self._expired_at = -EXPIRY_SECONDS
+
+    @property
+    def retention(self) -> Retention:
+        """What is asked for, which it does."""
+        return Retention.of_days(self._retention_days)
 
     async def open(self) -> list[Watermark]:
         """Open the file, make its tables when it is new, and return how far each entity was captured."""

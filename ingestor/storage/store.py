@@ -9,6 +9,9 @@ from msgspec import Struct
 
 from ingestor.model.records import Event, Point, Watermark
 
+HOUR_SECONDS = 3600
+DAY_SECONDS = 86_400
+
 
 class Finding(Struct, frozen=True, kw_only=True):
     """One line of `ingestor check`: what was tried, whether it works, and what the user can do.
@@ -22,6 +25,30 @@ class Finding(Struct, frozen=True, kw_only=True):
     hint: str = ""
 
 
+class Retention(Struct, frozen=True, kw_only=True):
+    """How long a database keeps its points; 0 seconds are for ever. What is not `is_ours` no setting of ours rules."""
+
+    seconds: int
+    is_ours: bool = True
+
+    @classmethod
+    def of_days(cls, days: int) -> Retention:
+        """Return what is asked for in days."""
+        return cls(seconds=days * DAY_SECONDS)
+
+    @property
+    def days(self) -> int | float:
+        """The same in days, whole where they are."""
+        days = self.seconds / DAY_SECONDS
+        return int(days) if days.is_integer() else days
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        if not self.seconds:
+            return "for ever"
+        return f"{self.days:g} days" if self.seconds >= DAY_SECONDS else f"{self.seconds / HOUR_SECONDS:g} h"
+
+
 class Store(Protocol):
     """A database for points. Writing a point again changes nothing: (measurement, tags, time) is its identity.
 
@@ -31,6 +58,10 @@ class Store(Protocol):
     name: str
     is_journal: bool
     """Whether a write is captured: it remembers by itself how far each entity came."""
+
+    @property
+    def retention(self) -> Retention:
+        """For how long it really keeps events; until the database has said so, what is asked for."""
 
     async def prepare(self) -> None:
         """Make the database ready: files, tables, bucket with its retention. Safe to call again."""
@@ -58,7 +89,10 @@ class Store(Protocol):
         """Return the highest mark that it holds: what it once had confirmed; 0 where there is none."""
 
     async def set_retention(self, days: int) -> None:
-        """Keep events for this many days; 0 is for ever."""
+        """Keep events for this many days; 0 is for ever.
+
+        Raises `UsageError` where the database is not ours to change; then nothing was.
+        """
 
     async def check(self) -> list[Finding]:
         """Write something that is no event, read it back, and say what was found. Raises nothing."""

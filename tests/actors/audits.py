@@ -29,6 +29,7 @@ from ingestor.storage.importer import Importer
 from ingestor.storage.intake import Intake
 from ingestor.storage.quarantine import Quarantine
 from ingestor.storage.spool import Spool
+from ingestor.storage.store import Retention
 from ingestor.storage.valve import Valve
 from metrics.codes import JobKind
 from tests.actors.heard import Heard
@@ -43,6 +44,7 @@ class Store:
 
     def __init__(self) -> None:
         self.times: dict[str, set[int]] = {}
+        self.retention = Retention(seconds=0)
 
     async def keys(self, home: str, from_ns: int, to_ns: int, *, statistics: bool = False) -> dict[str, set[int]]:
         """Return what is stored within [from, to)."""
@@ -114,7 +116,6 @@ class Rig:
             ledger=self.ledger,
             entities=Entities(),
             importer=Importer(self.journal, self.spool, self.intake),
-            retention_days=lambda: 0,
         )
         archive = Archive(endpoint=endpoint, persons=list, weather=lambda _at_ns: None)
         ahead_ns = UNDERWAY_US * 1000 - 500_000_000

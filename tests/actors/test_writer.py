@@ -23,7 +23,7 @@ from ingestor.storage.intake import Intake
 from ingestor.storage.marks import Marks
 from ingestor.storage.quarantine import Quarantine
 from ingestor.storage.spool import Spool
-from ingestor.storage.store import Finding
+from ingestor.storage.store import Finding, Retention
 from ingestor.storage.valve import Valve
 from ingestor.storage.writer import BatchLimits, Writer
 from metrics import facts
@@ -40,6 +40,7 @@ class ScriptedStore:
 
     is_journal = False
     name = "influxdb"
+    retention = Retention(seconds=0)
 
     def __init__(self) -> None:
         self.answer: Answer = lambda _points: 0

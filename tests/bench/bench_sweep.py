@@ -123,8 +123,7 @@ async def refill(url: str, directory: Path, gap: GapFound, asked: list[Question]
         await ledger.record([gap])
         quarantine = Quarantine(state, lambda _fact: None)
         holdings = Holdings(
-            home="home", store=store, quarantine=quarantine, ledger=ledger, entities=Entities(), importer=importer,
-            retention_days=lambda: 0,
+            home="home", store=store, quarantine=quarantine, ledger=ledger, entities=Entities(), importer=importer
         )  # fmt: skip
         archive = Archive(endpoint=_endpoint(url), persons=list, weather=lambda _at_ns: None)
         fence, keeper = _stubs()

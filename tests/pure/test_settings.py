@@ -18,16 +18,16 @@ FILE = "state.sqlite3"
 CONFIGURED = LiveSettings(weather_location="52,5", retention_days=30, weather_cache_minutes=15)
 
 
-def settings(directory: Path) -> Settings:
-    given = {"ha_url": "http://home.local", "ha_token": "t", "weather_location": "52,5", "retention_days": 30}
+def settings(directory: Path, days: int = 30) -> Settings:
+    given = {"ha_url": "http://home.local", "ha_token": "t", "weather_location": "52,5", "retention_days": days}
     return load(_env_file=None, data_dir=directory, **given)
 
 
-def opened(directory: Path) -> tuple[SettingsStore, list[str]]:
+def opened(directory: Path, days: int = 30) -> tuple[SettingsStore, list[str]]:
     warned: list[str] = []
     database = Database(directory / FILE, STATE)
     try:
-        return SettingsStore(settings(directory), database, warned.append), warned
+        return SettingsStore(settings(directory, days), database, warned.append), warned
     finally:
         trio.run(database.aclose)
 
@@ -59,13 +59,47 @@ def test_changes_are_told_and_survive_a_restart(tmp_path: Path) -> None:
     assert (len(heard), warned) == (2, [])
 
 
+@pytest.mark.parametrize(
+    ("before", "put", "after", "holds", "told"),
+    [
+        (30, 90, 30, 90, "RETENTION_DAYS is as it was changed through the API"),
+        (30, 90, 60, 60, "RETENTION_DAYS is as the environment says"),
+        (30, 90, 0, 0, "RETENTION_DAYS is as the environment says"),
+        (30, 0, 30, 0, "RETENTION_DAYS is as it was changed through the API"),
+        (30, 90, 90, 90, "RETENTION_DAYS is as the environment says"),
+        (30, 30, 30, 30, ""),
+        (30, None, 60, 60, ""),
+    ],
+)
+def test_the_later_of_environment_and_change_holds_and_says_so(
+    before: int, put: int | None, after: int, holds: int, told: str, tmp_path: Path
+) -> None:
+    store, _ = opened(tmp_path, before)
+    if put is not None:
+        change(store, {"retention_days": put})
+    again, _ = opened(tmp_path, after)
+    assert (again.current.retention_days, again.changed) == (
+        holds,
+        frozenset({"retention_days"} if holds != after else ()),
+    )
+    assert [sentence.startswith(told) for sentence in again.told()] == [True] * bool(told)
+    if holds == after:
+        assert opened(tmp_path, before)[0].current.retention_days == (before if put != before else put)
+
+
+def test_what_an_older_version_kept_holds_until_the_environment_changes(tmp_path: Path) -> None:
+    opened(tmp_path)
+    put(tmp_path / FILE, "retention_days", "90")
+    assert [opened(tmp_path, days)[0].current.retention_days for days in (30, 30, 60, 30)] == [90, 90, 60, 30]
+
+
 def spoil(path: Path) -> None:
     path.write_bytes(b"this is no database" * 100)
 
 
 def put(path: Path, name: str, value: str) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
+        connection.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (name, value))
 
 
 @pytest.mark.parametrize("damage", ["bytes", "json", "type"])

@@ -81,7 +81,8 @@ async def test_a_change_of_the_configuration_holds_at_once_and_survives_a_restar
         assert Configuration(**before).model_dump() == before
         assert (before["ha_token_masked"], before["weather_api_key_masked"]) == ("****home", "****")
         answer = await tree.request("PUT", "/api/config", json=GOOD | {"confirm": True})
-        assert answer.json() == before | changed
+        assert answer.json() == before | changed | {"sources": dict.fromkeys(GOOD, "api")}
+        assert before["sources"] == dict.fromkeys(GOOD, "environment")
         await tree.heard.wait(facts.WeatherUpdated, 2)
         [weather] = [home.weather.current for home in tree.service.homes]
         assert weather is not None

@@ -258,17 +258,6 @@ async def test_an_overloaded_influxdb_is_unavailable(status: int, code: str, wis
         await store.aclose()
 
 
-async def test_retention_is_changed_only_on_a_bucket_of_ours() -> None:
-    with influxdb2() as double:
-        foreign = double.make_bucket("foreign")
-        for name in ("foreign", "ours"):
-            store = InfluxDBStore(url=double.url, token=SecretStr(ROOT), org=ORG, bucket=name, retention_days=30)
-            await store.prepare()
-            await store.set_retention(90)
-            await store.aclose()
-        assert (foreign.every_seconds, double.buckets["ours"].every_seconds) == (0, 90 * 86_400)
-
-
 @pytest.mark.parametrize("kind", INFLUXDB)
 async def test_attributes_of_a_megabyte_cost_the_event_only_its_attributes(kind: str, tmp_path: Path) -> None:
     heard: list[facts.Fact] = []

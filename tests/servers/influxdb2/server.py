@@ -134,12 +134,12 @@ class InfluxDB2:
     ) -> tuple[int, Any]:
         said = json.loads(body) if body else {}
         if method == "GET":
-            if "own" not in rights:
+            if "read" not in rights:
                 return 200, {"buckets": []}
             if query.get("name") not in self.buckets:
                 raise Answer(404, "not found", f'bucket "{query.get("name")}" not found')
             return 200, {"buckets": [_shown(self.buckets[query["name"]])]}
-        if "own" not in rights:
+        if ("own" if method == "POST" else "write") not in rights:  # who may write to a bucket may change it, too
             raise Answer(401, "unauthorized", f"write:orgs/{ORG_ID}/buckets is unauthorized")
         rules = said.get("retentionRules") or []
         if method == "POST":
