@@ -9,8 +9,9 @@ SEED ?= $(shell date +%s)
 HA ?= real
 DATABASE ?= both
 BENCH_SECONDS ?= 10
+VERSIONS ?=
 
-.PHONY: install demo test faults job-kills fuzz lint bench dashboard diagram schema
+.PHONY: install demo test faults job-kills fuzz compatibility lint bench dashboard diagram schema
 .PHONY: coverage-supervisors soak-supervisors bench-supervisors secrets influxdb-token clean
 
 install: $(VENV)/.installed
@@ -32,6 +33,10 @@ job-kills: $(VENV)/.installed-dev
 # A service lives among peers and clients that say anything: so many random requests, settings and answers.
 fuzz: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.faults.fuzz --times $(TIMES) --seed $(SEED)
+
+# Every supported Home Assistant and Python, and tables of what passed: make compatibility VERSIONS="2024.3.3 3.14"
+compatibility: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.compatibility $(VERSIONS)
 
 # The figures of docs/performance.md and their plots, in a quarter of an hour; BENCH_SECONDS=1 for a short look.
 bench: $(VENV)/.installed-dev

@@ -61,19 +61,24 @@ async def test_an_audit_waits_for_room_before_it_brings_anything_back(tmp_path: 
     for hours in (3, 2):
         at = datetime.fromtimestamp((now_us - hours * HOUR_US) // 10**6, UTC)
         server.home.recorder.write(ENTITY.entity_id, at.isoformat(), {"state": str(hours), "attributes": {}})
-    async with serving(server) as nursery, put_together(tmp_path, server.url) as (files, home):
+    async with (
+        serving(server),
+        put_together(tmp_path, server.url) as (files, home),
+        trio.open_nursery() as nursery,  # ends before the files are closed
+    ):
         await files.journal.open()
         files.intake.opened([Watermark(at_ns=now_us * 1000, removed=False, series=ENTITY)])
         files.intake.valve = valve
         [jobs] = [spec for spec in home.specs() if spec.id == "jobs"]
         await nursery.start(jobs.start)
         await files.jobs.ask("home", JobKind.AUDIT, now_us - 4 * HOUR_US, now_us - HOUR_US, now_us)
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             await valve.asked.wait()
             waiting = await files.jobs.read(of_user=True)
             valve.open("disk_full")
             while await files.jobs.unfinished("home"):  # noqa: ASYNC110  in a file
                 await trio.sleep(0.01)
         [done] = await files.jobs.read(of_user=True)
+        nursery.cancel_scope.cancel()
     assert [job.state for job in waiting] == ["running"]
     assert (done.state, done.imported) == ("done", 2)

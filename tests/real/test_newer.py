@@ -16,7 +16,8 @@ from ingestor.homeassistant.recorder import opened
 from ingestor.model import instants
 from ingestor.model.errors import Unavailable
 from tests.servers.absence import missing
-from tests.servers.home_assistant import STARTS_SECONDS, RealHome
+from tests.servers.home_assistant import RealHome
+from tests.servers.home_template import STARTS_SECONDS
 from tests.servers.ingestor import Ingestor
 from tests.servers.processes import wait_until
 from tests.servers.releases import NEWEST, installed, why_not_newest

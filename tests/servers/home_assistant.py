@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.servers.asking import CLIENT
-from tests.servers.home_template import configure, runs, template
+from tests.servers.home_template import STARTS_SECONDS, configure, runs, template
 from tests.servers.processes import Process, free_port, wait_until
 from tests.servers.releases import installed
 
 COMPONENTS = Path(__file__).parent / "custom_components"
-STARTS_SECONDS = 240  # it takes 5, but not where others are busy
 _RESTART = 100
 
 

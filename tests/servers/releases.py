@@ -20,7 +20,7 @@ from tests.servers.processes import CACHE, alone, brought
 _INSTALL_SECONDS = 3600
 _NEEDED = [  # by what our configuration loads, and by the dialogue in which the first user is made
     "home-assistant-frontend", "SQLAlchemy", "fnv-hash-fast", "psutil-home-assistant",
-    "hassil", "home-assistant-intents", "mutagen", "ha-ffmpeg",
+    "hassil", "home-assistant-intents", "mutagen", "ha-ffmpeg", "Pillow", "janus", "securetar",
 ]  # fmt: skip
 
 
