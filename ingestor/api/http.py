@@ -17,6 +17,7 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from email.utils import formatdate
 from enum import Enum, auto
+from http import HTTPStatus
 from typing import Any, TypeAlias
 from urllib.parse import unquote
 
@@ -97,7 +98,7 @@ class HttpConnection:
         while (event := self._protocol.next_event()) is h11.NEED_DATA:
             self._protocol.receive_data(await self._stream.receive_some(READ_BYTES))
         if isinstance(event, h11.Request) and not event.http_version.startswith(b"1."):
-            raise h11.RemoteProtocolError("only HTTP/1.1 is spoken", error_status_hint=505)
+            raise h11.RemoteProtocolError("only HTTP/1.1 is spoken")
         return event
 
     async def _answer(self, request: h11.Request) -> None:
@@ -177,7 +178,9 @@ class HttpConnection:
         """Answer what is no HTTP."""
         if self._protocol.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
             return
-        answer = failure(error.error_status_hint, UsageError("this is no request of HTTP/1.1 that is served"))
+        hint = error.error_status_hint
+        status = hint if hint < HTTPStatus.INTERNAL_SERVER_ERROR else HTTPStatus.BAD_REQUEST  # it is no failure of ours
+        answer = failure(status, UsageError("this is no request of HTTP/1.1 that is served"))
         await self._send({"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers})
         await self._send({"type": "http.response.body", "body": answer.body})
         await self._linger()

@@ -60,6 +60,10 @@ def _split(text: str) -> SplitResult | None:
 
 
 def _host(text: str) -> str:
+    try:
+        text.encode("idna")  # as everything does that looks a name up
+    except UnicodeError:
+        text = ""
     if not re.fullmatch(r"[\w.:-]+", text):
         raise ValueError("must be a name or an address, without http:// before it")
     return text

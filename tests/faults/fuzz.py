@@ -266,8 +266,8 @@ class Story:
         stored = {(row["entity_id"], row["time"]) for row in self.database.rows() if row["time"] >= began_ns}
         known = {entity_id for entity_id, _ in truth if is_good(entity_id)}
         doubled = {key for key in stored - truth if key[0] in known}
-        self.figures |= Counter(made=len(truth), stored=len(truth & stored), lost=len(absent), doubled=len(doubled))
-        self.figures |= Counter(listed=len(truth - stored - absent), peak_mebibytes=peak)
+        self.figures.update(made=len(truth), stored=len(truth & stored), lost=len(absent), doubled=len(doubled))
+        self.figures.update(listed=len(truth - stored - absent), peak_mebibytes=peak)
         self._look_for_secrets(self.service.log, "the log")
         for what, wrong in {
             f"crashed: {restarts}": restarts != {},
@@ -289,9 +289,7 @@ class Story:
     def _until_healthy(self, after: str) -> None:
         """Wait until it says so, with peers that are good again."""
         self.sockets.changes = self.sockets.refusal = self.front.changes = self.sky.changes = None
-        self._wait(
-            lambda: self.service.get("/health") == {"status": "healthy", "problems": {}}, f"healthy after {after}"
-        )
+        self._wait(lambda: (self.service.get("/health") or {}).get("status") == "healthy", f"healthy after {after}")
 
     def _until_unhealthy(self, part: str) -> None:
         self._wait(lambda: part in (self.service.get("/health") or {}).get("problems", {}), f"{part} is a problem")

@@ -303,3 +303,10 @@ def test_a_wrong_value_is_told_by_its_name(name: str, tmp_path: Path) -> None:
     said = mistakes(tmp_path, **(good | {name: value}))
     assert [sentence for sentence in said if name in sentence and words in sentence] != []
     assert value != "two words" or value not in " ".join(said)
+
+
+@pytest.mark.parametrize("host", ["127.0..0.1", ".local", "x" * 64])
+def test_a_host_that_nobody_could_look_up_is_told(host: str, tmp_path: Path) -> None:
+    for name in ("API_HOST", "HA_CERTIFICATE_NAME"):
+        [said] = mistakes(tmp_path, HA_URL="http://home.local", HA_TOKEN="t", **{name: host})  # noqa: S106  it opens nothing
+        assert said == f"{name}: must be a name or an address, without http:// before it"
