@@ -17,6 +17,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import nan, pow  # noqa: A004  this one never answers with a complex number
 from typing import TypeAlias
 
@@ -30,6 +31,11 @@ class Conversion:
     multiplier: float = 1.0
     divisor: float = 1.0
     power: float = 1.0
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether numbers are in the canonical unit."""
+        return (self.shift, self.multiplier, self.divisor, self.power) == (0.0, 1.0, 1.0, 1.0)
 
     def __call__(self, number: float) -> float:
         """Return the number in the canonical unit. Raises `ArithmeticError` or `ValueError` when there is none."""
@@ -214,11 +220,10 @@ _LITRE_SIGN = re.compile(r"^(m?)l\b")
 _REACTIVE = re.compile(r"^([mk]?)VAr(h?)$")
 
 
+@lru_cache(1000)  # of units that integrations make up there is no end
 def conversion(unit: str | None, device_class: str | None) -> Conversion:
     """Return how numbers in this unit, however it is spelled, become canonical; an ambiguous one wants its class."""
     of_class = _BY_CLASS.get(device_class or "", _ALONE)
-    if found := of_class.get(unit) or _ALONE.get(unit):
-        return found
     unit = unit and spelled(unit)
     return of_class.get(unit) or _ALONE.get(unit) or Conversion(unit)
 

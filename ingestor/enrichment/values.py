@@ -68,30 +68,28 @@ def reading_of(series: Series, conversion: Conversion, timestamp: object = None)
         or device_class not in _NOT_NUMERIC
         or domain in _NUMERIC_DOMAINS
     )
-    return partial(_number, conversion, is_measured)
+    return partial(_number, None if conversion.changes_nothing else conversion, is_measured)
 
 
-def _number(conversion: Conversion, is_measured: bool, state: str) -> float | None:  # noqa: FBT001  bound once
-    text = state.strip()
-    if text[:1] not in _FIRST_OF_A_NUMBER:
-        return _word(text)
-    if not text.isascii() or "_" in text:  # Python's own way to write numbers, nobody else's
+def _number(convert: Conversion | None, is_measured: bool, state: str) -> float | None:  # noqa: FBT001  bound once
+    if state[0] not in _FIRST_OF_A_NUMBER or state[-1] == " ":
+        text = state.strip()
+        return _word(text) if text == state else _number(convert, is_measured, text or "-")
+    if not state.isascii() or "_" in state:  # Python's own way to write numbers, nobody else's
         return None
-    if not is_measured and not _PLAIN.fullmatch(text):
+    if not is_measured and not _PLAIN.fullmatch(state):
         return None
-    if "," in text:
-        if not _COMMA.fullmatch(text):
-            return None
-        text = text.replace(",", ".")
+    if "," in state and _COMMA.fullmatch(state):
+        state = state.replace(",", ".")
     try:
-        number = conversion(float(text))
+        number = float(state) if convert is None else convert(float(state))
     except (ValueError, ArithmeticError):
         return None
     return number if isfinite(number) else None
 
 
 def _word(state: str) -> float | None:
-    return _WORDS.get(state.lower())
+    return _WORDS.get(state) if state in _WORDS else _WORDS.get(state.lower())
 
 
 def _one_in(*states: str) -> Reading:
