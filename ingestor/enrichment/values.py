@@ -14,8 +14,7 @@
 
 Texts (`text`, `select` and their helpers, sensors of the class `enum`) are no numbers, whatever they look like. Moments
 are Unix seconds: a date is its midnight in UTC, a time of day the seconds since midnight. A number is one if it has a
-unit or a class; without both only in the plain form that Home Assistant gives it: `2024.10`, `007` and `123e45` are
-names of something.
+unit or a class; without both only in its plain form: `2024.10`, `007` and `123e45` are names of something.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ _PAIRS = (
 )
 _WORDS = {one: 1.0 for one, _ in _PAIRS} | {zero: 0.0 for _, zero in _PAIRS}
 _FIRST_OF_A_NUMBER = frozenset("+-.0123456789")
-_PLAIN = re.compile(r"-?(0|[1-9][0-9]*)(\.([0-9]*[1-9]|0))?")
+_PLAIN = re.compile(r"(?!20[0-9]{2}\.[0-9]{1,2}$)-?(0|[1-9][0-9]*)(\.[0-9]+)?")  # no version, as 2024.10
 _COMMA = re.compile(r"[+-]?(?:0,[0-9]+|[0-9]+,(?![0-9]{3}$)[0-9]+)")  # 1,234 may be a thousand
 _NUMERIC_DOMAINS = {"number", "input_number"}
 _NOT_NUMERIC = {None, "date", "enum", "timestamp"}
