@@ -89,8 +89,8 @@ def describe_change(
     if new is not None and new.state != "unavailable":
         described = describe(home, entity_id, _text(new), registry, last, wanted)
         if new.state == "unknown":
-            before = last or (old and describe(home, entity_id, _text(old), registry, None, wanted))
-            if before is not None and forgets(described.series, before.series):
+            before = last or describe(home, entity_id, _text(old), registry, None, wanted)
+            if forgets(described.series, before.series):
                 return before, described.kept
         return described, described.kept
     described = last or describe(home, entity_id, _text(old or new), registry, None, wanted)
