@@ -220,6 +220,7 @@ def test_persons_at_home_are_counted_at_any_time() -> None:
     counts = [line.persons_home(START_US + second * 1_000_000) for second in (-1, 0, 1, 2, 4, 6)]
     assert counts == [0, 1, 1, 2, 1, 0]
     assert Timeline({}).persons_home(START_US) is None
+    assert Timeline({"person.a": [at(0, "unknown")]}).persons_home(START_US) is None
 
 
 def test_what_was_before_an_entity_of_which_nothing_is_known_any_more_is_told_by_the_recorder() -> None:
