@@ -79,7 +79,7 @@ dashboard: $(VENV)/.installed-dev
 diagram: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.documentation.supervisors_tree
 
-# The table of fields in docs/schema.md, from the records.
+# The tables of fields and of units in docs/schema.md, from the code.
 schema: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.documentation.stored_fields
 

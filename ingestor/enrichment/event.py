@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from ingestor.enrichment.attributes import NOTHING_KEPT, Attributes, Kept
 from ingestor.enrichment.causes import Causes
-from ingestor.enrichment.series import NO_ATTRIBUTES, Described, describe
+from ingestor.enrichment.series import NO_ATTRIBUTES, Described, describe, forgets
 from ingestor.enrichment.values import value
 from ingestor.homeassistant import wire
 from ingestor.homeassistant.registry import Registry
@@ -56,7 +56,7 @@ def make_event(change: Change, described: Described, around: Around) -> Event:
         time_ns=change_ns(at_us, change.ordinal),
         series=series,
         state=state,
-        value=None if state is None else value(series.domain, state, described.conversion),
+        value=None if state is None else value(state, described.reading),
         previous_state=None if previous is None else previous[0],
         previous_duration_seconds=None if previous is None else (at_us - previous[1]) / SECOND_US,
         attributes=kept.text,
@@ -81,12 +81,17 @@ def describe_change(
 ) -> tuple[Described, Kept]:
     """Return the series of a change, and what is stored of the attributes of its new state; nothing of a removal.
 
-    A removal and an unavailable state carry the tags that the entity had `last`, or else those of the state before.
-    Where a text is the same as before, it is the same object.
+    A removal and an unavailable state carry the tags that the entity had `last`, or else those of the state before;
+    an unknown one does where it has lost its unit or its class. Where a text is the same as before, it is the same
+    object.
     """
     new, old = data.new_state, data.old_state
     if new is not None and new.state != "unavailable":
         described = describe(home, entity_id, _text(new), registry, last, wanted)
+        if new.state == "unknown":
+            before = last or describe(home, entity_id, _text(old), registry, None, wanted)
+            if forgets(described.series, before.series):
+                return before, described.kept
         return described, described.kept
     described = last or describe(home, entity_id, _text(old or new), registry, None, wanted)
     if new is None:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+
+from ingestor.enrichment.values import NOTHING_KNOWN
+
+
+def persons_home(states: Collection[str]) -> int | None:
+    """Return how many persons are at home, given the state of each; None while nothing is known of any."""
+    if states and all(state in NOTHING_KNOWN for state in states):
+        return None
+    return sum(state == "home" for state in states)
 
 
 class Presence:
@@ -10,8 +19,8 @@ class Presence:
 
     def __init__(self, states: Mapping[str, str] | None = None) -> None:
         self._states = states
-        self.persons_home = None if states is None else sum(state == "home" for state in states.values())
-        """How many persons are in the state `home`; None while no states are known."""
+        self.persons_home = None if states is None else persons_home(states.values())
+        """How many persons are in the state `home`; None while no state is known."""
 
     @property
     def persons(self) -> frozenset[str]:

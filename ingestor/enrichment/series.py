@@ -1,4 +1,4 @@
-"""Which series a state belongs to: the tags from its attributes and from the registries, and its unit's conversion."""
+"""The series of a state: its tags, from its attributes and from the registries, and how its states are read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from ingestor.enrichment.attributes import NOTHING_KEPT, Attributes, Kept
-from ingestor.enrichment.units import CANONICAL, UNKNOWN_UNIT, Conversion, conversion
+from ingestor.enrichment.units import UNKNOWN_UNIT, Conversion, conversion, may_be_converted
+from ingestor.enrichment.values import Reading, reading_of
 from ingestor.homeassistant.registry import Place, Registry
 from ingestor.model.records import Series
 
@@ -16,12 +17,13 @@ NO_ATTRIBUTES = "{}"
 
 
 class _Tags(Struct):
-    """The attributes that become tags. Their types are the integration's affair: only text is taken."""
+    """The attributes that become tags, or a value. Their types are the integration's affair: only text is a tag."""
 
     friendly_name: Any = None
     unit_of_measurement: Any = None
     device_class: Any = None
     state_class: Any = None
+    timestamp: Any = None
 
 
 _decoder = msgspec.json.Decoder(_Tags)
@@ -34,7 +36,7 @@ class Described(Struct, frozen=True):
     """
 
     series: Series
-    conversion: Conversion
+    reading: Reading
     attributes: str = ""
     registry: Registry | None = None
     kept: Kept = NOTHING_KEPT
@@ -58,18 +60,24 @@ def describe(
         return last
     tags, place = _decoder.decode(attributes), registry.place(entity_id)
     if last is not None and last.tags == tags and last.place == place:
-        series, units = last.series, last.conversion
+        series, reading = last.series, last.reading
     else:
-        series, units = _tagged(home, entity_id, tags, place)
+        series, reading = _tagged(home, entity_id, tags, place)
         if last is not None and last.series == series:
             series = last.series
     kept = wanted.keep(series.domain, place.integration, attributes, registry.temperature_unit)
-    return Described(series, units, attributes, registry, kept, tags, place)
+    return Described(series, reading, attributes, registry, kept, tags, place)
 
 
 def described_as(series: Series) -> Described:
     """Return a series whose attributes are not known any more; numbers convert as its tags say."""
-    return Described(series, conversion(series.unit, series.device_class))
+    return Described(series, reading_of(series, conversion(series.unit, series.device_class)))
+
+
+def forgets(series: Series, before: Series) -> bool:
+    """Return whether a series lacks the unit or the device class that it had before."""
+    lacks_unit = series.unit is None and before.unit is not None
+    return lacks_unit or (series.device_class is None and before.device_class is not None)
 
 
 def redescribe(frozen: Series, attributes: str, wanted: Attributes, temperature_unit: str | None = None) -> Described:
@@ -80,14 +88,15 @@ def redescribe(frozen: Series, attributes: str, wanted: Attributes, temperature_
     """
     kept = wanted.keep(frozen.domain, None, attributes, temperature_unit)
     if attributes == NO_ATTRIBUTES:
-        units = UNKNOWN_UNIT if frozen.unit in CANONICAL else Conversion(frozen.unit)
-        return Described(frozen, units, attributes, kept=kept)
+        is_unsure = may_be_converted(frozen.unit, frozen.device_class)
+        units = UNKNOWN_UNIT if is_unsure else Conversion(frozen.unit)
+        return Described(frozen, reading_of(frozen, units), attributes, kept=kept)
     place = Place(area=frozen.area, floor=frozen.floor, device=frozen.device)
-    series, units = _tagged(frozen.home, frozen.entity_id, _decoder.decode(attributes), place)
-    return Described(frozen if series == frozen else series, units, attributes, kept=kept)
+    series, reading = _tagged(frozen.home, frozen.entity_id, _decoder.decode(attributes), place)
+    return Described(frozen if series == frozen else series, reading, attributes, kept=kept)
 
 
-def _tagged(home: str, entity_id: str, tags: _Tags, place: Place) -> tuple[Series, Conversion]:
+def _tagged(home: str, entity_id: str, tags: _Tags, place: Place) -> tuple[Series, Reading]:
     device_class = _text(tags.device_class)
     units = conversion(_text(tags.unit_of_measurement), device_class)
     series = Series(
@@ -102,7 +111,7 @@ def _tagged(home: str, entity_id: str, tags: _Tags, place: Place) -> tuple[Serie
         friendly_name=_text(tags.friendly_name),
         unit=units.unit,
     )
-    return series, units
+    return series, reading_of(series, units, tags.timestamp)
 
 
 def _text(attribute: object) -> str | None:

@@ -24,6 +24,8 @@ import trio
 from msgspec.structs import replace
 
 from ingestor.enrichment.series import describe
+from ingestor.enrichment.statistics import statistic, units_of
+from ingestor.enrichment.units import Conversion
 from ingestor.history.archive import FARTHEST_US, Archive, Past
 from ingestor.history.comparison import Audited, Comparison
 from ingestor.history.holdings import DAY_US, Holdings
@@ -31,7 +33,7 @@ from ingestor.history.jobs import Jobs
 from ingestor.history.rows import Tail
 from ingestor.history.sweep import ENTITIES_IN_A_GROUP, in_groups, sweep
 from ingestor.history.work import Job, JobState
-from ingestor.homeassistant.answers import Row, StatisticId, statistic
+from ingestor.homeassistant.answers import Row, StatisticId
 from ingestor.homeassistant.chunks import KEY_BYTES
 from ingestor.model import instants
 from ingestor.model.errors import Unavailable
@@ -178,7 +180,9 @@ class Audit:
 
     async def _import_statistics(self, past: Past, job: Job, goes_on: Callable[[Job], bool]) -> Job:
         wants = self._holdings.entities.wants
-        by_id = {one.statistic_id: one for one in await past.recorder.statistic_ids() if wants(one.statistic_id)}
+        series = await self._all_series(past)
+        about = [one for one in await past.recorder.statistic_ids() if wants(one.statistic_id)]
+        by_id = {one.statistic_id: (one, units_of(one, series.get(one.statistic_id))) for one in about}
         start_us = job.hours_us // HOUR_US * HOUR_US
         for low_us in range(start_us, job.to_us, MONTH_US):
             high_us = min(job.to_us, low_us + MONTH_US)
@@ -188,11 +192,13 @@ class Audit:
                 return replace(job, state=JobState.WAITING)
         return job
 
-    async def _import_hours(self, past: Past, job: Job, by_id: Mapping[str, StatisticId], span: tuple[int, int]) -> Job:
+    async def _import_hours(
+        self, past: Past, job: Job, by_id: Mapping[str, tuple[StatisticId, Conversion]], span: tuple[int, int]
+    ) -> Job:
         stored = await self._holdings.times(*span, statistics=True)
         for group in in_groups(list(by_id), STATISTICS_IN_A_GROUP):
             answer = await past.recorder.statistics(group, *span)
-            found = [statistic(job.home, by_id[id_], hour) for id_, hours in answer.items() for hour in hours]
+            found = [statistic(job.home, *by_id[id_], hour) for id_, hours in answer.items() for hour in hours]
             missing = [one for one in found if one.time_ns not in stored.get(one.entity_id, ())]
             await self._holdings.keep(missing)
             job = replace(job, compared=job.compared + len(found), statistics=job.statistics + len(missing))

@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from ingestor.enrichment.attributes import NOTHING_KEPT, Attributes
 from ingestor.enrichment.event import Around, Change, make_event
-from ingestor.enrichment.series import described_as, redescribe
+from ingestor.enrichment.presence import persons_home
+from ingestor.enrichment.series import described_as, forgets, redescribe
 from ingestor.homeassistant.answers import Row
 from ingestor.model import instants
 from ingestor.model.records import Event, Series, WeatherObservation
@@ -84,8 +85,9 @@ class Teller:
         attributes = str(bytes(row.a), "utf-8")
         if row.s is not None and attributes != self._described.attributes:
             self._described = redescribe(self._series, attributes, around.wanted, around.temperature_unit)
-        tells_tags = row.s is not None and row.s != "unavailable"
-        described = self._described if tells_tags else described_as(self._series)
+        described = self._described
+        if row.s in {None, "unavailable"} or (row.s == "unknown" and forgets(described.series, self._series)):
+            described = described_as(self._series)
         kept = NOTHING_KEPT if row.s is None else self._described.kept
         self._series = described.series
         change = Change(at_us, self._number, row.s, kept, previous, late=True)
@@ -96,13 +98,16 @@ class Timeline:
     """How many persons were at home at any time, from the rows of all persons: the first tell who was there then."""
 
     def __init__(self, rows: Mapping[str, Sequence[Row]]) -> None:
-        at_home: dict[str, bool] = {}
+        states: dict[str, str] = {}
         self._times: list[int] = []
-        self._counts: list[int] = []
+        self._counts: list[int | None] = []
         for at_us, person, state in sorted((row.at_us, of, row.s or "") for of in rows for row in rows[of]):
-            at_home[person] = state == "home"
+            if state:
+                states[person] = state
+            else:
+                states.pop(person, None)
             self._times.append(at_us)
-            self._counts.append(sum(at_home.values()))
+            self._counts.append(persons_home(states.values()))
 
     def persons_home(self, at_us: int) -> int | None:
         """Return the count, a change at that very time included; none where nothing at all is known."""

@@ -6,10 +6,6 @@ from msgspec import Raw, Struct
 from msgspec.structs import force_setattr
 
 from ingestor.model import instants
-from ingestor.model.records import Statistic
-
-UNITS = {"temperature": "°C", "pressure": "hPa", "power": "W", "energy": "kWh"}
-"""In which unit to ask for numbers of these classes: the canonical ones. All others come as they are shown."""
 
 
 class Row(Struct, frozen=True):
@@ -53,19 +49,3 @@ class Hour(Struct, frozen=True, kw_only=True):
     max: float | None = None
     sum: float | None = None
     state: float | None = None
-
-
-def statistic(home: str, about: StatisticId, hour: Hour) -> Statistic:
-    """Return the record of an hour."""
-    return Statistic(
-        time_ns=instants.to_ns(hour.start * 1000),
-        home=home,
-        entity_id=about.statistic_id,
-        source=about.source,
-        unit=UNITS.get(about.unit_class or "", about.display_unit_of_measurement),
-        mean=hour.mean,
-        min=hour.min,
-        max=hour.max,
-        sum=hour.sum,
-        state=hour.state,
-    )

@@ -17,7 +17,7 @@ from msgspec import Raw, Struct
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from ingestor.homeassistant import wire
-from ingestor.homeassistant.answers import UNITS, Hour, Row, StatisticId
+from ingestor.homeassistant.answers import Hour, Row, StatisticId
 from ingestor.homeassistant.chunks import AnswerSizes, can_be_split
 from ingestor.homeassistant.dialogue import Dialogue
 from ingestor.homeassistant.endpoint import Endpoint
@@ -187,14 +187,13 @@ class Recorder:
         return _decoded(answer, list[StatisticId])
 
     async def statistics(self, ids: Sequence[str], start_us: int, end_us: int) -> dict[str, list[Hour]]:
-        """Return the hours that begin within [start, end), by statistic, in the units of `UNITS`."""
+        """Return the hours that begin within [start, end), by statistic, in the units that it shows."""
         answer, _ = await self._ask(
             "recorder/statistics_during_period",
             start_time=instants.text(start_us),
             end_time=instants.text(end_us),
             statistic_ids=list(ids),
             period="hour",
-            units=UNITS,
             types=["mean", "min", "max", "sum", "state"],
         )
         return _decoded(answer, dict[str, list[Hour]])

@@ -20,9 +20,12 @@ from msgspec.structs import fields as attributes_of
 
 from ingestor.model.records import Details, Event, Series, Stored, WeatherObservation
 
+MAXIMUM_TAG_BYTES = 3_000  # ten tags, each character of them escaped, are less than the 65,535 bytes of a whole key
+
 FieldType: TypeAlias = Literal["string", "float", "integer", "boolean"]
 """InfluxDB's words. A boolean is stored only when it is true."""
 
+_BACKSLASH = "\N{FULLWIDTH REVERSE SOLIDUS}"
 _TYPES: dict[type, FieldType] = {str: "string", float: "float", int: "integer", bool: "boolean"}
 
 
@@ -94,6 +97,16 @@ def event(row: Mapping[str, Any]) -> Event:
 def series(row: Mapping[str, Any]) -> Series:
     """Return the tags of such a row."""
     return Series(**_values(TAGS, row))
+
+
+def tag(text: str) -> str:
+    """Return a text as both stores hold it in a tag: cut at a character, and without a backslash at its end.
+
+    InfluxDB has no way to write that one; what stands there instead looks like it.
+    """
+    if len(text) * 4 > MAXIMUM_TAG_BYTES:
+        text = text.encode("utf-8", "replace")[:MAXIMUM_TAG_BYTES].decode("utf-8", "ignore")
+    return text[:-1] + _BACKSLASH if text.endswith("\\") else text
 
 
 def _values(fields: tuple[Field, ...], row: Mapping[str, Any]) -> dict[str, Any]:

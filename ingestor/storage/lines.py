@@ -19,7 +19,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ingestor.model.fields import DETAIL_FIELDS, OWN_FIELDS, TAGS, WEATHER_FIELDS, Field, FieldType
+from ingestor.model.fields import DETAIL_FIELDS, OWN_FIELDS, TAGS, WEATHER_FIELDS, Field, FieldType, tag
 from ingestor.model.records import (
     Chosen,
     Details,
@@ -39,7 +39,6 @@ ENTITIES = "home_assistant_entities"
 STATISTICS = "home_assistant_statistics"
 MARKS = "ingestor_marks"
 
-MAXIMUM_TAG_BYTES = 65_535  # a longer tag value is refused with the whole batch
 MAXIMUM_TEXT_BYTES = 1024 * 1024  # of a field; a longer one is refused with its point
 _TAG = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\n": r"\n", "\t": r"\t", "\r": r"\r"})
 _SERIES_CACHED = 200_000  # about a kilobyte each, and no home has so many
@@ -180,7 +179,7 @@ _SOURCES: dict[FieldType, str] = {
 
 
 def _series(series: Series) -> str:
-    return EVENTS + _tags(**{tag.name: getattr(series, tag.attribute) for tag in _TAGS})
+    return EVENTS + _tags(**{one.name: getattr(series, one.attribute) for one in _TAGS})
 
 
 def _chosen(chosen: Chosen) -> str:
@@ -223,10 +222,7 @@ def _tags(**tags: str | None) -> str:
 
 
 def _tag(text: str) -> str:
-    if len(text) * 4 > MAXIMUM_TAG_BYTES:
-        text = text.encode("utf-8", "replace")[:MAXIMUM_TAG_BYTES].decode("utf-8", "ignore")
-    escaped = text.translate(_TAG)
-    return escaped + " " if escaped.endswith("\\") else escaped
+    return tag(text).translate(_TAG)
 
 
 def _string(text: str) -> str:
@@ -241,7 +237,7 @@ def _float(number: float) -> str:
     return repr(number).removesuffix(".0")
 
 
-_TAGS = sorted(TAGS, key=lambda tag: tag.name)
+_TAGS = sorted(TAGS, key=lambda one: one.name)
 _changing = _compiled(field for field in OWN_FIELDS if field.name != "attributes")
 _around_event = _compiled(WEATHER_FIELDS)
 _detailed = _compiled(DETAIL_FIELDS)

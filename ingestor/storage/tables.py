@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from ingestor.model.fields import tag
 from ingestor.model.records import Chosen, Details, EntityRecord, Event, Point, Series, Statistic, WeatherObservation
 from ingestor.storage.columns import (
     CHOSEN,
@@ -111,7 +112,7 @@ class Tables:
         connection.executemany(_WRITE_EVENT, rows)
 
     def _add(self, connection: sqlite3.Connection, series: Series) -> _Written:
-        tags = _tags(series)
+        tags = [text and tag(text) for text in _tags(series)]
         connection.execute(_WRITE_SERIES, tags)
         [id_] = connection.execute(_READ_SERIES, tags).fetchone()
         self._series[series] = written = _Written(id_)

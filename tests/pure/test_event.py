@@ -117,6 +117,19 @@ def test_a_removal_and_an_unavailable_state_carry_the_tags_last_known(said: str 
     assert (gone.state, gone.value, gone.removed) == (said, None, said is None)
 
 
+def test_an_unknown_state_that_has_lost_its_unit_stays_in_its_series() -> None:
+    known, lost = Home().events(change(1, "1", **CELSIUS), change(2, "unknown"))
+    assert (lost.series, lost.value) == (known.series, None)
+    [first] = Home().events(change(2, "unknown", old=state(1, "5", **CELSIUS)))
+    assert first.series == known.series
+
+
+def test_an_unknown_state_that_says_its_unit_tells_its_tags() -> None:
+    renamed = CELSIUS | {"friendly_name": "Attic"}
+    _, told = Home().events(change(1, "1", **CELSIUS), change(2, "unknown", **renamed))
+    assert told.series.friendly_name == "Attic"
+
+
 @pytest.mark.parametrize("said", [None, "unavailable"])
 def test_of_an_entity_not_seen_before_the_old_state_tells_the_tags(said: str | None) -> None:
     [event] = Home().events(change(2, said, old=state(1, "5", **CELSIUS)))
@@ -149,6 +162,11 @@ def test_an_unstored_person_counts_too() -> None:
     home = Home(exclude=("person.*",))
     [event] = home.events(change(0, "home", entity_id="person.a"), change(1))
     assert event.persons_home == 1
+
+
+def test_where_nobody_is_known_to_be_the_count_is_absent() -> None:
+    nobody = Presence({"person.a": "unknown", "person.b": "unavailable"})
+    assert (nobody.persons_home, nobody.changed("person.a", "not_home").persons_home) == (None, 0)
 
 
 def test_presence_is_a_value_and_unknown_until_somebody_is_known() -> None:

@@ -210,9 +210,9 @@ def test_tags_come_from_the_row_but_large_attributes_leave_them() -> None:
     known = Series(home="home", entity_id="sensor.a", domain="sensor", area="Attic", unit="°C", friendly_name="A")
     fresh = redescribe(known, '{"unit_of_measurement":"kW","friendly_name":"B"}', Attributes())
     tags = fresh.series
-    assert (tags.unit, tags.friendly_name, tags.area, fresh.conversion(2)) == ("W", "B", "Attic", 2000)
+    assert (tags.unit, tags.friendly_name, tags.area, value("2", fresh.reading)) == ("W", "B", "Attic", 2000)
     large = redescribe(known, "{}", Attributes())
-    assert (large.series, value("sensor", "20.5", large.conversion)) == (known, None)
+    assert (large.series, value("20.5", large.reading)) == (known, None)
 
 
 def test_persons_at_home_are_counted_at_any_time() -> None:
@@ -220,6 +220,7 @@ def test_persons_at_home_are_counted_at_any_time() -> None:
     counts = [line.persons_home(START_US + second * 1_000_000) for second in (-1, 0, 1, 2, 4, 6)]
     assert counts == [0, 1, 1, 2, 1, 0]
     assert Timeline({}).persons_home(START_US) is None
+    assert Timeline({"person.a": [at(0, "unknown")]}).persons_home(START_US) is None
 
 
 def test_what_was_before_an_entity_of_which_nothing_is_known_any_more_is_told_by_the_recorder() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from typing import Any, TypeAlias
 
@@ -8,8 +9,9 @@ from hypothesis import given
 from influxdb_client.client.write.point import Point
 from msgspec import to_builtins
 
+from ingestor.model.fields import tag
 from ingestor.model.records import EntityRecord, Event, Statistic, StoreMark, WeatherObservation
-from ingestor.storage.lines import MAXIMUM_TAG_BYTES, MAXIMUM_TEXT_BYTES, LineEncoder
+from ingestor.storage.lines import MAXIMUM_TEXT_BYTES, LineEncoder
 from tests.servers.records import (
     ENTITY,
     MARK,
@@ -49,7 +51,7 @@ def _event(record: Event) -> str:
     ]
     tags = Point("home_assistant_events").time(record.time_ns)
     for name in TAGS:
-        tags.tag(name, getattr(record.series, name))
+        tags.tag(name, tag(getattr(record.series, name) or ""))
     beginning, end = deepcopy(tags).field("x", value=True).to_line_protocol().rsplit("x=true", 1)
     lines = [_with(deepcopy(tags), group) for group in groups]
     fields = ",".join(line.removeprefix(beginning).removesuffix(end) for line in lines if line)
@@ -69,20 +71,20 @@ def point(record: Record) -> str:  # noqa: C901  it spells out the data model
         case Event():
             return _event(record)
         case WeatherObservation():
-            made = Point("weather").tag("location", record.location).time(record.observed_at * 10**9)
+            made = Point("weather").tag("location", tag(record.location)).time(record.observed_at * 10**9)
             for name in OBSERVED:
                 made.field(name, getattr(record, name))
         case EntityRecord():
             made = Point("home_assistant_entities").time(record.time_ns)
             for name in ("home", "entity_id", "domain"):
-                made.tag(name, getattr(record, name))
+                made.tag(name, tag(getattr(record, name) or ""))
             for name in ("friendly_name", "device", "area", "floor", "integration"):
                 made.field(name, getattr(record, name))
             made.field("labels", ",".join(record.labels) or None)
         case Statistic():
             made = Point("home_assistant_statistics").time(record.time_ns)
             for name in ("home", "entity_id", "source", "unit"):
-                made.tag(name, getattr(record, name))
+                made.tag(name, tag(getattr(record, name) or ""))
             for name in ("mean", "min", "max", "sum", "state"):
                 made.field(name, getattr(record, name))
         case StoreMark():
@@ -117,9 +119,20 @@ def test_a_cached_prefix_changes_nothing() -> None:
 
 
 def test_text_that_no_server_takes_is_made_fit() -> None:
-    line = LineEncoder().encode([event(area="x" * 70_000, state="a\udc80b")]).decode()
-    assert f"area={'x' * MAXIMUM_TAG_BYTES}," in line
-    assert 'state="a?b"' in line
+    assert 'state="a?b"' in LineEncoder().encode([event(state="a\udc80b")]).decode()
+
+
+@pytest.mark.parametrize("character", ["x", " ", "漢", "😀"])
+def test_the_key_of_a_series_fits_whatever_its_texts(character: str) -> None:
+    line = LineEncoder().line(event(0, **dict.fromkeys(TAGS, character * 70_000)))
+    assert len(re.split(r"(?<!\\) ", line)[0].encode()) < 65_535
+
+
+def test_a_name_that_ends_in_a_backslash_is_unlike_any_other() -> None:
+    names = ["Tom", "Tom ", "Tom\\", "Tom\\\\", "Tom\\ "]
+    keys = [LineEncoder().line(event(friendly_name=name)).partition(",home=")[0] for name in names]
+    assert len(set(keys)) == len(names)
+    assert not any(key.endswith("\\") for key in keys)
 
 
 @pytest.mark.parametrize("letter", ["x", "é", "😀"])

@@ -47,7 +47,7 @@ def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
                 started.url,
                 started.token,
                 "sensor.of_old",
-                "°F" if isinstance(started, RealHome) else "°C",
+                "°F",
                 [{"start": hour(number).isoformat(), "mean": 50.0, "min": 41.0, "max": 59.0}],
             )
         hours = [{"start": hour(n).isoformat(), "state": n + 1.5, "sum": n + 0.5} for n in range(5)]
