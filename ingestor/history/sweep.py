@@ -58,28 +58,27 @@ class Judge(Protocol):
 
 
 async def sweep(past: Past, entity_ids: Sequence[str], span: tuple[int, int | None], judge: Judge, keep: Keep) -> None:
-    """Let everything of a span pass the judge, and keep what is missing. Errors come in a group, as from a nursery."""
-    async with trio.open_nursery() as nursery:
-        keeping, inside = _Keeping(nursery, keep), _Inside(judge)
-        windows = past.windows(*span)
-        for low_us, high_us in windows:
-            around: Surroundings | None = None
-            has_entered, largest_bytes = False, 0
-            async with aclosing(_answers(past, entity_ids, low_us, high_us)) as answers:
-                async for rows, group_bytes in answers:
-                    if not has_entered:
-                        await keeping.finished()
-                        if not await inside.leave():
-                            return
-                        has_entered, largest_bytes = True, await inside.enter(low_us, high_us)
-                    await judge.meet(rows)
-                    if any(rows.values()):
-                        around = around or await past.around(low_us, high_us)
-                        await _take(rows, around, judge, keeping)
-                    largest_bytes = max(largest_bytes, group_bytes)
-            windows.answered(largest_bytes, is_empty=around is None)
-        await keeping.finished()
-        await inside.leave()
+    """Let everything of a span pass the judge, and keep what is missing. What that raises ends the use of the past."""
+    keeping, inside = _Keeping(past.recorder.beside, keep), _Inside(judge)
+    windows = past.windows(*span)
+    for low_us, high_us in windows:
+        around: Surroundings | None = None
+        has_entered, largest_bytes = False, 0
+        async with aclosing(_answers(past, entity_ids, low_us, high_us)) as answers:
+            async for rows, group_bytes in answers:
+                if not has_entered:
+                    await keeping.finished()
+                    if not await inside.leave():
+                        return
+                    has_entered, largest_bytes = True, await inside.enter(low_us, high_us)
+                await judge.meet(rows)
+                if any(rows.values()):
+                    around = around or await past.around(low_us, high_us)
+                    await _take(rows, around, judge, keeping)
+                largest_bytes = max(largest_bytes, group_bytes)
+        windows.answered(largest_bytes, is_empty=around is None)
+    await keeping.finished()
+    await inside.leave()
 
 
 async def _answers(

@@ -73,12 +73,14 @@ class _EntityOptions(Struct):
 class Recorder:
     """A logged-in socket to a home that runs. Each method raises `Unavailable`, `Refused` or `RemoteProtocolError`.
 
-    `temperature_unit` is that of the home's unit system.
+    `temperature_unit` is that of the home's unit system. `beside` holds the tasks of who asks: a nursery of
+    their own would stand in the way when a socket is replaced, which may be between any two questions.
     """
 
     temperature_unit: str | None = None
 
-    def __init__(self, endpoint: Endpoint, sizes: AnswerSizes, sockets: AsyncExitStack) -> None:
+    def __init__(self, endpoint: Endpoint, sizes: AnswerSizes, sockets: AsyncExitStack, beside: trio.Nursery) -> None:
+        self.beside = beside
         self._endpoint = endpoint
         self._sizes = sizes
         self._sockets = sockets  # holds one at a time
@@ -275,8 +277,8 @@ async def opened(endpoint: Endpoint, sizes: AnswerSizes | None = None) -> AsyncG
     """Hold a recorder. Raises `Unavailable` when it closes or starts up, and what `Endpoint.open` raises."""
     failure: IngestorError | None = None
     try:
-        async with AsyncExitStack() as sockets:
-            recorder = Recorder(endpoint, sizes or AnswerSizes(), sockets)
+        async with trio.open_nursery() as beside, AsyncExitStack() as sockets:
+            recorder = Recorder(endpoint, sizes or AnswerSizes(), sockets, beside)
             await recorder.connect()
             yield recorder
     except* ConnectionClosed:
