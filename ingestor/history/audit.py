@@ -168,7 +168,7 @@ class Audit:
         home, captured = self.home, self._holdings.series()
         registry = await past.recorder.registry()
         states = {state.entity_id: str(bytes(state.attributes), "utf-8") for state in await past.recorder.states()}
-        known = dict.fromkeys(registry.records(home, {}), "{}") | states
+        known = dict.fromkeys(registry.entity_ids, "{}") | states
         series = {
             entity_id: describe(home, entity_id, attributes, registry, None, self._archive.wanted).series
             for entity_id, attributes in known.items()

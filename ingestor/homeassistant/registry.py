@@ -7,6 +7,7 @@ it has only its own. Beside the registries stands what the configuration says of
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Annotated, TypeAlias, TypeVar
 
 import msgspec
@@ -41,6 +42,8 @@ class _Device(Struct):
     id: str
     name: str | None = None
     name_by_user: str | None = None
+    model: str | None = None
+    manufacturer: str | None = None
     area_id: str | None = None
     parent_device_id: str | None = None
     labels: tuple[str, ...] = ()
@@ -49,6 +52,9 @@ class _Device(Struct):
 
 class _Entity(Struct):
     entity_id: str
+    id: str | None = None
+    entity_category: str | None = None
+    disabled_by: str | None = None
     platform: str | None = None
     area_id: str | None = None
     device_id: str | None = None
@@ -147,12 +153,15 @@ class Registry:
             integration=(entity.platform or "").lower(),
         )
 
-    def records(self, home: str, friendly_names: Mapping[str, str]) -> dict[str, EntityRecord]:
-        """Return what is known of every registered entity; its time is when its newest part was modified."""
-        return {
-            entity.entity_id: self._record(home, entity, friendly_names.get(entity.entity_id))
-            for entity in self._entities.values()
-        }
+    @property
+    def entity_ids(self) -> AbstractSet[str]:
+        """The ids of all registered entities."""
+        return self._entities.keys()
+
+    def record(self, home: str, entity_id: str, friendly_name: str | None = None) -> EntityRecord | None:
+        """Return what is known of a registered entity; its time is when its newest part was modified."""
+        entity = self._entities.get(entity_id)
+        return None if entity is None else self._record(home, entity, friendly_name)
 
     def _list(self, name: str, kind: type[_T]) -> list[_T]:
         answer = self._answers.get(name)
@@ -178,7 +187,8 @@ class Registry:
         device = line[0] if line else None
         area = self._area(entity)
         floor = self._floor(area)
-        labels = [self._labels[label] for label in entity.labels if label in self._labels]
+        named = {*entity.labels, *(device.labels if device else ())}
+        labels = [self._labels[label] for label in named if label in self._labels]
         parts = [entity, *labels, *line, *(part for part in (area, floor) if part)]
         return EntityRecord(
             time_ns=instants.to_ns(round(max(part.modified_at for part in parts) * instants.SECOND_US)),
@@ -191,6 +201,11 @@ class Registry:
             floor=floor.name if floor else None,
             labels=tuple(sorted(label.name for label in labels)),
             integration=entity.platform,
+            registry_id=entity.id,
+            model=device.model if device else None,
+            manufacturer=device.manufacturer if device else None,
+            entity_category=entity.entity_category,
+            disabled=entity.disabled_by is not None,
         )
 
 

@@ -16,27 +16,26 @@ _parts = msgspec.json.Decoder(list[Raw])
 _state = msgspec.json.Decoder(wire.State)
 
 
-class _Named(Struct, frozen=True):
-    friendly_name: object = None
+class _Attributes(Struct, frozen=True):
+    """Any JSON object."""
 
 
 class _Identified(Struct, frozen=True):
     entity_id: str = ""
 
 
-_named = msgspec.json.Decoder(_Named)
+_attributes = msgspec.json.Decoder(_Attributes)
 _identified = msgspec.json.Decoder(_Identified)
 
 
 class Snapshot(dict[str, wire.State]):
-    """The states by entity id; `names` are those that entities have, `unread` says why a state could not be read.
+    """The states by entity id; `unread` says why a state could not be read.
 
     Whoever asks for its `keys` to know what is absent finds those of `unread` too: they are neither here nor gone.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.names: dict[str, str] = {}
         self.unread: dict[str, str] = {}
 
     def keys(self) -> Any:  # noqa: ANN401  a set does where a view is wanted
@@ -64,11 +63,9 @@ def read(answer: Raw) -> Snapshot:
 
 def _add(found: Snapshot, part: Raw) -> None:
     state = _state.decode(part)
-    name = _named.decode(state.attributes).friendly_name
+    _attributes.decode(state.attributes)
     instants.change_ns(instants.microseconds(state.last_updated), 0)  # raises where no database has a place for it
     found[state.entity_id] = state
-    if isinstance(name, str):
-        found.names[state.entity_id] = name
 
 
 def _id_of(part: Raw) -> str:

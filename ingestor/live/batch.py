@@ -37,9 +37,9 @@ class Knowledge(Struct):
     """What is known of a home beside its entities. The values are replaced, never changed in place.
 
     `session` counts the sessions of this process, `opening` is the gap before the one whose cut has not come yet.
-    `asked` are the commands under way by their ids, `names` the friendly names, `written` the entity records as they
-    were written last, `clock` the last note of this session's clock, `weather` the states of Home Assistant's weather
-    entities, none before the first snapshot; `unmatched` was told of the user's selection.
+    `asked` are the commands under way by their ids, `written` the entity records as they were written last, `clock` the
+    last note of this session's clock, `weather` the states of Home Assistant's weather entities, none before the first
+    snapshot; `unmatched` was told of the user's selection.
     """
 
     registry: Registry
@@ -48,7 +48,6 @@ class Knowledge(Struct):
     session: int = 0
     opening: Opening | None = None
     asked: Mapping[int, str] = {}
-    names: Mapping[str, str] = {}
     written: Mapping[str, EntityRecord] = {}
     clock: ClockRead | None = None
     unmatched: frozenset[str] = frozenset()

@@ -24,10 +24,11 @@ from ingestor.homeassistant.session import FENCE, REGISTRY_EVENTS
 from ingestor.homeassistant.snapshot import read
 from ingestor.live.batch import Batch, Knowledge
 from ingestor.live.clock import read_clock
+from ingestor.live.described import described_entity
 from ingestor.live.entities import Entities
 from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
 from ingestor.model.gaps import ClockRead, Note
-from ingestor.model.records import Event, Record, Watermark, WeatherObservation
+from ingestor.model.records import EntityRecord, Event, Record, Watermark, WeatherObservation
 from ingestor.model.unreadable import UNREADABLE
 from ingestor.weather.entity import DOMAIN
 from ingestor.weather.observed import coordinates
@@ -109,6 +110,7 @@ class Stream:
                     self._draft.asked = {**self._draft.asked, message.id: message.command}
                 case SessionStarted():
                     self._start(message)
+        self._describe_changed()
         self._taken.records = self._batch.records
         self._taken.notes = [*self._batch.findings.notes(), *self._clock_notes]
         if self._draft.weather is not self._known.weather:
@@ -203,7 +205,7 @@ class Stream:
     def _learn(self, answers: Mapping[str, Raw], now_ns: int | None = None) -> None:
         """Take each answer that can be read; one that cannot leaves what was known. Without a time it is no cut."""
         for learn, names in ((self._learn_config, ("config",)), (partial(self._learn_states, now_ns), ("states",)),
-                             (self._learn_registry, _REGISTRIES)):  # fmt: skip
+                             (partial(self._learn_registry, now_ns), _REGISTRIES)):  # fmt: skip
             given = {name: answers[name] for name in names if name in answers}
             try:
                 if given:
@@ -223,13 +225,13 @@ class Stream:
         telling = [one for entity_id, one in snapshot.items() if entity_id.startswith(TELLING)]
         self._batch.settle_in(Presence(persons), self._draft.causes.learned(telling))
         self._draft.weather = {entity_id: one for entity_id, one in snapshot.items() if entity_id.startswith(DOMAIN)}
-        self._draft.names = {**self._draft.names, **snapshot.names}
         if self._entities.selection.needs_device_class:
             for entity_id, state in snapshot.items():
                 self._entities.classify(entity_id, device_class(state.attributes))
         if now_ns is not None:
             self._tell_selected(snapshot.keys())
             self._batch.cut(snapshot, now_ns)
+            self._describe_all(now_ns)
 
     def _tell_selected(self, entity_ids: Collection[str]) -> None:
         selected = sum(map(self._entities.wants, entity_ids))
@@ -239,17 +241,46 @@ class Stream:
         for sentence in sorted(self._draft.unmatched - told):
             report(facts.Warned(code=WarningCode.SELECTION, detail=sentence))
 
-    def _learn_registry(self, answers: Mapping[str, Raw]) -> None:
+    def _learn_registry(self, now_ns: int | None, answers: Mapping[str, Raw]) -> None:
         self._draft.registry = registry = self._draft.registry.updated(answers)
         if self._entities.know(registry):
             self._batch.remember_left_out([*self._entities.unwanted()])
-        known, written = registry.records(self._home, self._draft.names), self._draft.written
-        self._batch.records += [
-            record
-            for entity_id, record in known.items()
-            if self._entities.wants(entity_id) and written.get(entity_id) != record
-        ]
-        self._draft.written = known
+        if now_ns is not None and self._heard_cut:
+            self._describe_all(now_ns)
+
+    @property
+    def _heard_cut(self) -> bool:
+        """Whether it is known which entities there are; what is said of them waits for that."""
+        return self._draft.session > 0 and self._draft.opening is None
+
+    def _describe_all(self, now_ns: int) -> None:
+        heard = [entity_id for entity_id, _ in self._entities.wanted()]
+        self._describe(self._draft.registry.entity_ids | self._draft.written.keys() | set(heard), now_ns)
+
+    def _describe_changed(self) -> None:
+        """Say anew what changes tell of their entities: that one is there, is named otherwise, or is gone."""
+        if not self._heard_cut:
+            return
+        for event in self._batch.events:
+            written = self._draft.written.get(event.series.entity_id)
+            if (
+                written is None
+                or event.removed != written.removed
+                or event.series.friendly_name != written.friendly_name
+            ):
+                self._describe([event.series.entity_id], event.time_ns)
+
+    def _describe(self, entity_ids: Iterable[str], now_ns: int) -> None:
+        written, entities, registry = self._draft.written, self._entities, self._draft.registry
+        new: dict[str, EntityRecord] = {}
+        for entity_id in filter(entities.wants, entity_ids):
+            last, before = entities.get(entity_id), written.get(entity_id)
+            record = described_entity(self._home, entity_id, registry, last, before, now_ns)
+            if record is not None:
+                new[entity_id] = record
+        if new:
+            self._batch.records += new.values()
+            self._draft.written = {**written, **new}
 
     def _read_clock(self, events: Iterable[Event], heard_ns: int) -> None:
         newest_ns = max((event.time_ns for event in events if not event.late), default=None)

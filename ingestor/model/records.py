@@ -118,7 +118,10 @@ class Event(Struct, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class EntityRecord(Struct, frozen=True, kw_only=True, tag=True, gc=False):
-    """What the registries say of an entity, written on change. `labels` are label names, sorted."""
+    """What is known of an entity, written whole on change. `labels` are label names, its device's too, sorted.
+
+    `registry_id` is the registry's own id of it, which stays when it is renamed; an entity without it has only a state.
+    """
 
     time_ns: int
     home: str
@@ -130,6 +133,20 @@ class EntityRecord(Struct, frozen=True, kw_only=True, tag=True, gc=False):
     floor: str | None = None
     labels: tuple[str, ...] = ()
     integration: str | None = None
+    registry_id: str | None = None
+    model: str | None = None
+    manufacturer: str | None = None
+    entity_category: str | None = None
+    disabled: bool = False
+    removed: bool = False
+
+
+ENTITY_TEXTS = (
+    *("friendly_name", "device", "area", "floor", "integration"),
+    *("registry_id", "model", "manufacturer", "entity_category"),
+)
+ENTITY_FLAGS = ("disabled", "removed")
+"""What both databases hold of an entity beside its labels."""
 
 
 class Statistic(Struct, frozen=True, kw_only=True, tag=True, gc=False):

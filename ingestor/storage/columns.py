@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ingestor.model.fields import DETAIL_FIELDS, FIELDS, OWN_FIELDS, TAGS, WEATHER_FIELDS, Field, FieldType
+from ingestor.model.records import ENTITY_FLAGS, ENTITY_TEXTS
 
 CHOSEN = "attribute_fields"
 """The column of the attributes that the user chose: a JSON object, since their names are the user's."""
@@ -32,6 +33,7 @@ COLUMNS = {
 
 TAG_COLUMNS, EVENT_COLUMNS, OBSERVATION_COLUMNS, DETAIL_COLUMNS = map(tuple, COLUMNS.values())
 COLUMNS["attributes"][CHOSEN] = "TEXT"
+COLUMNS["home_assistant_entities"] = dict.fromkeys(ENTITY_TEXTS, "TEXT") | dict.fromkeys(ENTITY_FLAGS, "INTEGER")
 _TABLES = {"": "e", "weather": "o", "details": "a"}
 
 

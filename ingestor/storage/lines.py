@@ -21,6 +21,8 @@ from msgspec.structs import replace
 
 from ingestor.model.fields import DETAIL_FIELDS, OWN_FIELDS, TAGS, WEATHER_FIELDS, Field, FieldType, tag
 from ingestor.model.records import (
+    ENTITY_FLAGS,
+    ENTITY_TEXTS,
     Chosen,
     Details,
     EntityRecord,
@@ -193,17 +195,12 @@ def _weather(observation: WeatherObservation) -> str:
 
 
 def _entity(record: EntityRecord) -> str:
-    texts = {
-        "area": record.area,
-        "device": record.device,
-        "floor": record.floor,
-        "friendly_name": record.friendly_name,
-        "integration": record.integration,
-        "labels": ",".join(record.labels) or None,
-    }
-    fields = _joined({name: _string(text) for name, text in texts.items() if text is not None})
+    """Return the line with all fields, so that `last()` of each tells of the same moment: a text of none is empty."""
+    texts = {name: _string(getattr(record, name) or "") for name in ENTITY_TEXTS}
+    flags = {name: "true" if getattr(record, name) else "false" for name in ENTITY_FLAGS}
+    fields = _joined({"labels": _string(",".join(record.labels)), **texts, **flags})
     tags = _tags(domain=record.domain, entity_id=record.entity_id, home=record.home)
-    return f"{ENTITIES}{tags} {fields} {record.time_ns}" if fields else ""
+    return f"{ENTITIES}{tags} {fields} {record.time_ns}"
 
 
 def _statistic(one: Statistic) -> str:

@@ -19,7 +19,18 @@ import msgspec
 from msgspec import Struct
 
 from ingestor.model.fields import tag
-from ingestor.model.records import Chosen, Details, EntityRecord, Event, Point, Series, Statistic, WeatherObservation
+from ingestor.model.records import (
+    ENTITY_FLAGS,
+    ENTITY_TEXTS,
+    Chosen,
+    Details,
+    EntityRecord,
+    Event,
+    Point,
+    Series,
+    Statistic,
+    WeatherObservation,
+)
 from ingestor.storage.columns import (
     CHOSEN,
     DETAIL_COLUMNS,
@@ -29,14 +40,15 @@ from ingestor.storage.columns import (
     upsert,
 )
 
-_ENTITY = ("time", "home", "entity_id", "domain", "friendly_name", "device", "area", "floor", "labels", "integration")
+_ENTITY = ("time", "home", "entity_id", "domain", "labels", *ENTITY_TEXTS, *ENTITY_FLAGS)
 _STATISTIC = ("home", "entity_id", "source", "unit", "time", "mean", "min", "max", "sum", "state")
 _OBSERVATION = ("location", "observed_at", *(name for name in OBSERVATION_COLUMNS if name != "observed_at"))
 
 _WRITE_EVENT = upsert(
     "events", ("series_id", "attributes_id", "observation_id", "time", *EVENT_COLUMNS), ("series_id", "time")
 )
-_WRITE_ENTITY = upsert("home_assistant_entities", _ENTITY, ("home", "entity_id", "time"))
+_WRITE_ENTITY = f"""INSERT OR REPLACE INTO home_assistant_entities ({", ".join(_ENTITY)})
+    VALUES ({", ".join("?" * len(_ENTITY))})"""  # whole: what was cleared is cleared
 _WRITE_STATISTIC = upsert("home_assistant_statistics", _STATISTIC, ("home", "entity_id", "source", "unit", "time"))
 _ATTRIBUTES = ("id", "text", *DETAIL_COLUMNS, CHOSEN)
 _WRITE_ATTRIBUTES = f"""INSERT OR IGNORE INTO attributes ({", ".join(_ATTRIBUTES)})
@@ -50,6 +62,7 @@ _READ_SERIES = f"SELECT id FROM series WHERE {' AND '.join(f'{name} IS ?' for na
 _tags = attrgetter(*TAG_COLUMNS)
 _fields = attrgetter("time_ns", *EVENT_COLUMNS)
 _observed = attrgetter(*_OBSERVATION)
+_said_of_entity = attrgetter(*ENTITY_TEXTS, *ENTITY_FLAGS)
 _details = attrgetter(*DETAIL_COLUMNS)
 _NO_DETAILS = Details()
 
@@ -141,9 +154,8 @@ def _attributes_row(
 
 
 def _entity_row(record: EntityRecord) -> tuple[Any, ...]:
-    texts = (record.friendly_name, record.device, record.area, record.floor)
     labels = ",".join(record.labels) or None
-    return record.time_ns, record.home, record.entity_id, record.domain, *texts, labels, record.integration
+    return record.time_ns, record.home, record.entity_id, record.domain, labels, *_said_of_entity(record)
 
 
 def _statistic_row(one: Statistic) -> tuple[Any, ...]:

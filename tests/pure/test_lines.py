@@ -10,7 +10,15 @@ from influxdb_client.client.write.point import Point
 from msgspec import to_builtins
 
 from ingestor.model.fields import tag
-from ingestor.model.records import EntityRecord, Event, Statistic, StoreMark, WeatherObservation
+from ingestor.model.records import (
+    ENTITY_FLAGS,
+    ENTITY_TEXTS,
+    EntityRecord,
+    Event,
+    Statistic,
+    StoreMark,
+    WeatherObservation,
+)
 from ingestor.storage.lines import MAXIMUM_TEXT_BYTES, LineEncoder
 from tests.servers.records import (
     ENTITY,
@@ -78,9 +86,11 @@ def point(record: Record) -> str:  # noqa: C901  it spells out the data model
             made = Point("home_assistant_entities").time(record.time_ns)
             for name in ("home", "entity_id", "domain"):
                 made.tag(name, tag(getattr(record, name) or ""))
-            for name in ("friendly_name", "device", "area", "floor", "integration"):
+            for name in ENTITY_TEXTS:
+                made.field(name, getattr(record, name) or "")
+            for name in ENTITY_FLAGS:
                 made.field(name, getattr(record, name))
-            made.field("labels", ",".join(record.labels) or None)
+            made.field("labels", ",".join(record.labels))
         case Statistic():
             made = Point("home_assistant_statistics").time(record.time_ns)
             for name in ("home", "entity_id", "source", "unit"):

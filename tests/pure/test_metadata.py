@@ -19,10 +19,18 @@ def answers(**changed: Any) -> dict[str, Raw]:
     return {name: Raw(json.dumps(content).encode()) for name, content in (SAMPLED | changed).items()}
 
 
+def recorded(registry: Registry, entity_id: str) -> EntityRecord:
+    record = registry.record("home", entity_id)
+    assert record is not None
+    return record
+
+
 def test_a_real_home_is_described_whole() -> None:
-    records = Registry(answers()).records("home", {"sensor.lg_temp_f_0000": "Attic"})
-    assert set(records) == {entity["entity_id"] for entity in SAMPLED["entities"]}
-    assert records["sensor.lg_temp_f_0000"] == EntityRecord(
+    registry = Registry(answers())
+    assert registry.entity_ids == {entity["entity_id"] for entity in SAMPLED["entities"]}
+    [entity] = [one for one in SAMPLED["entities"] if one["entity_id"] == "sensor.lg_temp_f_0000"]
+    [device] = [one for one in SAMPLED["devices"] if one["id"] == entity["device_id"]]
+    assert registry.record("home", "sensor.lg_temp_f_0000", "Attic") == EntityRecord(
         time_ns=1_795_421_403_005_898_000,
         home="home",
         entity_id="sensor.lg_temp_f_0000",
@@ -33,6 +41,9 @@ def test_a_real_home_is_described_whole() -> None:
         floor="Ground floor",
         labels=("Critical, loads",),
         integration="loadgen",
+        registry_id=entity["id"],
+        model=device["model"],
+        manufacturer=device["manufacturer"],
     )
 
 
@@ -74,7 +85,7 @@ def family(devices: Devices, moved_at: float = 1.0) -> Registry:
 def test_a_child_without_an_area_is_where_its_parent_is_and_has_none_of_its_labels(name: str) -> None:
     devices, area = FAMILIES[name]
     registry = family(devices)
-    record = registry.records("home", {})["light.one"]
+    record = recorded(registry, "light.one")
     assert registry.place("light.one").area == area
     assert (record.device, record.area, record.floor) == ("The child", area, area and f"Under {area}")
     assert record.labels == ()
@@ -84,7 +95,7 @@ def test_a_child_moves_with_its_parent() -> None:
     before, after = (
         family({"child": (None, "parent"), "parent": (a, None)}, at) for a, at in (("attic", 1.0), ("garden", 7.5))
     )
-    records = [one.records("home", {})["light.one"] for one in (before, after)]
+    records = [recorded(one, "light.one") for one in (before, after)]
     assert [(one.area, one.floor, one.time_ns) for one in records] == [
         ("Attic", "Under Attic", 1_000_000_000),
         ("Garden", "Under Garden", 7_500_000_000),
@@ -94,13 +105,14 @@ def test_a_child_moves_with_its_parent() -> None:
 def test_a_name_given_by_the_user_goes_first() -> None:
     devices = [SAMPLED["devices"][0] | {"name_by_user": "Our star"}]
     entities = [SAMPLED["entities"][0] | {"name": "Dawn"}, SAMPLED["entities"][1]]
-    records = Registry(answers(devices=devices, entities=entities)).records("home", {})
-    assert [(r.device, r.friendly_name) for r in records.values()] == [("Our star", "Dawn"), ("Our star", "Next dusk")]
+    registry = Registry(answers(devices=devices, entities=entities))
+    records = [recorded(registry, one["entity_id"]) for one in entities]
+    assert [(r.device, r.friendly_name) for r in records] == [("Our star", "Dawn"), ("Our star", "Next dusk")]
 
 
 def test_a_record_is_as_new_as_its_newest_part() -> None:
     labels = [SAMPLED["labels"][0] | {"modified_at": 1_795_500_000.25}]
-    record = Registry(answers(labels=labels)).records("home", {})["sensor.lg_temp_f_0000"]
+    record = recorded(Registry(answers(labels=labels)), "sensor.lg_temp_f_0000")
     assert record.time_ns == 1_795_500_000_250_000_000
 
 
@@ -123,5 +135,5 @@ def test_an_answer_that_can_not_be_read_raises(answer: bytes) -> None:
 
 def test_what_points_nowhere_is_absent() -> None:
     entity = {"entity_id": "light.lost", "area_id": "gone", "device_id": "gone", "labels": ["gone"]}
-    record = Registry(answers(entities=[entity])).records("home", {})["light.lost"]
+    record = recorded(Registry(answers(entities=[entity])), "light.lost")
     assert record == EntityRecord(time_ns=0, home="home", entity_id="light.lost", domain="light")

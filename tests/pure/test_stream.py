@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from msgspec import Raw
+from msgspec.structs import replace
 
 from ingestor.homeassistant.session import SYNCHRONISING
 from ingestor.live.entities import Entities
@@ -17,6 +18,7 @@ from ingestor.model import instants
 from ingestor.model.records import EntityRecord, Event, RawEvent
 from metrics import facts
 from tests.servers.changes import change, frame_of, state
+from tests.servers.records import START_NS
 from tests.servers.samples import frame, received, state_changes
 
 REGISTRIES = {"floors": "floor", "areas": "area", "labels": "label", "devices": "device", "entities": "entity"}
@@ -63,12 +65,106 @@ def test_every_sampled_change_becomes_an_event() -> None:
 
 def test_a_session_tells_where_the_home_is_and_what_its_entities_are() -> None:
     one = stream()
-    taken = one.take([started()])
+    assert described(one, started()) == {}
+    states = received("get_states")["result"]
+    taken = one.take([started(), *answered("states", states)])
     config = received("get_config")["result"]
     assert taken.location == Location(config["latitude"], config["longitude"])
-    assert [type(record) for record in taken.records] == [EntityRecord] * 12
+    rows = [record for record in taken.records if isinstance(record, EntityRecord)]
+    registered = received("config_entity_registry_list")["result"]
+    assert {row.entity_id for row in rows} == {entity["entity_id"] for entity in [*registered, *states]}
+    assert {row.entity_id: row.registry_id for row in rows if row.registry_id} == {
+        entity["entity_id"]: entity["id"] for entity in registered
+    }
     one.accept()
-    assert one.take([started(2)]).records == []
+    assert described(one, started(2), *answered("states", states)) == {}
+    assert one.take([started(), *answered("states", states)]).records == []
+    assert Stream("home", Entities()).take([started(), *answered("states", states)]).records == taken.records
+
+
+def answered(name: str, result: list[Any], at_ns: int = 0) -> list[HomeMessage]:
+    """Return the answer to a command of the running session."""
+    content = json.dumps({"type": "result", "id": 77, "success": True, "result": result})
+    return [CommandSent(session=1, id=77, command=name), Frame(session=1, received_at_ns=at_ns, text=content)]
+
+
+def described(one: Stream, *messages: HomeMessage) -> dict[str, EntityRecord]:
+    """Return the last row of each entity that the messages come to."""
+    one.take([*messages])
+    records = one.take([*messages]).records
+    one.accept()
+    return {record.entity_id: record for record in records if isinstance(record, EntityRecord)}
+
+
+ENTRY = {"entity_id": "sensor.attic", "id": "one", "platform": "demo", "modified_at": 1_795_400_000.0}
+ROW = EntityRecord(
+    time_ns=1_795_400_000 * 10**9,
+    home="home",
+    entity_id="sensor.attic",
+    domain="sensor",
+    friendly_name="Attic",
+    integration="demo",
+    registry_id="one",
+)
+LATER_NS = 1_795_500_000 * 10**9
+
+
+def running(entries: list[Any], *there: dict[str, Any]) -> tuple[Stream, dict[str, EntityRecord]]:
+    one = stream()
+    return one, described(one, started(entities=entries), *answered("states", list(there)))
+
+
+def test_a_registered_entity_is_described_on_each_change_of_what_is_said() -> None:
+    attic = state(0, "1", friendly_name="Attic")
+    one, rows = running([ENTRY], attic)
+    assert rows == {"sensor.attic": ROW}
+    same, named = (
+        text(frame_of(change(at, old=attic, friendly_name=name))) for at, name in ((1, "Attic"), (2, "Loft"))
+    )
+    assert described(one, same) == {}
+    assert described(one, named) == {"sensor.attic": replace(ROW, friendly_name="Loft", time_ns=START_NS + 2 * 10**9)}
+    disabled = ENTRY | {"disabled_by": "user", "modified_at": LATER_NS / 10**9}
+    gone = text(frame_of(change(3, None, friendly_name="Loft")))
+    off = replace(ROW, friendly_name="Loft", time_ns=LATER_NS, disabled=True)
+    assert described(one, gone, *answered("entities", [disabled], LATER_NS)) == {"sensor.attic": off}
+    removed = {"sensor.attic": replace(off, removed=True, time_ns=LATER_NS + 1)}
+    assert described(one, *answered("entities", [], LATER_NS + 1)) == removed
+    assert described(one, *answered("entities", [], LATER_NS + 2)) == {}
+
+
+@pytest.mark.parametrize("state_first", [True, False])
+def test_a_renamed_entity_keeps_its_registry_id_and_its_old_id_is_removed(state_first: bool) -> None:  # noqa: FBT001
+    attic = state(0, "1", friendly_name="Attic")
+    one, _ = running([ENTRY], attic)
+    moved = [
+        text(frame_of(change(1, None, old=attic), change(1, entity_id="sensor.loft", friendly_name="Attic"))),
+        answered("entities", [ENTRY | {"entity_id": "sensor.loft", "modified_at": LATER_NS / 10**9}], LATER_NS),
+    ]
+    first, second = (moved[:1], moved[1]) if state_first else (moved[1], moved[:1])
+    rows = described(one, *first) | described(one, *second)  # type: ignore[misc]  # a frame, or an answer
+    assert {row.entity_id: (row.registry_id, row.removed) for row in rows.values()} == {
+        "sensor.attic": ("one", True),
+        "sensor.loft": ("one", False),
+    }
+
+
+def test_an_entity_with_a_state_alone_is_described_until_it_is_gone_and_when_it_returns() -> None:
+    attic = state(0, "1", friendly_name="Attic")
+    one, rows = running([], attic)
+    bare = replace(ROW, time_ns=START_NS, integration=None, registry_id=None)
+    assert rows == {"sensor.attic": bare}
+    gone, back = text(frame_of(change(1, None, old=attic))), text(frame_of(change(2, friendly_name="Attic")))
+    assert described(one, gone) == {"sensor.attic": replace(bare, removed=True, time_ns=START_NS + 10**9)}
+    assert described(one, back) == {"sensor.attic": replace(bare, time_ns=START_NS + 2 * 10**9)}
+    absent = described(one, started(2, entities=[]), *answered("states", [], LATER_NS))
+    assert absent == {"sensor.attic": replace(bare, removed=True, time_ns=LATER_NS)}
+
+
+def test_what_home_assistant_gives_no_time_is_written_when_it_is_heard() -> None:
+    one, rows = running([ENTRY | {"modified_at": 0, "labels": ["critical"]}], state(0, "1", friendly_name="Attic"))
+    assert rows["sensor.attic"].time_ns == 0  # as heard
+    later = described(one, *answered("entities", [ENTRY | {"modified_at": 0, "platform": "new"}], LATER_NS))
+    assert later["sensor.attic"].time_ns == LATER_NS
 
 
 @pytest.mark.parametrize(
@@ -185,14 +281,13 @@ def test_registry_events_name_the_answers_that_are_stale() -> None:
 
 def test_a_fresh_answer_is_learned_by_the_id_of_its_command() -> None:
     one = stream()
-    one.take([started()])
+    one.take([started(), *answered("states", received("get_states")["result"])])
     one.accept()
     entity = received("config_entity_registry_list")["result"][9] | {"labels": [], "modified_at": 1_795_500_000.0}
     answer = {"type": "result", "id": 40, "success": True, "result": [entity]}
     taken = one.take([CommandSent(session=1, id=40, command="entities"), text(json.dumps(answer))])
-    assert [(r.entity_id, r.labels) for r in taken.records if isinstance(r, EntityRecord)] == [
-        ("sensor.lg_temp_f_0000", ())
-    ]
+    rows = [record for record in taken.records if isinstance(record, EntityRecord)]
+    assert [(r.entity_id, r.labels) for r in rows if not r.removed] == [("sensor.lg_temp_f_0000", ())]
 
 
 def test_an_answer_of_an_older_session_is_not_taken_for_a_new_one() -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from ingestor.model.records import Event
+from ingestor.model.records import EntityRecord, Event
 from ingestor.storage.lines import LineEncoder
 from ingestor.storage.sqlite import FILE, SQLiteStore
 from tests.documentation.stored_fields import PAGE
 from tests.servers.influxdb1 import InfluxDB1
-from tests.servers.records import SECOND_NS, event
+from tests.servers.records import SECOND_NS, START_NS, event
 
 HOUR_NS = 3600 * SECOND_NS
 DAY_NS = 24 * HOUR_NS
@@ -22,7 +22,12 @@ DAY_NS = 24 * HOUR_NS
 
 def documented(words: str) -> str:
     """Return the query that stands below these words."""
-    return PAGE.read_text(encoding="utf-8").partition(words)[2].partition("```sql\n")[2].partition("```")[0]
+    return documented_text(words).partition("```sql\n")[2].partition("```")[0]
+
+
+def documented_text(words: str) -> str:
+    """Return what stands below these words."""
+    return PAGE.read_text(encoding="utf-8").partition(words)[2]
 
 
 def lamps(now_ns: int) -> list[Event]:
@@ -70,3 +75,45 @@ def test_the_lamps_of_today_in_influxql(tmp_path: Path) -> None:
         server.stop()
     found = {row["entity_id"]: row["hours"] for row in rows if row["time"] == now_ns // DAY_NS * DAY_NS}
     assert found == pytest.approx(truth(now_ns) | {"light.c": 0.0}, abs=4 / 60)
+
+
+def renamed() -> list[Event | EntityRecord]:
+    """Return what an entity did before and after a rename, beside another one."""
+    events = [event(at, entity_id=f"sensor.{name}") for at, name in enumerate(("attic", "attic", "loft", "hall"))]
+    rows = [("attic", "5f0c", False), ("hall", "7a1d", False), ("attic", "5f0c", True), ("loft", "5f0c", False)]
+    return events + [
+        EntityRecord(
+            time_ns=START_NS + at,
+            home="home",
+            entity_id=f"sensor.{name}",
+            domain="sensor",
+            registry_id=id_,
+            removed=gone,
+        )
+        for at, (name, id_, gone) in enumerate(rows)
+    ]
+
+
+async def test_the_history_over_a_rename_in_sql(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path, retention_days=0)
+    await store.write(renamed())
+    await store.aclose()
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        found = connection.execute(documented("The history of an entity over its renames")).fetchall()
+    assert [(row[1], row[2]) for row in found] == [("sensor.attic", "0"), ("sensor.attic", "1"), ("sensor.loft", "2")]
+
+
+@pytest.mark.real
+def test_the_history_over_a_rename_in_influxql(tmp_path: Path) -> None:
+    server = InfluxDB1(tmp_path)
+    ids, events = (
+        part.partition("```")[0] for part in documented_text("InfluxQL joins nothing").split("```sql\n")[1:3]
+    )
+    try:
+        assert server.write(LineEncoder().encode(renamed())).status_code == 204
+        known = server.query(" ".join(ids.split()))
+        stored = server.query(" ".join(events.split()))
+    finally:
+        server.stop()
+    assert {row["entity_id"] for row in known} == {"sensor.attic", "sensor.loft"}
+    assert [row["state"] for row in stored] == ["0", "1", "2"]

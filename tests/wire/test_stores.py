@@ -166,6 +166,16 @@ async def test_the_embedded_database_can_be_queried_as_documented(tmp_path: Path
     ]
 
 
+async def test_what_is_cleared_of_an_entity_is_cleared_at_the_same_time_too(tmp_path: Path) -> None:
+    async with opened("sqlite", tmp_path) as store:
+        await store.write([ENTITY])
+        await store.write([msgspec.structs.replace(ENTITY, area=None, labels=(), removed=True)])
+    with sqlite3.connect(tmp_path / "events.sqlite3") as connection:
+        query = "SELECT area, labels, floor, disabled, removed FROM home_assistant_entities"
+        assert connection.execute(query).fetchall() == [(None, None, ENTITY.floor, 0, 1)]
+    connection.close()
+
+
 async def test_a_record_that_can_not_be_held_is_refused_and_the_store_goes_on(tmp_path: Path) -> None:
     async with opened("sqlite", tmp_path) as store:
         with pytest.raises(Rejected):
