@@ -7,16 +7,17 @@
 | what `EXCLUDE_ATTRIBUTES` names | |
 | what Home Assistant's recorder leaves out (`unrecorded.py`), in the text alone | `ATTRIBUTES=all` |
 
-It is the same for live, restored, refilled and backfilled events. What an attribute becomes is worked out once for each
-name, domain and integration; attributes of which nothing is left out stay the very text that was sent. Pure.
+It is the same for live, restored, refilled and backfilled events. What attributes become is worked out once for each
+set of names, domain and integration; those of which nothing is left out stay the very text that was sent. Pure.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
-from typing import Any, Literal, TypeAlias
+from functools import lru_cache
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Raw, Struct
@@ -25,7 +26,8 @@ from ingestor.enrichment import privacy, typed
 from ingestor.enrichment.unrecorded import unrecorded
 from ingestor.model.records import Chosen, Details
 
-_KEPT_NAMES = 20_000  # of all domains and integrations together; no home has so many
+_NAMES_CACHED = 20_000  # of all domains and integrations together; no home has so many
+_PLANS_CACHED = 2_000  # entities of a kind share one, or a few
 _TEXT = "_text"
 _NO_NAME = re.compile(r"[^a-z0-9_]")
 
@@ -50,8 +52,18 @@ class _Use(Struct, frozen=True):
 
 
 _LEFT_OUT = _Use()
-_decoder = msgspec.json.Decoder(dict[str, Raw])
-_Uses: TypeAlias = dict[str, _Use]
+
+
+class _Plan(Struct, frozen=True):
+    """What becomes of attributes with certain names: each tuple begins with the name."""
+
+    in_text: tuple[str, ...]
+    fields: tuple[tuple[str, str, typed.Reader], ...]
+    chosen: tuple[tuple[str, str], ...]
+
+
+read = msgspec.json.Decoder(dict[str, Raw]).decode
+"""Returns the attributes of a JSON object by their names, each as it was sent."""
 
 
 class Attributes:
@@ -70,43 +82,45 @@ class Attributes:
         self._exclude = exclude
         self._names = names
         self._location = location
-        self._uses: dict[tuple[str, str | None], _Uses] = {}
-        self._known = 0
+        self._use = lru_cache(_NAMES_CACHED)(self._find_use)
+        self._plan = lru_cache(_PLANS_CACHED)(self._find_plan)
 
-    def keep(self, domain: str, integration: str | None, attributes: str, unit: str | None) -> Kept:
-        """Return what is stored of the attributes of an entity; `unit` is that of the home's temperatures."""
-        given = _decoder.decode(attributes)
-        uses = self._uses.get((domain, integration)) or self._uses.setdefault((domain, integration), {})
-        suspicious = privacy.may_hold(attributes)
+    def keep(
+        self, domain: str, integration: str | None, attributes: str, given: Mapping[str, Raw], unit: str | None
+    ) -> Kept:
+        """Return what is stored of the attributes of an entity; `unit` is that of the home's temperatures.
+
+        `given` is what `read` returns of them.
+        """
+        plan = self._plan(domain, integration, tuple(given))
+        if privacy.may_hold(attributes):
+            harmless = tuple([name for name, raw in given.items() if not self._holds(domain, integration, name, raw)])
+            plan = self._plan(domain, integration, harmless)
         fields: dict[str, Any] = {}
-        chosen: Chosen = {}
-        left_out: list[str] = []
-        for name, raw in given.items():
-            use = uses.get(name) or self._use(uses, domain, integration, name)
-            if suspicious and use is not _LEFT_OUT and self._holds(name, raw):
-                use = _LEFT_OUT
-            if use.field is not None:
-                field, read = use.field
-                found = read(raw, _own_unit(given) or unit)
+        if plan.fields:
+            unit = _own_unit(given) or unit
+            for name, field, value in plan.fields:
+                found = value(given[name], unit)
                 if found is not None:
                     fields.setdefault(field, found)
-            if use.chosen is not None:
-                _choose(use.chosen, raw, chosen)
-            if not use.in_text:
-                left_out.append(name)
-        text = _without(attributes, given, left_out) if self._with_text else None
+        chosen: Chosen = {}
+        for name, chosen_name in plan.chosen:
+            _choose(chosen_name, given[name], chosen)
+        text = _only(plan.in_text, attributes, given) if self._with_text else None
         return Kept(text, Details(**fields) if fields else None, chosen or None)
 
-    def _holds(self, name: str, raw: Raw) -> bool:
+    def _holds(self, domain: str, integration: str | None, name: str, raw: Raw) -> bool:
+        if self._use(domain, integration, name) is _LEFT_OUT:
+            return True
         return privacy.holds_secret(raw) or (not self._location and privacy.holds_place(name, raw))
 
-    def _use(self, uses: _Uses, domain: str, integration: str | None, name: str) -> _Use:
-        if self._known >= _KEPT_NAMES:
-            self._uses.clear()
-            self._known = 0
-        self._known += 1
-        uses[name] = use = self._find_use(domain, integration, name)
-        return use
+    def _find_plan(self, domain: str, integration: str | None, names: Iterable[str]) -> _Plan:
+        uses = [(name, self._use(domain, integration, name)) for name in names]
+        return _Plan(
+            tuple(name for name, use in uses if use.in_text),
+            tuple((name, *use.field) for name, use in uses if use.field is not None),
+            tuple((name, use.chosen) for name, use in uses if use.chosen is not None),
+        )
 
     def _find_use(self, domain: str, integration: str | None, name: str) -> _Use:
         unwanted = privacy.is_place(name) and not self._location
@@ -119,12 +133,10 @@ class Attributes:
         )
 
 
-def _without(attributes: str, given: dict[str, Raw], left_out: list[str]) -> str:
-    if not left_out:
+def _only(names: tuple[str, ...], attributes: str, given: Mapping[str, Raw]) -> str:
+    if len(names) == len(given):
         return attributes
-    for name in left_out:
-        del given[name]
-    return msgspec.json.encode(given).decode()
+    return msgspec.json.encode({name: given[name] for name in names}).decode()
 
 
 def _own_unit(given: Mapping[str, Raw]) -> str | None:

@@ -59,7 +59,8 @@ class Causes:
 
         Those of other entities tell nothing.
         """
-        runs, persons = dict(self._runs), dict(self._persons)
+        runs: dict[str, str] = {}
+        persons: dict[str, str] = {}
         for state in states:
             if state.entity_id.startswith(_PERSON):
                 user = _user.decode(state.attributes).user_id
@@ -67,10 +68,13 @@ class Causes:
                     persons[user] = state.entity_id
             elif state.context.id and _may_run(state):
                 runs.setdefault(state.context.id, state.entity_id)
+        if runs.keys() <= self._runs.keys() and persons.items() <= self._persons.items():
+            return self
+        runs = {**self._runs, **runs, **self._runs}  # the first counts, in the order of their arrival
         excess = len(runs) - REMEMBERED
         for id_ in list(islice(runs, max(0, excess))):
             del runs[id_]
-        return Causes(runs, persons)
+        return Causes(runs, {**self._persons, **persons})
 
 
 def _may_run(state: wire.State) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from ingestor.enrichment.attributes import NOTHING_KEPT, Attributes, Kept
+from ingestor.enrichment.attributes import NOTHING_KEPT, Attributes, Kept, read
 from ingestor.enrichment.causes import Causes
 from ingestor.enrichment.series import NO_ATTRIBUTES, Described, describe, forgets
 from ingestor.enrichment.values import value
@@ -96,9 +96,10 @@ def describe_change(
     described = last or describe(home, entity_id, _text(old or new), registry, None, wanted)
     if new is None:
         return described, NOTHING_KEPT
-    integration = registry.place(entity_id).integration
-    return described, wanted.keep(described.series.domain, integration, _text(new), registry.temperature_unit)
+    attributes, integration = _text(new), registry.place(entity_id).integration
+    kept = wanted.keep(described.series.domain, integration, attributes, read(attributes), registry.temperature_unit)
+    return described, kept
 
 
 def _text(state: wire.State | None) -> str:
-    return NO_ATTRIBUTES if state is None else str(bytes(state.attributes), "utf-8")
+    return NO_ATTRIBUTES if state is None else str(state.attributes, "utf-8")

@@ -57,7 +57,7 @@ def is_place(attribute: str) -> bool:
 
 def may_hold(text: str) -> bool:
     """Return whether attributes can hold what only `holds_secret` and `holds_place` find: most do not."""
-    return "=" in text or "@" in text or "{" in text[1:] or "ocation" in text
+    return "=" in text or "@" in text or text.find("{", 1) > 0 or "ocation" in text
 
 
 def holds_secret(raw: Raw) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Raw, Struct
 
-from ingestor.enrichment.attributes import NOTHING_KEPT, Attributes, Kept
+from ingestor.enrichment.attributes import NOTHING_KEPT, Attributes, Kept, read
 from ingestor.enrichment.units import UNKNOWN_UNIT, Conversion, conversion, may_be_converted
 from ingestor.enrichment.values import Reading, reading_of
 from ingestor.homeassistant.registry import Place, Registry
@@ -16,17 +17,9 @@ from ingestor.model.records import Series
 NO_ATTRIBUTES = "{}"
 
 
-class _Tags(Struct):
-    """The attributes that become tags, or a value. Their types are the integration's affair: only text is a tag."""
-
-    friendly_name: Any = None
-    unit_of_measurement: Any = None
-    device_class: Any = None
-    state_class: Any = None
-    timestamp: Any = None
-
-
-_decoder = msgspec.json.Decoder(_Tags)
+_READ = ("friendly_name", "unit_of_measurement", "device_class", "state_class", "timestamp")
+_Tags: TypeAlias = tuple[Raw | None, ...]
+"""The attributes that become tags, or a value, as they were sent, in the order of `_READ`."""
 
 
 class Described(Struct, frozen=True):
@@ -47,7 +40,7 @@ class Described(Struct, frozen=True):
 def device_class(attributes: Raw) -> str:
     """Return the device class that attributes say; empty where they say none, or cannot be read."""
     try:
-        return _text(_decoder.decode(attributes).device_class) or ""
+        return _text(_decoded(read(attributes).get("device_class"))) or ""
     except msgspec.MsgspecError:
         return ""
 
@@ -58,14 +51,15 @@ def describe(
     """Return the series of an entity with these attributes; `last` is reused where nothing changed."""
     if last is not None and last.attributes == attributes and last.registry is registry:
         return last
-    tags, place = _decoder.decode(attributes), registry.place(entity_id)
+    given, place = read(attributes), registry.place(entity_id)
+    tags = _tags(given)
     if last is not None and last.tags == tags and last.place == place:
         series, reading = last.series, last.reading
     else:
         series, reading = _tagged(home, entity_id, tags, place)
         if last is not None and last.series == series:
             series = last.series
-    kept = wanted.keep(series.domain, place.integration, attributes, registry.temperature_unit)
+    kept = wanted.keep(series.domain, place.integration, attributes, given, registry.temperature_unit)
     return Described(series, reading, attributes, registry, kept, tags, place)
 
 
@@ -86,33 +80,43 @@ def redescribe(frozen: Series, attributes: str, wanted: Attributes, temperature_
     Area, floor and device stay. The recorder keeps attributes of more than 16 KiB as `{}`: then every tag stays, and a
     number in a unit that may have been converted has no value.
     """
-    kept = wanted.keep(frozen.domain, None, attributes, temperature_unit)
+    given = read(attributes)
+    kept = wanted.keep(frozen.domain, None, attributes, given, temperature_unit)
     if attributes == NO_ATTRIBUTES:
         is_unsure = may_be_converted(frozen.unit, frozen.device_class)
         units = UNKNOWN_UNIT if is_unsure else Conversion(frozen.unit)
         return Described(frozen, reading_of(frozen, units), attributes, kept=kept)
     place = Place(area=frozen.area, floor=frozen.floor, device=frozen.device)
-    series, reading = _tagged(frozen.home, frozen.entity_id, _decoder.decode(attributes), place)
+    series, reading = _tagged(frozen.home, frozen.entity_id, _tags(given), place)
     return Described(frozen if series == frozen else series, reading, attributes, kept=kept)
 
 
 def _tagged(home: str, entity_id: str, tags: _Tags, place: Place) -> tuple[Series, Reading]:
-    device_class = _text(tags.device_class)
-    units = conversion(_text(tags.unit_of_measurement), device_class)
+    friendly_name, unit, device_class, state_class, timestamp = map(_decoded, tags)
+    units = conversion(_text(unit), _text(device_class))
     series = Series(
         home=home,
         entity_id=entity_id,
         domain=entity_id.partition(".")[0],
-        device_class=device_class,
-        state_class=_text(tags.state_class),
+        device_class=_text(device_class),
+        state_class=_text(state_class),
         area=place.area,
         floor=place.floor,
         device=place.device,
-        friendly_name=_text(tags.friendly_name),
+        friendly_name=_text(friendly_name),
         unit=units.unit,
     )
-    return series, reading_of(series, units, tags.timestamp)
+    return series, reading_of(series, units, timestamp)
+
+
+def _tags(given: Mapping[str, Raw]) -> _Tags:
+    return tuple(map(given.get, _READ))
+
+
+def _decoded(raw: Raw | None) -> Any:  # noqa: ANN401  any JSON value: their types are the integration's affair
+    return None if raw is None else msgspec.json.decode(raw)
 
 
 def _text(attribute: object) -> str | None:
+    """Return a tag: only text is one."""
     return attribute if isinstance(attribute, str) and attribute else None

@@ -22,6 +22,7 @@ UNIT_OF_TEMPERATURES = "temperature_unit"
 LONGEST_TEXT = 16_384  # as much as Home Assistant's recorder keeps of all attributes together
 
 _TEXT_OF_A_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+_NUMBERS = (float, int)
 _FREEZING_FAHRENHEIT = 32.0
 _FAHRENHEIT_PER_KELVIN = 1.8
 
@@ -33,7 +34,7 @@ def number(raw: Raw, _unit: str | None = None) -> float | None:
     given = _decoded(raw)
     if isinstance(given, str) and _TEXT_OF_A_NUMBER.fullmatch(given):
         given = float(given)
-    if isinstance(given, bool) or not isinstance(given, int | float):
+    if type(given) not in _NUMBERS:  # a boolean is an `int`, too
         return None
     try:
         found = float(given)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict
 
 from ingestor.enrichment import typed
-from ingestor.enrichment.attributes import Attributes, Kept
+from ingestor.enrichment.attributes import Attributes, Kept, read
 from ingestor.enrichment.unrecorded import BY_DOMAIN
 from ingestor.model.fields import DETAIL_FIELDS
 from ingestor.model.records import Details
@@ -28,7 +28,7 @@ NAMES = sorted({name for fields in typed.FIELDS.values() for name in fields} | {
 
 def kept(domain: str, given_: dict[str, Any], wanted: Attributes | None = None, unit: str | None = "°C") -> Kept:
     text = json.dumps(given_, separators=(",", ":"), ensure_ascii=False)
-    return (wanted or Attributes()).keep(domain, None, text, unit)
+    return (wanted or Attributes()).keep(domain, None, text, read(text), unit)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_field_has_one_type_whatever_an_integration_sends(
 ) -> None:
     text = json.dumps(said)
     try:
-        found = Attributes(names=("*",)).keep(domain, None, text, unit)
+        found = Attributes(names=("*",)).keep(domain, None, text, read(text), unit)
     except ValueError:
         return  # `NaN` and `Infinity` are no JSON: the event is kept in the quarantine
     for name, one in asdict(found.details or Details()).items():
@@ -138,7 +138,7 @@ def test_a_secret_is_never_stored(name: str, text: Literal["json", "all"]) -> No
 
 def test_what_only_looks_like_a_secret_stays_the_very_text() -> None:
     text = json.dumps(HARMLESS)
-    assert Attributes().keep("sensor", None, text, None).text is text
+    assert Attributes().keep("sensor", None, text, read(text), None).text is text
 
 
 PLACES = {"latitude": 52.5, "longitude": 13.4, "gps_accuracy": 10, "Location": [52.5, 13.4], "at": {"lat": 1, "lon": 2}}
@@ -166,8 +166,11 @@ def test_what_the_recorder_leaves_out_is_left_out_of_the_text_alone() -> None:
 
 def test_an_integration_leaves_out_more() -> None:
     text = '{"friendly_name":"S","query":"q","unit_of_measurement":"W"}'
-    assert Attributes().keep("sensor", "sql", text, None).text == '{"friendly_name":"S","unit_of_measurement":"W"}'
-    assert Attributes().keep("sensor", "other", text, None).text is text
+    assert (
+        Attributes().keep("sensor", "sql", text, read(text), None).text
+        == '{"friendly_name":"S","unit_of_measurement":"W"}'
+    )
+    assert Attributes().keep("sensor", "other", text, read(text), None).text is text
 
 
 def test_chosen_attributes_are_fields_named_after_them() -> None:

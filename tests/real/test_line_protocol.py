@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingestor.enrichment import typed
-from ingestor.enrichment.attributes import Attributes
+from ingestor.enrichment.attributes import Attributes, read
 from ingestor.model.records import Event
 from ingestor.storage.lines import LineEncoder
 from tests.servers.influxdb1 import InfluxDB1
@@ -80,7 +80,8 @@ def generated(random: Random, wanted: Attributes, number: int) -> Event:
     domain = random.choice([*filter(None, typed.FIELDS), "sensor"])
     names = [*typed.FIELDS.get(domain, {}), *typed.FIELDS[typed.ANY_DOMAIN], "mode", "mode_text", "Fan Mode"]
     said = {name: random.choice(SENT) for name in random.sample(names, random.randint(0, len(names)))}
-    kept = wanted.keep(domain, None, json.dumps(said), random.choice(["°C", "°F"]))
+    text = json.dumps(said)
+    kept = wanted.keep(domain, None, text, read(text), random.choice(["°C", "°F"]))
     fields = {"attributes": kept.text, "details": kept.details, "chosen": kept.chosen}
     return event(number, entity_id=f"{domain}.a", domain=domain, **fields)
 
