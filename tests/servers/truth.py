@@ -140,6 +140,8 @@ def _tags(entity_id: str, attributes: Row, area: str | None) -> Row:
 def _value(domain: str, state: str, attributes: Row) -> float | None:  # noqa: PLR0911  the table of the data model
     if state in {"unavailable", "unknown", ""}:
         return None
+    if attributes.get("device_class") == "timestamp":
+        return datetime.fromisoformat(state).timestamp()
     if domain in {"person", "device_tracker"}:
         return float(state == "home")
     if domain in {"cover", "valve"}:
