@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,12 +13,21 @@ import trio
 from ingestor import config
 from ingestor.assembly import run as service
 from ingestor.assembly.run import Exit
-from ingestor.commands import audit, backfill, check, jobs, quarantine
+from ingestor.commands import audit, backfill, check, jobs, losses, quarantine
 from ingestor.config import Settings
 from ingestor.model import disk
 from ingestor.model.errors import ConfigError, IngestorError, first
 from metrics import log
 from metrics.redaction import Redactor
+
+_COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], Coroutine[object, object, Exit]]] = {
+    "check": check.check,
+    "losses": losses.losses,
+    "audit": audit.audit,
+    "backfill": backfill.backfill,
+    "jobs": jobs.jobs,
+    "quarantine": quarantine.quarantine,
+}
 
 
 def command(arguments: Sequence[str]) -> int:
@@ -59,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("run", help="ingest, until a signal; settings come from the environment and .env")
     check.add_arguments(commands.add_parser("check", help="try everything that `run` needs, and say what works"))
     quarantine.add_arguments(commands.add_parser("quarantine", help="what could not be stored, and why"))
+    losses.add_arguments(commands.add_parser("losses", help="what was dropped, until you acknowledge it"))
     audit.add_arguments(commands.add_parser("audit", help="when changes were missed, and what became of them"))
     backfill.add_arguments(commands.add_parser("backfill", help="import history from Home Assistant's recorder"))
     jobs.add_arguments(
@@ -69,23 +79,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _with_settings(settings: Settings, given: argparse.Namespace) -> Exit:
-    match given.command:
-        case "check":
-            _configure_log(settings, "error")
-            return trio.run(check.check, settings, given)
-        case "audit":
-            _configure_log(settings, "error")
-            return trio.run(audit.audit, settings, given)
-        case "backfill":
-            _configure_log(settings, "error")
-            return trio.run(backfill.backfill, settings, given)
-        case "jobs":
-            _configure_log(settings, "error")
-            return trio.run(jobs.jobs, settings, given)
-        case "quarantine":
-            _configure_log(settings, "error")
-            return trio.run(quarantine.quarantine, settings, given)
-    return _run(settings)
+    if given.command == "run":
+        return _run(settings)
+    _configure_log(settings, "error")
+    return trio.run(_COMMANDS[given.command], settings, given)
 
 
 def _run(settings: Settings) -> Exit:

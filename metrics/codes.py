@@ -246,6 +246,15 @@ class JobEnd(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Window(StrEnum):
+    """A length of time until now."""
+
+    HOUR = "1h"
+    DAY = "1d"
+    WEEK = "7d"
+    MONTH = "30d"
+
+
 class WarningCode(StrEnum):
     """What a user must know beside a loss."""
 

@@ -23,7 +23,11 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
-BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+BUCKETS_SECONDS = (
+    *(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0),
+    *(1.25, 1.5, 2.0, 2.5, 5.0, 10.0),  # around COMMIT_SECONDS and what follows from it
+    *(30.0, 60.0, 120.0, 300.0, 900.0, 3600.0),  # an outage
+)
 
 Key: TypeAlias = str | tuple[str, ...]
 """The value of the only label, or of all in their order; an empty tuple where there is none."""
@@ -167,6 +171,16 @@ class Gauge(Metric):
 
         return Update(self, move)
 
+    def replace(self, by: str) -> Update:
+        """Have the series of a mapping by the values of all labels, and no others."""
+        numbers = attrgetter(by)
+
+        def move(series: Series, fact: Any) -> None:  # noqa: ANN401  whatever fact declares it
+            series.clear()
+            series.update(numbers(fact))
+
+        return Update(self, move)
+
 
 class Age(Gauge):
     """The time since the moment that it is set to, in Unix seconds; -1 before the first."""
@@ -174,40 +188,6 @@ class Age(Gauge):
     def shown(self, cell: Cell, now: float) -> float:
         """Return the age in seconds."""
         return now - cell if cell else -1.0
-
-
-class Ratio(Metric):
-    """The share of one sum in the whole of two; 1 while both are 0."""
-
-    def first(self, _key: Key) -> Cell:
-        """Return both sums."""
-        return [0, 0]
-
-    def shown(self, cell: Cell, _now: float) -> float:
-        """Return the share."""
-        part, rest = cell
-        return part / (part + rest) if part or rest else 1.0
-
-    def add(self, part: Amount, rest: Amount) -> Update:
-        """Add to the sum whose share it is, and to the rest."""
-        key, parts, rests = self.key, _amount(part), _amount(rest)
-
-        def move(series: Series, fact: Any) -> None:  # noqa: ANN401  whatever fact declares it
-            sums = series[key(fact)]
-            sums[0] += parts(fact)
-            sums[1] += rests(fact)
-
-        return Update(self, move)
-
-    def move(self, amount: Amount) -> Update:
-        """Move so much from the sum whose share it is to the rest; a negative amount moves back."""
-        key, moved = self.key, _amount(amount)
-
-        def move(series: Series, fact: Any) -> None:  # noqa: ANN401  whatever fact declares it
-            part, rest = series[key(fact)]
-            series[key(fact)] = [max(0, part - moved(fact)), max(0, rest + moved(fact))]
-
-        return Update(self, move)
 
 
 class Histogram(Metric):

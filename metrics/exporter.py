@@ -18,6 +18,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
+from metrics.balance import UNACCOUNTED, unaccounted
 from metrics.declarations import BUCKETS_SECONDS, Cell, Key, Metric
 from metrics.facts import CATALOGUE, UPDATES, Fact
 
@@ -25,9 +26,13 @@ _BOUNDS = (*map(str, BUCKETS_SECONDS), "+Inf")
 
 
 class PrometheusReporter(Collector):
-    """A `Report` that counts. Series whose labels are known beforehand exist from the start, so that 0 shows."""
+    """A `Report` that counts. Series whose labels are known beforehand exist from the start, so that 0 shows.
+
+    Each of the `measures` is asked for its fact whenever the metrics are: what is measured then costs nothing between.
+    """
 
     def __init__(self, *, homes: Sequence[str], store: str, clock: Callable[[], float] = time.time) -> None:
+        self.measures: list[Callable[[], Fact]] = []
         self._clock = clock
         given = {"home": homes, "store": (store,)}
         self._series = {name: _Series(metric, given) for name, metric in CATALOGUE.items()}
@@ -47,6 +52,9 @@ class PrometheusReporter(Collector):
 
     def render(self) -> tuple[bytes, str]:
         """Return the exposition and its content type."""
+        for measure in self.measures:
+            self(measure())
+        self._series[UNACCOUNTED.name][()] = unaccounted(lambda name: self._series[name].values())
         return generate_latest(self._registry), CONTENT_TYPE_LATEST
 
     def collect(self) -> Iterator[Family]:

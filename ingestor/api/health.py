@@ -19,10 +19,13 @@ def probes(status: StatusBoard, metrics: Callable[[], tuple[bytes, str]]) -> API
     @router.get("/health", response_model=Probe, responses={503: {"model": Probe}})
     @router.head("/health", response_model=None, responses={503: {}})
     async def probe() -> Response:
-        found = status.problems
-        problems = {part: problem.detail for part, problem in found.items()}
-        codes = {part: problem.code for part, problem in found.items()}
-        told = Probe(status="unhealthy" if problems else "healthy", problems=problems, codes=codes)
+        problems, warnings = status.problems, status.warnings
+        told = Probe(
+            status="unhealthy" if problems else "healthy",
+            problems={part: problem.detail for part, problem in problems.items()},
+            warnings={part: problem.detail for part, problem in warnings.items()},
+            codes={part: problem.code for part, problem in (problems | warnings).items()},
+        )
         return JSONResponse(told.model_dump(), status_code=503 if problems else 200)
 
     @router.get("/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})

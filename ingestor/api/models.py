@@ -20,11 +20,13 @@ RowId = Annotated[int, Field(ge=0, lt=2**63)]
 class Probe(BaseModel):
     """Whether all is well, for whatever watches the process.
 
-    `problems` says in words what is not, by part, and `codes` in one word.
+    `problems` says in words what is not, by part; `warnings` what does not stop the service, and wants to be seen to;
+    `codes` has both in one word.
     """
 
     status: Health
     problems: dict[str, str]
+    warnings: dict[str, str]
     codes: dict[str, str]
 
 

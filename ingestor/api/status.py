@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -129,6 +129,7 @@ class StatusBoard:
         self.store_problem: Problem | None = Problem(code="starting", detail="no write yet")
         self.gaps: dict[str, int] = {}
         self.quarantine_problem: Problem | None = None
+        self.lost: dict[str, int] = {}
         self.received = 0
         self.stored = 0
         self.dropped = 0
@@ -182,10 +183,35 @@ class StatusBoard:
 
     @property
     def problems(self) -> dict[str, Problem]:
-        """What makes the service unhealthy, by part; the weather does not."""
+        """What makes the service unhealthy, by part."""
+        return _only(self._ills)
+
+    @property
+    def warnings(self) -> dict[str, Problem]:
+        """What a user should know of, by part, of a service that does its work all the same."""
+        return {part: one for part, one in _only(self._concerns).items() if part not in self.problems}
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Every part that can have a problem or a warning."""
+        return tuple(self._ills | self._concerns)
+
+    @property
+    def _concerns(self) -> dict[str, Problem | None]:
+        lost = {reason: events for reason, events in self.lost.items() if events}
+        kept = f"the quarantine holds {self.quarantined} records: see `ingestor quarantine list`"
+        gone = f"{sum(lost.values())} events were dropped: see `ingestor losses`"
+        return {
+            "weather_api": self.weather_problem,
+            "quarantine": Problem(code="not_empty", detail=kept) if self.quarantined else None,
+            "losses": Problem(code=next(iter(lost)), detail=gone) if lost else None,
+        }
+
+    @property
+    def _ills(self) -> dict[str, Problem | None]:
         refusal = self._most_is_refused
         is_ours = refusal is not None and refusal.code == ErrorCode.UNDECODABLE
-        found = {
+        return {
             "websocket_client": self._of_homes(lambda home: home.paused_problem or home.connection_problem),
             "selection": self._of_homes(lambda home: home.selection_problem),
             "enrichment_service": refusal if is_ours else None,
@@ -194,7 +220,6 @@ class StatusBoard:
             "quarantine": self.quarantine_problem,
             "recorder": self._of_homes(lambda home: home.recorder_problem),
         }
-        return {part: problem for part, problem in found.items() if problem is not None}
 
     @property
     def _most_is_refused(self) -> Problem | None:
@@ -249,6 +274,8 @@ class StatusBoard:
                 self.store_problem = None
             case facts.StoreFailed():
                 self.store_problem = Problem(code=fact.code, detail=fact.detail)
+            case facts.LossesHeld():
+                self.lost = fact.events
             case facts.GapsHeld():
                 self.gaps = fact.states
             case supervisors.ChildRestarting():
@@ -270,3 +297,7 @@ class StatusBoard:
         self.received += events
         self._received.add(now, events)
         self._today = (day, events + (self._today[1] if self._today[0] == day else 0))
+
+
+def _only(found: Mapping[str, Problem | None]) -> dict[str, Problem]:
+    return {part: problem for part, problem in found.items() if problem is not None}

@@ -83,9 +83,7 @@ def gaps(found: Sequence[Gap]) -> bytes:
 
 def health(status: StatusBoard, *, enriching: bool) -> SystemHealth:
     """Return the state of the whole."""
-    problems = dict(status.problems)
-    if status.weather_problem is not None:
-        problems["weather_api"] = status.weather_problem
+    problems = status.problems | status.warnings
     return SystemHealth(
         service_status=ServiceStatus(
             websocket_client=_health(well="websocket_client" not in problems),

@@ -7,10 +7,12 @@ from random import Random
 
 import trio
 
+import metrics
 from ingestor.assembly.privacy import tighten
 from ingestor.config import Settings
 from ingestor.enrichment.again import again
 from ingestor.enrichment.attributes import Attributes
+from ingestor.history.capture import Capture
 from ingestor.history.jobs import Jobs
 from ingestor.history.ledger import Ledger
 from ingestor.history.recovery import Recovery
@@ -23,6 +25,7 @@ from ingestor.storage.delivery import Delivery
 from ingestor.storage.importer import Importer
 from ingestor.storage.intake import Intake
 from ingestor.storage.journal import EmbeddedJournal
+from ingestor.storage.losses import Losses
 from ingestor.storage.marks import Marks
 from ingestor.storage.quarantine import Quarantine
 from ingestor.storage.replay import Replay
@@ -54,6 +57,8 @@ class Files:
         for sentence in tighten(settings.data_dir):
             report(facts.Warned(code=WarningCode.NOT_PRIVATE, detail=sentence))
         self.state = state_database(settings, report)
+        self.losses, self.capture = Losses(self.state, report), Capture(self.homes, self.state, report)
+        self.report = report = metrics.fan_out(report, self.losses, self.capture)
         self.changeable = SettingsStore(settings, self.state, self.warn)
         for sentence in self.changeable.told():
             report(facts.Warned(code=WarningCode.CHANGED_SETTING, detail=sentence))
@@ -73,7 +78,7 @@ class Files:
             names=settings.attribute_fields,
             location=settings.location,
         )
-        self.importer = Importer(self.journal, self.spool, self.intake)
+        self.importer = Importer(self.journal, self.spool, self.intake, report)
         self.replay = Replay(
             self.quarantine, self.journal, partial(again, wanted=self.wanted), self.importer.confirmed, report
         )
@@ -90,6 +95,16 @@ class Files:
         marks = None if self.embedded else Marks(self.homes, self.store, self.spool, self.recovery.begin)
         retry = Retry(random)
         return Writer(self.spool, self.store, self.delivery, self.intake, due, retry, self.report, marks=marks)
+
+    def open_now(self) -> None:
+        """Tell what the state file holds before anybody can ask, and before anything runs. Raises as `Database.run`."""
+        for held in (self.ledger, self.quarantine, self.losses, self.capture):
+            held.open_now()
+
+    async def keep(self) -> None:
+        """Bring to the state file what is only in memory yet. Raises `Unavailable`."""
+        await self.losses.keep()
+        await self.capture.keep()
 
     async def aclose(self) -> None:
         """Close every file and connection; to be called when nothing runs any more."""

@@ -23,6 +23,7 @@ from ingestor.live.subscription import Subscription
 from ingestor.model.channels import Inbox, Outbox
 from ingestor.model.records import WeatherObservation
 from ingestor.weather.observed import Weather
+from metrics import facts
 from supervisors import StopOrder, Strategy, Supervisor
 
 COMMANDS_IN_A_CHANNEL = 16
@@ -33,6 +34,7 @@ class Live:
 
     def __init__(self, ground: Ground, home: HomeSettings, weather: Weather, storage: Storage) -> None:
         settings, report, name = ground.files.settings, ground.files.report, home.name
+        self._report, self._name = report, name
         frames, self._received = trio.open_memory_channel[list[HomeMessage]](LISTS_IN_A_CHANNEL)
         self._frames, self._inbox = Outbox(frames), Inbox(self._received)
         commands, asked = trio.open_memory_channel[list[str]](COMMANDS_IN_A_CHANNEL)
@@ -72,11 +74,14 @@ class Live:
         """Whether what comes from this home is worked off."""
         return any(child.id == "subscription" and child.state == "up" for child in self.supervisor.snapshot().children)
 
-    def undecoded(self) -> int:
-        """Return how many state changes were received and not decoded; to be asked when nothing runs any more."""
+    def drop(self) -> int:
+        """Give up what was received and not decoded, when nothing runs any more; return how many changes that is."""
         waiting = [message for messages in (*self._inbox.held, *left(self._received)) for message in messages]
         texts = [message.text for message in (*waiting, *self._frames.items) if isinstance(message, Frame)]
-        return sum(text.count('"state_changed"') for text in texts)
+        changes = sum(text.count('"state_changed"') for text in texts)
+        if changes:
+            self._report(facts.ChangesReceived(home=self._name, changes=changes))
+        return changes
 
 
 def endpoint_of(home: HomeSettings) -> Endpoint:

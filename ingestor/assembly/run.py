@@ -13,9 +13,9 @@ import trio
 from ingestor.assembly.lock import locked
 from ingestor.assembly.service import Service, build
 from ingestor.config import Settings
-from ingestor.model.errors import ConfigError, first
+from ingestor.model.errors import ConfigError, Unavailable, first
 from metrics import facts
-from metrics.codes import DropReason
+from metrics.codes import DropReason, WarningCode
 from supervisors import IntensityExceeded
 
 SHUTDOWN_SECONDS = 9.5
@@ -69,12 +69,21 @@ async def _supervised(service: Service, companions: tuple[Companion, ...]) -> Ex
         outcome = Exit.GAVE_UP
     except* ConfigError as group:
         raise first(group) from None
-    unwritten = service.unwritten()
-    if unwritten:
-        detail = "not written when the service had to stop"
-        service.report(facts.RecordsDropped(reason=DropReason.SHUTDOWN, records=unwritten, detail=detail))
+    records, events = service.drop()
+    if records:
+        await note_loss(service, records, events)
     dropped = service.status.dropped > 0
     return Exit.FAILED if dropped and outcome is Exit.DONE else outcome
+
+
+async def note_loss(service: Service, records: int, events: int) -> None:
+    """Tell of what was not captured, and let it outlive the process: nobody can ask for metrics any more."""
+    detail = "not captured when the service had to stop; the next start asks Home Assistant's recorder for it"
+    service.report(facts.RecordsDropped(reason=DropReason.SHUTDOWN, records=records, events=events, detail=detail))
+    try:
+        await service.files.losses.keep()
+    except Unavailable as error:
+        service.report(facts.Warned(code=WarningCode.LEDGER, detail=f"what was dropped could not be noted: {error}"))
 
 
 async def _obey(signals: object, service: Service, everything: trio.CancelScope) -> None:

@@ -10,12 +10,13 @@ from random import Random
 import trio
 
 import metrics
-from ingestor.api import configuration, events, gaps, health, jobs, quarantine
+from ingestor.api import configuration, events, gaps, health, jobs, losses, quarantine
 from ingestor.api.app import application
 from ingestor.api.server import ApiServer
 from ingestor.api.status import StatusBoard
 from ingestor.assembly.files import Files
 from ingestor.assembly.home import Home
+from ingestor.assembly.measures import measured
 from ingestor.assembly.stages import FATAL, MANY, Ground, stage
 from ingestor.assembly.storage import Storage
 from ingestor.config import Settings
@@ -38,7 +39,8 @@ class Service:
     status: StatusBoard
     homes: tuple[Home, ...]
     report: facts.Report
-    unwritten: Callable[[], int]
+    render: Callable[[], tuple[bytes, str]]
+    storage: Storage
     files: Files
     leaving: trio.Event
 
@@ -48,6 +50,12 @@ class Service:
         for home in self.homes:
             home.live.drain()
         self.root.stop()
+
+    def drop(self) -> tuple[int, int]:
+        """Give up what was not captured, when nothing runs any more; return how many records and events that is."""
+        records, events = self.storage.drop()
+        undecoded = sum(home.live.drop() for home in self.homes)
+        return records + undecoded, events + undecoded
 
     async def aclose(self) -> None:
         """Close every file and connection; to be called when nothing runs any more."""
@@ -64,6 +72,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
     for sentence in settings.warnings:
         report(facts.Warned(code=WarningCode.UNKNOWN_SETTING, detail=sentence))
     files = Files(settings, report)
+    files.open_now()
     ground = Ground(files=files, random=random or Random(), leaving=trio.Event())  # noqa: S311  jitter
     storage = Storage(ground)
     homes = tuple(Home(ground, home, storage) for home in settings.homes)
@@ -73,6 +82,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         "/api/events": events.routes(files.intake.recent, files.store),
         "/api/gaps": gaps.routes(files.ledger),
         "/api/config": configuration.routes(settings, files.changeable, files.store),
+        "/api/losses": losses.routes(files.losses),
         "/api/quarantine": quarantine.routes(files.quarantine, files.replay),
         "/api/jobs": jobs.routes(files.jobs),
         "/api/audit": jobs.audits(files.jobs, names),
@@ -89,16 +99,21 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
             *(home.spec for home in homes),
         ],
         intensity=MANY,
-        observer=report,
+        observer=files.report,
     )
+    prometheus.measures += [
+        lambda: facts.EventsHeld(events=files.intake.held_events),
+        lambda: measured(root.snapshot(), status, settings.data_dir),
+    ]
     return Service(
         root=root,
         api=api,
         store=files.store,
         status=status,
         homes=homes,
-        report=report,
-        unwritten=lambda: storage.unwritten() + sum(home.live.undecoded() for home in homes),
+        report=files.report,
+        render=prometheus.render,
+        storage=storage,
         leaving=ground.leaving,
         files=files,
     )

@@ -19,7 +19,7 @@ class Storage:
     def __init__(self, ground: Ground) -> None:
         self._files = files = ground.files
         self._ways_in: list[Outbox[Kept]] = []
-        self.keeper = LedgerKeeper(files.journal, files.recovery.learn, files.intake, files.quarantine, files.report)
+        self.keeper = LedgerKeeper(files.journal, files.recovery.learn, files.intake, files.keep, files.report)
         limits = CommitLimits(seconds=files.settings.commit_seconds)
         committer = Committer(files.intake, files.journal, limits, files.report, files.recovery.recollect)
         stages = [piped("spool", committer, 3.0, ground.at_the_end(self._close_ways_in))]
@@ -37,13 +37,14 @@ class Storage:
 
     def outbox(self) -> Outbox[Kept]:
         """Return one more way in; the storage ends when all of them are closed."""
-        self._ways_in.append(Outbox(self._files.entrance.clone()))
+        self._ways_in.append(Outbox(self._files.entrance.clone(), self._files.intake.enter))
         return self._ways_in[-1]
 
-    def unwritten(self) -> int:
-        """Return how many records were not captured; to be asked when nothing runs any more."""
-        lists = [*self._files.intake.inbox.held, *left(self._files.exit)]
-        return sum(map(len, lists)) + sum(map(len, self._ways_in))
+    def drop(self) -> tuple[int, int]:
+        """Give up what was not captured, when nothing runs any more; return how many records and events that is."""
+        lists = [*self._files.intake.inbox.held, *left(self._files.exit), *(way.items for way in self._ways_in)]
+        events, self._files.intake.held_events = self._files.intake.held_events, 0
+        return sum(map(len, lists)), events
 
     def _close_ways_in(self) -> None:
         """Close what a stage that was down at the end could not close; all who send have ended by now."""

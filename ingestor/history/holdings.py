@@ -29,7 +29,7 @@ class Holdings:
 
     async def keep(self, records: Sequence[Record]) -> None:
         """Capture what was missing, as soon as there is room. Raises `Unavailable`."""
-        await self.importer.keep(records)
+        await self.importer.keep(self.home, records)
         self.entities.removed(record for record in records if isinstance(record, Event))
 
     async def times(self, low_us: int, high_us: int, *, statistics: bool = False) -> Mapping[str, Collection[int]]:

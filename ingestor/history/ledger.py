@@ -100,6 +100,10 @@ class Ledger:
         self._report = report
         self._mark = mark
 
+    def open_now(self) -> None:
+        """Tell how many gaps there are; only while nobody else uses the file."""
+        self._told(self._database.run_now(_counted(lambda _connection: None), self._warn))
+
     async def record(self, notes: Sequence[Note]) -> None:
         """Take notes in; the same note again changes nothing."""
         noted, homes = await self._run(lambda connection: _record(connection, notes))
@@ -204,23 +208,31 @@ class Ledger:
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do the work in a transaction, and tell how many gaps there are then."""
+        return self._told(await self._database.run(_counted(work), self._warn))
 
-        def counted(connection: sqlite3.Connection) -> tuple[T, dict[str, int], int]:
-            with transaction(connection):
-                result = work(connection)
-                states: dict[str, int] = dict.fromkeys(GapState, 0)
-                query = "SELECT state, count(*) FROM gaps WHERE state != ? GROUP BY state"
-                states |= dict(connection.execute(query, (_LEFT_OUT,)).fetchall())
-                query = "SELECT count(*) FROM intervals WHERE reason > ''"
-                [listed] = connection.execute(query).fetchone()
-            return result, states, listed
-
-        result, states, listed = await self._database.run(counted, self._warn)
-        self._report(facts.GapsHeld(states=states, listed=listed))
+    def _told(self, done: tuple[T, facts.GapsHeld]) -> T:
+        result, held = done
+        self._report(held)
         return result
 
     def _warn(self, detail: str) -> None:
         self._report(facts.Warned(code=WarningCode.STATE_DAMAGED, detail=detail))
+
+
+def _counted(work: Callable[[sqlite3.Connection], T]) -> Callable[[sqlite3.Connection], tuple[T, facts.GapsHeld]]:
+    """Return the work, to be done in a transaction, with how many gaps there are then."""
+
+    def counted(connection: sqlite3.Connection) -> tuple[T, facts.GapsHeld]:
+        with transaction(connection):
+            result = work(connection)
+            states: dict[str, int] = dict.fromkeys(GapState, 0)
+            query = "SELECT state, count(*) FROM gaps WHERE state != ? GROUP BY state"
+            states |= dict(connection.execute(query, (_LEFT_OUT,)).fetchall())
+            query = "SELECT count(*) FROM intervals WHERE reason > ''"
+            [listed] = connection.execute(query).fetchone()
+        return result, facts.GapsHeld(states=states, listed=listed)
+
+    return counted
 
 
 def _record(connection: sqlite3.Connection, notes: Sequence[Note]) -> tuple[list[facts.GapsNoted], set[str]]:

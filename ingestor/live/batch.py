@@ -58,7 +58,8 @@ class Knowledge(Struct):
 class Batch:
     """The changes of a batch, and what they come to: `records` to store, the `events` among them, `findings`.
 
-    `links` counts the changes that were linked, `skipped` those that are not stored.
+    `links` counts the changes that were linked, `skipped` those that are not stored, `restored` the events that no
+    change brought.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Batch:
         self.records: list[Record] = []
         self.events: list[Event] = []
         self.findings = Findings(home)
-        self.links = 0
+        self.links = self.restored = 0
         self.skipped = Counter[SkippedCode]()
         self._home = home
         self._entities = entities
@@ -154,10 +155,10 @@ class Batch:
 
     def leave_out(self, entity_id: str, new: wire.State | None, reason: SkippedCode) -> None:
         """Take a change that is not wanted: of it only counts what it tells of others."""
-        self.skipped[reason] += 1
         if entity_id.startswith(TELLING):
             self._observe(entity_id, new)
         self.remember_left_out([entity_id])
+        self.skipped[reason] += 1
 
     def cut(self, snapshot: Snapshot, now_ns: int) -> None:
         """Compare everything captured with a snapshot that came behind the subscription; it ends the opening."""
@@ -265,6 +266,7 @@ class Batch:
         )
         self.records.append(restored)
         self.events.append(restored)
+        self.restored += 1
         return restored
 
     def _observe(self, entity_id: str, new: wire.State | None) -> None:

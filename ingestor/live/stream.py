@@ -126,6 +126,7 @@ class Stream:
         self._draft = copy(self._known)
         self._batch = Batch(self._home, self._entities, self._draft, self._weather(), self._wanted)
         self._clock_notes: list[ClockRead] = []
+        self._changes = 0
         self._taken = Taken()
 
     def _start(self, started: SessionStarted) -> None:
@@ -163,6 +164,7 @@ class Stream:
     def _change(self, event: wire.Event, frame: Frame, place: int) -> None:
         """Take a change; one that fails never stops the stream: it goes on raw, with the traceback."""
         entity_id = event.data.entity_id
+        self._changes += 1
         try:
             if not isinstance(entity_id, str):
                 raise TypeError("a state change without an entity")  # noqa: TRY301  it is dropped like any bad event
@@ -262,6 +264,7 @@ class Stream:
 
     def _undecodable(self, message: wire.Undecodable, received_at_ns: int) -> None:
         if message.is_event:
+            self._changes += 1
             self._batch.raw(message.text, message.reason, received_at_ns)
         else:
             self._ignore(IgnoredCode.MALFORMED_FRAME, f"{message.reason} in {scrubbed(message.text)}")
@@ -271,8 +274,11 @@ class Stream:
 
     def _count(self) -> None:
         batch, report, home = self._batch, self._taken.reports.append, self._home
-        if batch.events:
-            report(facts.EventsReceived(home=home, events=len(batch.events), newest_ns=batch.events[-1].time_ns))
+        if self._changes:
+            report(facts.ChangesReceived(home=home, changes=self._changes))
+        if events := batch.events:
+            newest_ns = events[-1].time_ns
+            report(facts.EventsReceived(home=home, events=len(events), newest_ns=newest_ns, restored=batch.restored))
         if batch.links or batch.findings.broken:
             report(facts.LinksChecked(home=home, links=batch.links, broken=batch.findings.broken))
         for code, number in batch.skipped.items():

@@ -48,7 +48,7 @@ each end nothing is lost, nothing is doubled, and the order is kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 import trio
@@ -95,10 +95,16 @@ class Inbox(Generic[T]):
 
 
 class Outbox(Generic[T]):
-    """The sending end of a channel of lists. Keeps each item until it is sent; `len` is how many wait."""
+    """The sending end of a channel of lists. Keeps each item until it is sent; `len` is how many wait.
 
-    def __init__(self, channel: trio.MemorySendChannel[list[T]]) -> None:
+    `entered` hears of what comes in with `extend`.
+    """
+
+    def __init__(
+        self, channel: trio.MemorySendChannel[list[T]], entered: Callable[[Iterable[T]], None] = lambda _items: None
+    ) -> None:
         self._channel = channel
+        self._entered = entered
         self._items: list[T] = []
         self._sending = trio.Lock()
 
@@ -117,7 +123,9 @@ class Outbox(Generic[T]):
 
     def extend(self, items: Iterable[T]) -> None:
         """Hold more items for the next flush: all of them, or none if iterating over them raises."""
-        self._items.extend(list(items))
+        more = list(items)
+        self._items.extend(more)
+        self._entered(more)
 
     async def flush(self) -> None:
         """Send everything that is held, as one list; return at once if there is nothing.

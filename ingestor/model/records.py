@@ -202,6 +202,11 @@ def ages_seconds(records: Iterable[Record], now_ns: int) -> tuple[float, ...]:
     return tuple([(now_ns - time_ns) / instants.SECOND_NS for time_ns in live])
 
 
+def events_in(records: Iterable[object]) -> int:
+    """Return how many of these are state changes, read or raw."""
+    return sum([isinstance(one, Event | RawEvent) for one in records])
+
+
 def size_bytes(text: str) -> int:
     """Return the size of a text as UTF-8; that of ASCII, which most is, is known without encoding it."""
     return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))

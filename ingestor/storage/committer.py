@@ -106,8 +106,8 @@ class Committer:
         except Unavailable as error:
             self._failed(error)
             return
-        self._intake.captured(records)
         self._intake.inbox.commit()
+        self._intake.captured(records)
         if notes:
             self._intake.tell_noted()
         self._works()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TypeAlias
 
 import trio
+from msgspec import Struct
 
 from ingestor.model.errors import Rejected
-from ingestor.model.records import Event, Point, RawEvent, Record, ages_seconds
+from ingestor.model.records import Event, Point, RawEvent, Record, ages_seconds, events_in
 from ingestor.storage.batcher import bisect
-from ingestor.storage.quarantine import Quarantine, about
+from ingestor.storage.quarantine import Quarantine
 from metrics import facts
 from metrics.codes import ErrorCode
 
@@ -21,6 +21,13 @@ Attempt: TypeAlias = Callable[[Sequence[Point]], Awaitable[int | Rejected]]
 
 _DETAIL_CHARACTERS = 500
 _DETAILS = 20  # of one batch in the log; the quarantine has them all
+
+
+class Delivered(Struct, frozen=True, kw_only=True):
+    """What became of a batch: `quarantined` records are set aside; `told` once the batch is forgotten where it was."""
+
+    quarantined: int
+    told: tuple[facts.ServiceEvent, ...]
 
 
 class Delivery:
@@ -34,8 +41,8 @@ class Delivery:
         self._report = report
         self._clock_ns = clock_ns
 
-    async def deliver(self, records: Sequence[Record], attempt: Attempt) -> int:
-        """Deliver all records; return how many of them the quarantine has taken.
+    async def deliver(self, records: Sequence[Record], attempt: Attempt) -> Delivered:
+        """Deliver all records, and return what is to be told then.
 
         Raises what `attempt` raises, or `Unavailable` while the quarantine's disk is away. Then any part of them was
         delivered, and delivering all of them again is harmless.
@@ -48,39 +55,34 @@ class Delivery:
         ]
         if bad:
             await self._quarantine.add(bad)
-            self._tell_quarantined(bad)
-        if expired:
-            self._report(facts.RecordsExpired(records=expired))
         events = [point for point in points if isinstance(point, Event)]
         if bad:
             refused = {id(record) for record, _ in bad}
             events = [event for event in events if id(event) not in refused]
-        self._report(
-            facts.BatchWritten(
-                store=self._store,
-                records=len(records) - len(bad) - expired,
-                events=max(0, len(events) - expired),
-                newest_event_ns=max([event.time_ns for event in events], default=None),
-                duration_seconds=trio.current_time() - began,
-                ages_seconds=ages_seconds(events, self._clock_ns()),
-            )
+        old = min(expired, len(events))
+        written = facts.BatchWritten(
+            store=self._store,
+            records=len(records) - len(bad) - expired,
+            events=len(events) - old,
+            newest_event_ns=max([event.time_ns for event in events], default=None),
+            duration_seconds=trio.current_time() - began,
+            ages_seconds=ages_seconds(events, self._clock_ns()),
         )
-        return len(bad)
+        too_old = [facts.RecordsExpired(records=expired, events=old)] if expired else []
+        return Delivered(quarantined=len(bad), told=(*_quarantined(bad), *too_old, written))
 
-    def _tell_quarantined(self, bad: Sequence[tuple[Record, Rejected]]) -> None:
-        for code in {refusal.code for _, refusal in bad}:
-            details = [f"{record!r}: {said}"[:_DETAIL_CHARACTERS] for record, said in bad if said.code == code]
-            self._report(
-                facts.RecordsQuarantined(reason=code, records=len(details), detail="; ".join(details[:_DETAILS]))
-            )
-        for fact in set_aside([record for record, _ in bad]):
+    def tell(self, delivered: Delivered) -> None:
+        """Tell of a batch that was delivered."""
+        for fact in delivered.told:
             self._report(fact)
 
 
-def set_aside(records: Iterable[Record]) -> list[facts.EventsSetAside]:
-    """Return how many changes of each home are among records that went into the quarantine."""
-    homes = Counter(about(record)[0] for record in records if isinstance(record, Event | RawEvent))
-    return [facts.EventsSetAside(home=home or "", events=events) for home, events in homes.items()]
+def _quarantined(bad: Sequence[tuple[Record, Rejected]]) -> Iterator[facts.RecordsQuarantined]:
+    for code in {refusal.code for _, refusal in bad}:
+        alike = [(record, said) for record, said in bad if said.code == code]
+        details = [f"{record!r}: {said}"[:_DETAIL_CHARACTERS] for record, said in alike[:_DETAILS]]
+        events = events_in(record for record, _ in alike)
+        yield facts.RecordsQuarantined(reason=code, records=len(alike), events=events, detail="; ".join(details))
 
 
 async def sort_out(points: Sequence[Point], attempt: Attempt) -> tuple[list[tuple[Record, Rejected]], int]:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import trio
 
-from ingestor.model.records import Record, Watermark
+from ingestor.model.records import Record, Watermark, events_in
 from ingestor.storage.intake import Intake
 from ingestor.storage.journal import Journal
 from ingestor.storage.spool import Spool
+from metrics import facts
 
 RECORDS_IN_A_COMMIT = 500  # a larger one would let live events wait
 ROOM_SECONDS = 1.0
@@ -20,13 +21,14 @@ PAUSE_SECONDS = 1.0
 class Importer:
     """Captures what the recorder gave, of every home."""
 
-    def __init__(self, journal: Journal, spool: Spool, intake: Intake) -> None:
+    def __init__(self, journal: Journal, spool: Spool, intake: Intake, report: facts.Report) -> None:
         self._journal = journal
         self._spool = spool
         self._intake = intake
+        self._report = report
         self._next_at = -math.inf
 
-    async def keep(self, records: Sequence[Record]) -> None:
+    async def keep(self, home: str, records: Sequence[Record]) -> None:
         """Return once all of it is captured, part by part as there is room. Raises `Unavailable`.
 
         As long as a commit took, the disk then belongs to the live records: so long the next one waits.
@@ -35,7 +37,9 @@ class Importer:
             await trio.sleep_until(self._next_at)
             await self._room()
             began = trio.current_time()
-            await self._journal.commit(records[start : start + RECORDS_IN_A_COMMIT], live=False)
+            part = records[start : start + RECORDS_IN_A_COMMIT]
+            await self._journal.commit(part, live=False)
+            self._report(facts.EventsRefilled(home=home, events=events_in(part)))
             ended = trio.current_time()
             self._next_at = ended + min(PAUSE_SECONDS, ended - began)
 

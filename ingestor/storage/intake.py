@@ -8,7 +8,7 @@ import trio
 
 from ingestor.model.channels import Inbox
 from ingestor.model.gaps import Kept
-from ingestor.model.records import Record, Watermark
+from ingestor.model.records import Record, Watermark, events_in
 from ingestor.model.signals import Signal
 from ingestor.storage.recent import RecentEvents
 from ingestor.storage.valve import Valve
@@ -19,7 +19,8 @@ class Intake:
     """The inbox of records, the valve that lets homes bring them, and what was captured last.
 
     `ended` is set when every sender has closed its end and everything was committed, `known` once the
-    journal has said what was captured before; `losses` says of a home why it had to ask the store.
+    journal has said what was captured before; `losses` says of a home why it had to ask the store. `held_events` are
+    on their way from a home's stream to the journal: in memory alone.
     """
 
     def __init__(self, inbox: Inbox[list[Kept]]) -> None:
@@ -29,6 +30,7 @@ class Intake:
         self.ended = trio.Event()
         self.known = trio.Event()
         self.losses: dict[str, Loss] = {}
+        self.held_events = 0
         self._noted = Signal()
         self._marks: list[Watermark] = []
 
@@ -43,8 +45,13 @@ class Intake:
             self._marks = list(watermarks)
             self.known.set()
 
+    def enter(self, records: Iterable[Kept]) -> None:
+        """Note what came, and is not captured yet."""
+        self.held_events += events_in(records)
+
     def captured(self, records: Iterable[Record]) -> None:
         """Note what was committed."""
+        self.held_events -= events_in(records)
         self.recent.extend(records)
 
     def tell_noted(self) -> None:

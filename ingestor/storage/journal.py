@@ -67,7 +67,7 @@ class EmbeddedJournal:
         """Write what is good, and set aside what is bad; the notes go with every part that is tried."""
         if notes and all(isinstance(record, RawEvent) for record in records):
             await self._told(self._store.write((), notes=notes))
-        await self._delivery.deliver(records, partial(self._attempt, live=live, notes=notes))
+        self._delivery.tell(await self._delivery.deliver(records, partial(self._attempt, live=live, notes=notes)))
 
     async def notes(self) -> list[Written]:
         """Read the notes."""

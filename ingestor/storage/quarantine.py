@@ -76,9 +76,10 @@ class Quarantine:
         self._valve = valve or Valve()
         self._held = _Held()
 
-    async def open(self) -> None:
-        """Tell how much there is."""
-        await self._run(lambda _connection: None)
+    def open_now(self) -> None:
+        """Tell how much there is; only while nobody else uses the file."""
+        self._database.run_now(self._counted(lambda _connection: None), self._warn)
+        self._tell()
 
     async def add(self, bad: Sequence[tuple[Record, Rejected]]) -> None:
         """Keep records, fsynced; the same record again once, as of now. Raises `Unavailable`, too, while it is full."""
@@ -151,7 +152,15 @@ class Quarantine:
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do the work in a transaction; a damaged file is replaced."""
+        try:
+            result = await self._database.run(self._counted(work), self._warn)
+        except Unavailable as error:
+            self._report(facts.QuarantineFailed(code=error.code, detail=str(error)))
+            raise
+        self._tell()
+        return result
 
+    def _counted(self, work: Callable[[sqlite3.Connection], T]) -> Callable[[sqlite3.Connection], T]:
         def counted(connection: sqlite3.Connection) -> T:
             with transaction(connection):
                 self._held.count(connection)
@@ -159,13 +168,7 @@ class Quarantine:
                 self._held.count(connection)
             return result
 
-        try:
-            result = await self._database.run(counted, self._warn)
-        except Unavailable as error:
-            self._report(facts.QuarantineFailed(code=error.code, detail=str(error)))
-            raise
-        self._tell()
-        return result
+        return counted
 
     def _tell(self) -> None:
         held, maximum, code = self._held, self._maximum_bytes, ErrorCode.QUARANTINE_FULL

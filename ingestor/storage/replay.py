@@ -8,8 +8,7 @@ import trio
 from msgspec import Struct
 
 from ingestor.model.errors import Rejected
-from ingestor.model.records import Event, RawEvent, Record
-from ingestor.storage.delivery import set_aside
+from ingestor.model.records import Event, RawEvent, Record, events_in
 from ingestor.storage.journal import Journal
 from ingestor.storage.quarantine import Handle, Quarantine, Quarantined, digest, parts
 from metrics import facts
@@ -72,6 +71,5 @@ class Replay:
 
     async def _bring(self, records: Sequence[Record], gone: Sequence[Quarantined]) -> None:
         await self._journal.commit(records, live=False)
+        self._report(facts.EventsReplayed(events=events_in(records)))
         await self._quarantine.remove(gone)
-        for fact in set_aside([one.record for one in gone]):
-            self._report(facts.EventsSetAside(home=fact.home, events=-fact.events))

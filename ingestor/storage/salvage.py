@@ -16,7 +16,7 @@ from ingestor.storage.codec import Packed, unpack
 from ingestor.storage.database import transaction
 
 _BATCH = "SELECT id, records, events, checksum, body FROM batches WHERE id = ?"
-_HEADS = "SELECT id, records FROM batches ORDER BY id"
+_HEADS = "SELECT id, records, events FROM batches ORDER BY id"
 _MOST_RECORDS = 1_000_000
 _MOST_IDS = 1_000_000
 _MOST_BYTES = 2**40  # more is no length but part of the damage
@@ -29,6 +29,7 @@ class Salvaged(Struct, frozen=True, kw_only=True):
     aside: Path
     ids: frozenset[int]
     unreadable_records: int
+    unreadable_events: int
 
     @property
     def batches(self) -> int:
@@ -42,12 +43,13 @@ def salvage(aside: Path, into: sqlite3.Connection, *, last_id: int) -> Salvaged:
     Its next batch comes behind `last_id`: an id that is under way to the store is never given twice.
     """
     saved: set[int] = set()
-    heads: dict[int, int] = {}
+    heads: dict[int, tuple[int, int]] = {}
     _lengthen(aside)
     with closing(sqlite3.connect(aside)) as damaged, transaction(into):
         for query in (_HEADS, f"{_HEADS} DESC"):
-            heads |= {id_: records for id_, records in _readable(damaged, query) if _is_plausible(id_, records)}
-        for id_ in sorted(heads | dict.fromkeys(_between(heads), 0)):  # one by one: a bad page costs its own
+            plausible = (row for row in _readable(damaged, query) if _is_plausible(*row))
+            heads |= {id_: (records, events) for id_, records, events in plausible}
+        for id_ in sorted({*heads, *_between(heads)}):  # one by one: a bad page costs its own
             for row in _readable(damaged, _BATCH, id_):
                 if _is_whole(row):
                     into.execute("INSERT INTO batches VALUES (?, ?, ?, ?, ?)", row)
@@ -58,8 +60,13 @@ def salvage(aside: Path, into: sqlite3.Connection, *, last_id: int) -> Salvaged:
             rows = list(_readable(damaged, f"SELECT * FROM {table}"))
             with suppress(sqlite3.Error):
                 into.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
-    lost = sum(records for id_, records in heads.items() if id_ not in saved)
-    return Salvaged(aside=aside, ids=frozenset(saved), unreadable_records=lost)
+    lost = [head for id_, head in heads.items() if id_ not in saved]
+    return Salvaged(
+        aside=aside,
+        ids=frozenset(saved),
+        unreadable_records=sum(records for records, _ in lost),
+        unreadable_events=sum(events for _, events in lost),
+    )
 
 
 def number_from(connection: sqlite3.Connection, batch: int) -> None:
@@ -84,8 +91,10 @@ def _readable(damaged: sqlite3.Connection, query: str, *values: int) -> Iterator
         yield from damaged.execute(query, values)
 
 
-def _is_plausible(id_: object, records: object) -> bool:
-    return isinstance(id_, int) and isinstance(records, int) and 0 < records <= _MOST_RECORDS
+def _is_plausible(id_: object, records: object, events: object) -> bool:
+    if not (isinstance(id_, int) and isinstance(records, int) and isinstance(events, int)):
+        return False
+    return 0 < records <= _MOST_RECORDS and 0 <= events <= records
 
 
 def _between(ids: Collection[int]) -> range:

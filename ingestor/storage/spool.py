@@ -126,6 +126,8 @@ class Spool:
         self._swept = 0
         self._arrived = Signal()
         self._lock = trio.Lock()
+        self._began = False
+        self._unreadable_events = 0
 
     @property
     def exists(self) -> bool:
@@ -144,6 +146,9 @@ class Spool:
         self._at_hand.clear()
         self._sizes = deque(size for size in sizes if size.id > self._done)
         self._count(self._sizes, 1)
+        if not self._began:
+            self._began = True
+            self._report(facts.SpoolOpened(events=self.pending_events + self._unreadable_events))
         return watermarks
 
     @property
@@ -269,10 +274,16 @@ class Spool:
         lost = [size for size in self._sizes if size.id not in found.ids]
         self._sizes = deque(size for size in self._sizes if size.id in found.ids)
         self._count(lost, -1)
-        records = sum(size.records for size in lost) if known else found.unreadable_records
+        records, events = found.unreadable_records, found.unreadable_events
+        if known:
+            records, events = (sum(size.records for size in lost), sum(size.events for size in lost))
+        if not self._began:
+            self._unreadable_events += events
         if records:
             detail = f"they could not be read from {found.aside.name}"
-            self._report(facts.RecordsDropped(reason=DropReason.SPOOL_DAMAGED, records=records, detail=detail))
+            self._report(
+                facts.RecordsDropped(reason=DropReason.SPOOL_DAMAGED, records=records, events=events, detail=detail)
+            )
 
     def _read(self, connection: sqlite3.Connection) -> tuple[list[_Size], list[Watermark], int]:
         [(said,)] = connection.execute("PRAGMA quick_check(1)").fetchall()

@@ -105,7 +105,7 @@ class Writer:
         self._unwritten_marks = self._marks.of(batch.ids[-1]) if self._marks else []
         while True:
             try:
-                quarantined = await self._delivery.deliver(batch.records, self._until_taken)
+                delivered = await self._delivery.deliver(batch.records, self._until_taken)
                 if self._unwritten_marks:  # they were refused together with every point
                     await self._until_taken(())
             except Unavailable as error:  # the quarantine's own: it says so itself
@@ -113,7 +113,8 @@ class Writer:
             else:
                 break
         self._spool.acknowledge(batch.ids)
-        if quarantined:
+        self._delivery.tell(delivered)
+        if delivered.quarantined:
             with suppress(Unavailable):  # then the next commit deletes it
                 await self._spool.sweep()  # a restart would set aside again what the user has dropped meanwhile
         self.progress.report()

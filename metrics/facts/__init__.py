@@ -11,12 +11,14 @@ from collections.abc import Callable
 from logging import INFO
 from typing import TypeAlias
 
+from metrics.balance import UNACCOUNTED
 from metrics.declarations import Metric, Update
 from metrics.declarations import ServiceEvent as ServiceEvent
 from metrics.facts.gaps import AuditDone as AuditDone
 from metrics.facts.gaps import AuditFailed as AuditFailed
 from metrics.facts.gaps import BackfillEnded as BackfillEnded
-from metrics.facts.gaps import EventsSetAside as EventsSetAside
+from metrics.facts.gaps import CaptureMeasured as CaptureMeasured
+from metrics.facts.gaps import EventsRefilled as EventsRefilled
 from metrics.facts.gaps import GapSettled as GapSettled
 from metrics.facts.gaps import GapsHeld as GapsHeld
 from metrics.facts.gaps import GapsNoted as GapsNoted
@@ -25,6 +27,7 @@ from metrics.facts.gaps import JobEnded as JobEnded
 from metrics.facts.gaps import LinksChecked as LinksChecked
 from metrics.facts.gaps import RefillFailed as RefillFailed
 from metrics.facts.gaps import RefillReady as RefillReady
+from metrics.facts.home import ChangesReceived as ChangesReceived
 from metrics.facts.home import ConnectFailed as ConnectFailed
 from metrics.facts.home import EntitiesSelected as EntitiesSelected
 from metrics.facts.home import EventSkipped as EventSkipped
@@ -37,6 +40,7 @@ from metrics.facts.home import SessionClosed as SessionClosed
 from metrics.facts.home import SessionOpened as SessionOpened
 from metrics.facts.service import SUPERVISION
 from metrics.facts.service import BreakerChanged as BreakerChanged
+from metrics.facts.service import ServiceMeasured as ServiceMeasured
 from metrics.facts.service import ServiceStarted as ServiceStarted
 from metrics.facts.service import ServiceStopping as ServiceStopping
 from metrics.facts.service import Warned as Warned
@@ -46,7 +50,10 @@ from metrics.facts.storage import AttributesOmitted as AttributesOmitted
 from metrics.facts.storage import BatchCommitted as BatchCommitted
 from metrics.facts.storage import BatchWritten as BatchWritten
 from metrics.facts.storage import CommitFailed as CommitFailed
+from metrics.facts.storage import EventsHeld as EventsHeld
+from metrics.facts.storage import EventsReplayed as EventsReplayed
 from metrics.facts.storage import FileUpgraded as FileUpgraded
+from metrics.facts.storage import LossesHeld as LossesHeld
 from metrics.facts.storage import QuarantineFailed as QuarantineFailed
 from metrics.facts.storage import QuarantineHeld as QuarantineHeld
 from metrics.facts.storage import RecordsDropped as RecordsDropped
@@ -55,6 +62,7 @@ from metrics.facts.storage import RecordsQuarantined as RecordsQuarantined
 from metrics.facts.storage import RecordsSpooled as RecordsSpooled
 from metrics.facts.storage import RowsSkipped as RowsSkipped
 from metrics.facts.storage import SpoolDamaged as SpoolDamaged
+from metrics.facts.storage import SpoolOpened as SpoolOpened
 from metrics.facts.storage import StoreFailed as StoreFailed
 from metrics.facts.storage import StoreReady as StoreReady
 from supervisors import SupervisorEvent
@@ -67,6 +75,7 @@ UPDATES: dict[type[Fact], tuple[Update, ...]] = {kind: kind.METRICS for kind in 
 UPDATES |= {kind: updates for kind, (_, updates) in SUPERVISION.items()}
 
 CATALOGUE: dict[str, Metric] = {update.metric.name: update.metric for moved in UPDATES.values() for update in moved}
+CATALOGUE |= {UNACCOUNTED.name: UNACCOUNTED}
 """Every metric of the service by its Prometheus name."""
 
 

@@ -6,14 +6,8 @@ from logging import DEBUG, WARNING
 
 from metrics import codes
 from metrics.codes import ErrorCode, GapState, JobEnd, JobKind
-from metrics.declarations import HOME, Counter, Gauge, Ratio, ServiceEvent
+from metrics.declarations import HOME, Counter, Gauge, ServiceEvent
 
-_CAPTURED = Ratio(
-    "ingestor_capture_ratio",
-    "Share of all changes that are captured, live or refilled; what is listed counts as one change each, "
-    "and what is set aside does not count as captured until it is replayed.",
-    HOME,
-)
 _REFILL_UP = Gauge("ingestor_refill_up", "1 while the recorder can be asked; gaps wait while it is 0.", HOME, start=1)
 
 
@@ -24,7 +18,6 @@ class LinksChecked(ServiceEvent, frozen=True, kw_only=True):
     METRICS = (
         Counter("ingestor_links", "Changes compared with the last captured one before them.", HOME).inc("links"),
         Counter("ingestor_links_broken", "Changes that did not follow: something was missed.", HOME).inc("broken"),
-        _CAPTURED.add("links", 0),
     )
 
     home: str
@@ -50,24 +43,40 @@ class GapsNoted(ServiceEvent, frozen=True, kw_only=True):
 class IntervalsSettled(ServiceEvent, frozen=True, kw_only=True):
     """The recorder was asked: `refilled` changes were captured, `listed` times of an entity are incomplete for good."""
 
-    METRICS = (
-        Counter("ingestor_events_refilled", "Missed changes that came out of the recorder.", HOME).inc("refilled"),
-        _CAPTURED.add("refilled", "listed"),
-    )
-
     home: str
     refilled: int
     listed: int
 
 
-class EventsSetAside(ServiceEvent, frozen=True, kw_only=True):
-    """Changes went into the quarantine; negative when a replay takes them out of it."""
+class EventsRefilled(ServiceEvent, frozen=True, kw_only=True):
+    """Changes out of the recorder are in the journal: those of a refill, an audit or an import."""
 
     LEVEL = DEBUG
-    METRICS = (_CAPTURED.move("events"),)
+    METRICS = (
+        Counter("ingestor_events_refilled", "Missed changes that came out of the recorder.", HOME).inc("events"),
+    )
 
     home: str
     events: int
+
+
+class CaptureMeasured(ServiceEvent, frozen=True, kw_only=True):
+    """So much of what changed in a home is captured; `ratios` by the length of time until now, over restarts."""
+
+    LEVEL = DEBUG
+    METRICS = (
+        Gauge(
+            "ingestor_capture_ratio",
+            "Share of all changes within the window that are captured, over restarts. What is in the quarantine, was "
+            "dropped, is listed or lies in an open gap is not; docs/balance.md says how that is counted.",
+            HOME,
+            start=1.0,
+            window=codes.Window,
+        ).set_each("ratios"),
+    )
+
+    home: str
+    ratios: dict[str, float]
 
 
 class GapSettled(ServiceEvent, frozen=True, kw_only=True):

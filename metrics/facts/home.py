@@ -26,17 +26,30 @@ class FramesReceived(ServiceEvent, frozen=True, kw_only=True):
     size_bytes: int
 
 
+class ChangesReceived(ServiceEvent, frozen=True, kw_only=True):
+    """State changes came from a home; what is stored of them, and what is not, is told apart from that."""
+
+    LEVEL = DEBUG
+    METRICS = (Counter("ingestor_events_received", "State changes that Home Assistant has sent.", HOME).inc("changes"),)
+
+    home: str
+    changes: int
+
+
 class EventsReceived(ServiceEvent, frozen=True, kw_only=True):
-    """State changes of a home were decoded and enriched."""
+    """Events of a home were made, to be stored: of state changes, and `restored` ones of the states before them."""
 
     LEVEL = DEBUG
     METRICS = (
-        Counter("ingestor_events_received", "State changes received, decoded and enriched.", HOME).inc("events"),
+        Counter("ingestor_events_restored", "Events made of a snapshot, or of the state before a change.", HOME).inc(
+            "restored"
+        ),
     )
 
     home: str
     events: int
     newest_ns: int
+    restored: int = 0
 
 
 class EventSkipped(ServiceEvent, frozen=True, kw_only=True):

@@ -81,6 +81,42 @@ class ServiceStopping(ServiceEvent, frozen=True, kw_only=True):
     cause: str
 
 
+class ServiceMeasured(ServiceEvent, frozen=True, kw_only=True):
+    """What the service is at this moment; measured when metrics are asked for.
+
+    `problems` by part and code: 1 for each, and 0 without a code for a part that has none. `states` by the path and the
+    state of each actor, `versions` by home and the three versions; `files` are ours, by name.
+    """
+
+    LEVEL = DEBUG
+    METRICS = (
+        Gauge(
+            "ingestor_problem",
+            "1 for each problem or warning of `/health`; 0, without a code, for a part that has none.",
+            Label("part"),
+            Label("code"),
+        ).replace("problems"),
+        Gauge(
+            "ingestor_actor_state", "1 for the state that an actor or supervisor is in.", Label("child"), Label("state")
+        ).replace("states"),
+        Gauge(
+            "ingestor_build_info",
+            "1; the labels have the versions of the service, of Python, and of a home that was connected once.",
+            *map(Label, ("home", "version", "python_version", "home_assistant_version")),
+        ).replace("versions"),
+        Gauge("ingestor_disk_free_bytes", "Free room on the disk of DATA_DIR.").set("free_bytes"),
+        Gauge("ingestor_disk_total_bytes", "Size of the disk of DATA_DIR.").set("total_bytes"),
+        Gauge("ingestor_file_bytes", "Size of a file of ours, its log included.", Label("file")).replace("files"),
+    )
+
+    problems: dict[tuple[str, str], int]
+    states: dict[tuple[str, str], int]
+    versions: dict[tuple[str, str, str, str], int]
+    free_bytes: int
+    total_bytes: int
+    files: dict[str, int]
+
+
 class Warned(ServiceEvent, frozen=True, kw_only=True):
     """Something that a user must know and that no other fact says."""
 

@@ -65,6 +65,26 @@ class RecordsSpooled(ServiceEvent, frozen=True, kw_only=True):
     maximum_bytes: int
 
 
+class SpoolOpened(ServiceEvent, frozen=True, kw_only=True):
+    """The service began with so many events in the spool, also those that could not be read any more."""
+
+    METRICS = (
+        Gauge("ingestor_events_waited", "Events that waited in the spool when the service started.").set("events"),
+    )
+    LEVEL = DEBUG
+
+    events: int
+
+
+class EventsHeld(ServiceEvent, frozen=True, kw_only=True):
+    """So many events are in memory alone now; measured when metrics are asked for."""
+
+    METRICS = (Gauge("ingestor_held_events", "Events that are in memory only, until the disk has them.").set("events"),)
+    LEVEL = DEBUG
+
+    events: int
+
+
 class FileUpgraded(ServiceEvent, frozen=True, kw_only=True):
     """A file of an older version has another format now; `copy` is as it was, and may be deleted."""
 
@@ -89,10 +109,12 @@ class RecordsDropped(ServiceEvent, frozen=True, kw_only=True):
     LEVEL = ERROR
     METRICS = (
         Counter("ingestor_records_dropped", "Records that are gone for good.", reason=DropReason).inc("records"),
+        Counter("ingestor_events_dropped", "Events that are gone for good.", reason=DropReason).inc("events"),
     )
 
     reason: DropReason
     records: int
+    events: int
     detail: str
 
 
@@ -106,11 +128,40 @@ class RecordsQuarantined(ServiceEvent, frozen=True, kw_only=True):
             "Records set aside because they could not be stored.",
             reason=codes.QUARANTINE,
         ).inc("records"),
+        Counter(
+            "ingestor_events_quarantined",
+            "Events set aside because they could not be stored.",
+            reason=codes.QUARANTINE,
+        ).inc("events"),
     )
 
     reason: ErrorCode
     records: int
+    events: int
     detail: str
+
+
+class EventsReplayed(ServiceEvent, frozen=True, kw_only=True):
+    """Events of the quarantine are in the journal again."""
+
+    METRICS = (Counter("ingestor_events_replayed", "Events that came back out of the quarantine.").inc("events"),)
+
+    events: int
+
+
+class LossesHeld(ServiceEvent, frozen=True, kw_only=True):
+    """So many events were dropped, by this process or an earlier one, and nobody has acknowledged it yet."""
+
+    LEVEL = DEBUG
+    METRICS = (
+        Gauge(
+            "ingestor_events_lost",
+            "Events that were dropped, over restarts, until `ingestor losses acknowledge`.",
+            reason=DropReason,
+        ).set_each("events"),
+    )
+
+    events: dict[str, int]
 
 
 class QuarantineHeld(ServiceEvent, frozen=True, kw_only=True):
@@ -162,9 +213,13 @@ class RecordsExpired(ServiceEvent, frozen=True, kw_only=True):
     """Points were older than the store keeps, so it did not take them."""
 
     LEVEL = WARNING
-    METRICS = (Counter("ingestor_records_expired", "Points that were older than the store keeps.").inc("records"),)
+    METRICS = (
+        Counter("ingestor_records_expired", "Points that were older than the store keeps.").inc("records"),
+        Counter("ingestor_events_expired", "Events that were older than the store keeps.").inc("events"),
+    )
 
     records: int
+    events: int
 
 
 class BatchWritten(ServiceEvent, frozen=True, kw_only=True):

@@ -290,7 +290,7 @@ async def test_a_full_quarantine_leaves_what_is_refused_in_the_spool_until_there
 async def test_what_is_refused_waits_in_the_spool_while_the_disk_of_the_quarantine_is_full(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 2) as disk:
         async with bench(tmp_path, beside=disk.path) as one:
-            await one.quarantine.open()
+            one.quarantine.open_now()
             disk.fill()
             await one.spool.commit([event(number, attributes="x" * 9000) for number in range(40)])
             one.store.answer = lambda points: REFUSED if event(3, attributes="x" * 9000) in points else 0

@@ -131,7 +131,7 @@ def test_with_several_homes_each_problem_names_its_home_and_all_must_be_connecte
 
 
 def set_aside(records: int, reason: ErrorCode = ErrorCode.FIELD_CONFLICT) -> facts.RecordsQuarantined:
-    return facts.RecordsQuarantined(reason=reason, records=records, detail="sensor.secret")
+    return facts.RecordsQuarantined(reason=reason, records=records, events=records, detail="sensor.secret")
 
 
 def test_the_error_rate_is_the_share_of_the_last_hour_that_was_dropped_or_set_aside() -> None:
@@ -139,7 +139,7 @@ def test_the_error_rate_is_the_share_of_the_last_hour_that_was_dropped_or_set_as
     board = StatusBoard(["home"], clock)
     assert board.error_rate_percent == 0
     board(written(2, None))
-    board(facts.RecordsDropped(reason=DropReason.SHUTDOWN, records=1, detail=""))
+    board(facts.RecordsDropped(reason=DropReason.SHUTDOWN, records=1, events=1, detail=""))
     board(facts.RecordsSpooled(pending_events=2, pending_bytes=9, maximum_bytes=99))
     board(set_aside(1))
     assert (board.error_rate_percent, board.dropped, board.pending) == (50.0, 1, 2)

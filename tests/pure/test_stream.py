@@ -39,14 +39,14 @@ def text(content: str) -> Frame:
 
 
 def told(taken: Taken) -> list[tuple[str, str]]:
-    """Return what was reported, in short, but for the links."""
+    """Return what was reported, in short, but for the links and how much came."""
     return [
         (
             type(fact).__name__,
             getattr(fact, "code", "") or getattr(fact, "reason", "") or str(getattr(fact, "events", "")),
         )
         for fact in taken.reports
-        if not isinstance(fact, facts.LinksChecked)
+        if not isinstance(fact, facts.LinksChecked | facts.ChangesReceived)
     ]
 
 
@@ -227,6 +227,7 @@ def test_what_the_user_excludes_is_skipped_and_counted_but_persons_still_count()
         ("EventSkipped", "not_included"),
         ("EventSkipped", "excluded_by_glob"),
     ]
+    assert [fact.changes for fact in taken.reports if isinstance(fact, facts.ChangesReceived)] == [3]
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ async def test_replay_brings_records_back_and_a_new_refusal_keeps_them(tmp_path:
         outcome = await Replay(quarantine, journal, AGAIN, confirmed, heard.append).replay(await quarantine.handles())
         assert (outcome.replayed, journal.records) == (1, [event(1), event(2)])
         assert outcome.failures == {2: f"refused again, as {2 if at_once else 3}: {REFUSED}"}
-        assert heard == [facts.EventsSetAside(home="home", events=-2)]
+        assert heard == [facts.EventsReplayed(events=2)]
         assert [one.record for one in await quarantine.read()] == [event(2)]
 
 
@@ -163,7 +163,7 @@ async def test_a_full_quarantine_takes_nothing_more_and_the_homes_pause_until_th
         assert await quarantine.remove((await quarantine.read())[:1]) == 1
         assert valve.closed
     async with opened(tmp_path, heard, valve := Valve(), maximum_bytes=4 * size) as quarantine:
-        await quarantine.open()
+        quarantine.open_now()
         assert valve.closed  # a restart counts anew
         assert await quarantine.remove((await quarantine.read())[:2]) == 2
         assert not valve.closed

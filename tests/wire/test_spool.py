@@ -73,7 +73,7 @@ async def test_what_was_committed_is_there_after_a_restart_in_its_order(tmp_path
         await spool.commit(second)
     async with opened(tmp_path) as spool:
         assert await pending(spool) == first + second
-        assert (spool.pending_records, spool.pending_events) == (6, 3)
+        assert (spool.pending_records, spool.pending_events) == (6, 4)
 
 
 async def test_what_was_acknowledged_is_gone_with_the_next_commit(tmp_path: Path) -> None:
@@ -229,8 +229,8 @@ async def test_a_spool_that_is_damaged_while_it_is_used_counts_what_is_lost(tmp_
             await spool.commit([event(number), event(number + 10)])
         spool._database.run_now(lambda c: c.execute("UPDATE batches SET body = x'00' WHERE id = 2"))
         assert await pending(spool) == [event(0), event(10), event(2), event(12)]
-    assert [(fact.reason, fact.records) for fact in heard if isinstance(fact, facts.RecordsDropped)] == [
-        ("spool_damaged", 2)
+    assert [(fact.reason, fact.records, fact.events) for fact in heard if isinstance(fact, facts.RecordsDropped)] == [
+        ("spool_damaged", 2, 2)
     ]
 
 
