@@ -70,9 +70,9 @@ def _glance() -> list[Any]:
         ),
         number(
             "Capture rate",
-            "min(ingestor_capture_ratio)",
+            'min(ingestor_capture_ratio{window="1d"})',
             unit="percentunit",
-            help_="Share of all changes that are captured, live or refilled from Home Assistant's recorder.",
+            help_="Share of the last day's changes that are captured, live or refilled; docs/balance.md says how.",
         ),
         number(
             "Quarantined",

@@ -29,7 +29,7 @@ async def test_every_route_answers_in_its_shape(tmp_path: Path) -> None:
     async with healthy(tmp_path) as tree:
         answers = {path: await tree.get(path) for path in ("/health", "/metrics", "/docs", "/openapi.json")}
         assert {path: answer.status_code for path, answer in answers.items()} == dict.fromkeys(answers, 200)
-        assert answers["/health"].json() == {"status": "healthy", "problems": {}, "codes": {}}
+        assert answers["/health"].json() == {"status": "healthy", "problems": {}, "warnings": {}, "codes": {}}
         assert answers["/metrics"].headers["content-type"].startswith("text/plain")
         health = (await tree.get("/api/health")).json()
         assert SystemHealth(**health).model_dump(mode="json") == health

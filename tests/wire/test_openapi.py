@@ -39,7 +39,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Generator[Ingestor]:
     ours.start()
     wait_until(lambda: (ours.get("/health") or {}).get("status") == "healthy", "healthy", 30)
     yield ours
-    assert ours.get("/health") == {"status": "healthy", "problems": {}, "codes": {}}
+    assert ours.get("/health") == {"status": "healthy", "problems": {}, "warnings": {}, "codes": {}}
     assert ours.stop() == 0
     home.stop()
     assert "Traceback" not in ours.log
