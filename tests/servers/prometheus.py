@@ -22,7 +22,8 @@ class Prometheus:
         self.url = f"http://127.0.0.1:{free_port()}"
         configuration = yaml.safe_load((CONFIGURATION / "prometheus.yml").read_text())
         configuration["global"] = {"scrape_interval": "500ms", "evaluation_interval": "1s"}
-        configuration["scrape_configs"] = [job for job in configuration["scrape_configs"] if job["job_name"] == "ingestor"]
+        jobs = configuration["scrape_configs"]
+        configuration["scrape_configs"] = [job for job in jobs if job["job_name"] == "ingestor"]
         configuration["scrape_configs"][0]["static_configs"] = [{"targets": [target]}]
         managers = [{"targets": [alertmanager]}] if alertmanager else []
         configuration["alerting"]["alertmanagers"] = [{"static_configs": managers}]
