@@ -1,13 +1,18 @@
-"""`python -m metrics` writes docs/metrics.md from what the facts declare."""
+"""`python -m metrics` writes docs/metrics.md and docs/logs.md from what the facts declare."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
+from inspect import getdoc
 from pathlib import Path
 
 from metrics.declarations import Metric
-from metrics.facts import CATALOGUE
+from metrics.facts import CATALOGUE, UPDATES, Fact, ServiceEvent
+from metrics.facts.service import SUPERVISION
 
 FILE = Path(__file__).parents[1] / "docs" / "metrics.md"
+LOGS = FILE.with_name("logs.md")
 _HEAD = """# Metrics
 
 `/metrics`, for Prometheus. Counters end in `_total`, times are in seconds, sizes in bytes. Labels are bounded: never an
@@ -25,6 +30,33 @@ Homes and the store are those of the configuration; a `child` comes when it star
 | name | label | values |
 |---|---|---|
 """
+_LOGS = """# Log lines
+
+One event a line, on standard error: JSON, or words on a terminal (`LOG_FORMAT`). `event` is one of these names, which
+stay; `level` and `timestamp` stand beside the fields. At `info` a start has ten lines at most, a stop three; `debug`
+shows every batch. No field holds a secret. A crash has its traceback in `exception`.
+Made from `metrics/facts/` by `make dashboard`.
+
+| event | level | fields | meaning |
+|---|---|---|---|
+"""
+
+
+def logs() -> str:
+    """Return the page of log lines."""
+    return _LOGS + "".join(_line(kind) for kind in sorted(UPDATES, key=lambda kind: kind.__name__))
+
+
+def _line(kind: type[Fact]) -> str:
+    if issubclass(kind, ServiceEvent):
+        fields: Iterable[str] = kind.__struct_fields__
+        level = "as it is" if "level" in vars(kind) else logging.getLevelName(kind.LEVEL).lower()
+    else:
+        fields = (name for name in kind.__dataclass_fields__ if name != "error")
+        level = logging.getLevelName(SUPERVISION[kind][0]).lower()
+    shown = ("oldest_seconds" if name == "ages_seconds" else name for name in fields)
+    meaning = (getdoc(kind) or "").partition("\n\n")[0].replace("\n", " ")
+    return f"| `{kind.__name__}` | {level} | {', '.join(f'`{name}`' for name in shown) or '-'} | {meaning} |\n"
 
 
 def rendered() -> str:
@@ -52,3 +84,4 @@ def _name(metric: Metric) -> str:
 
 if __name__ == "__main__":
     FILE.write_text(rendered(), encoding="utf-8")
+    LOGS.write_text(logs(), encoding="utf-8")

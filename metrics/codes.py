@@ -88,6 +88,9 @@ REFUSALS = (ErrorCode.UNKNOWN_COMMAND, ErrorCode.UNAUTHORIZED, ErrorCode.REFUSED
 RECORDER = (*_SOCKET, ErrorCode.STARTING, *REFUSALS, ErrorCode.TOO_LARGE)
 """Of Home Assistant's recorder."""
 
+TELLING = (*_SOCKET, ErrorCode.NO_ANSWER, ErrorCode.SERVER_ERROR, ErrorCode.REFUSED)
+"""Of a notification or a heartbeat."""
+
 DISK = (
     ErrorCode.DISK,
     ErrorCode.DISK_FULL,
@@ -270,6 +273,13 @@ class WarningCode(StrEnum):
 
 
 WARNINGS = (*WarningCode, *Loss)
+
+
+class Telling(StrEnum):
+    """How the service tells a person of itself."""
+
+    NOTIFICATION = "notification"
+    HEARTBEAT = "heartbeat"
 
 
 class BreakerState(StrEnum):

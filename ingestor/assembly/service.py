@@ -19,6 +19,7 @@ from ingestor.assembly.home import Home
 from ingestor.assembly.measures import measured
 from ingestor.assembly.stages import FATAL, MANY, Ground, stage
 from ingestor.assembly.storage import Storage
+from ingestor.assembly.telling import tellers
 from ingestor.config import Settings
 from ingestor.storage.store import Store
 from metrics import facts
@@ -97,6 +98,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
             stage("ledger", storage.keeper, 1.0, storage.keeper.drain),
             storage.supervisor.as_child(shutdown_timeout_seconds=6.0, fatal=FATAL),
             *(home.spec for home in homes),
+            *tellers(settings, status, files.report),
         ],
         intensity=MANY,
         observer=files.report,

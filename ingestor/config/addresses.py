@@ -8,8 +8,9 @@ from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, SecretStr
 
+from ingestor.config.secrets import Secret
 from ingestor.config.values import Listed, Text
 
 
@@ -76,6 +77,13 @@ def _hosts(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _secret_url(url: SecretStr) -> SecretStr:
+    if _split(url.get_secret_value()) is None:
+        raise ValueError("must be an address like https://hc-ping.com/your-uuid")
+    return url
+
+
+SecretUrl = Annotated[Secret, AfterValidator(_secret_url)]
 HomeUrl = Annotated[
     str, AfterValidator(_address("http", port=8123, dropped="/api(/websocket)?", ws="http", wss="https"))
 ]

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
-SECRETS = ("ha_token", "influxdb_token", "weather_api_key", "api_token")
+SECRETS = ("ha_token", "influxdb_token", "weather_api_key", "api_token", "heartbeat_url")
 _AROUND = " \t\r\n\v\f\0\ufeff\u200b\u00a0\"'`"
 
 

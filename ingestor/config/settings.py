@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from ingestor.config.addresses import HomeUrl, Host, Hosts, InfluxDBUrl, WeatherUrl, is_loopback
+from ingestor.config.addresses import HomeUrl, Host, Hosts, InfluxDBUrl, SecretUrl, WeatherUrl, is_loopback
 from ingestor.config.secrets import SECRETS, Secret, SecretFiles, clean
 from ingestor.config.values import (
     AttributeGlobs,
@@ -87,6 +87,8 @@ class Settings(BaseSettings):
     api_token: Secret | None = None
     api_open: bool = False
     api_hosts: Hosts = ()
+    notify: Annotated[Literal["none", "home_assistant"], Word] = "none"
+    heartbeat_url: SecretUrl | None = None
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Word] = "info"
     log_format: Annotated[Literal["auto", "json", "console"], Word] = "auto"
 

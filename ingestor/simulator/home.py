@@ -99,6 +99,14 @@ class SimulatedHome:
         self._turns = self._next_turn()
         zone = {"friendly_name": "Simulated zone"}
         self.born = [self._fire(f"zone.sim_{number}", ("0", zone)) for number in range(zones)]
+        self.notifications: dict[str, Json] = {}
+
+    def notify(self, service: str, data: Json) -> None:
+        """Show a persistent notification, or take it away."""
+        if service == "dismiss":
+            self.notifications.pop(data["notification_id"], None)
+        else:
+            self.notifications[data["notification_id"]] = data
 
     def change(self) -> Json:
         """Return the next state change, as the `event` of a message, and keep the new state."""

@@ -93,6 +93,9 @@ class ServerSession:
             case "subscribe_events":
                 self.subscriptions[number] = message.get("event_type", "")
                 return _result(number, None)
+            case "call_service" if message.get("domain") == "persistent_notification":
+                self._home.notify(message["service"], message["service_data"])
+                return _result(number, {"context": {}, "response": None})
             case "history/stream":
                 self.subscriptions[number] = "history"  # of an entity that never changes
                 return _result(number, None)

@@ -40,9 +40,11 @@ from metrics.facts.home import SessionClosed as SessionClosed
 from metrics.facts.home import SessionOpened as SessionOpened
 from metrics.facts.service import SUPERVISION
 from metrics.facts.service import BreakerChanged as BreakerChanged
+from metrics.facts.service import ProblemsNotified as ProblemsNotified
 from metrics.facts.service import ServiceMeasured as ServiceMeasured
 from metrics.facts.service import ServiceStarted as ServiceStarted
 from metrics.facts.service import ServiceStopping as ServiceStopping
+from metrics.facts.service import TellingFailed as TellingFailed
 from metrics.facts.service import Warned as Warned
 from metrics.facts.service import WeatherFailed as WeatherFailed
 from metrics.facts.service import WeatherUpdated as WeatherUpdated

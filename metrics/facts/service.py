@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from logging import DEBUG, ERROR, INFO, WARNING
+from logging import DEBUG, ERROR, WARNING
 
 import supervisors
 from metrics import codes
-from metrics.codes import BreakerState, ErrorCode, Loss, WarningCode
+from metrics.codes import BreakerState, ErrorCode, Loss, Telling, WarningCode
 from metrics.declarations import HOME, Age, Counter, Gauge, Label, ServiceEvent, Update
 
 
@@ -117,6 +117,32 @@ class ServiceMeasured(ServiceEvent, frozen=True, kw_only=True):
     files: dict[str, int]
 
 
+class ProblemsNotified(ServiceEvent, frozen=True, kw_only=True):
+    """Home Assistant shows the problems of these parts now, and no longer those of so many others."""
+
+    home: str
+    shown: list[str]
+    dismissed: int
+
+
+class TellingFailed(ServiceEvent, frozen=True, kw_only=True):
+    """A person was not told, by this way; it is tried again, and said once until it works or fails otherwise."""
+
+    LEVEL = WARNING
+    METRICS = (
+        Counter(
+            "ingestor_telling_failures",
+            "Times that a way of telling a person began to fail.",
+            way=Telling,
+            code=codes.TELLING,
+        ).inc(),
+    )
+
+    way: Telling
+    code: ErrorCode
+    detail: str
+
+
 class Warned(ServiceEvent, frozen=True, kw_only=True):
     """Something that a user must know and that no other fact says."""
 
@@ -136,7 +162,7 @@ SUPERVISION: Mapping[type[supervisors.SupervisorEvent], tuple[int, tuple[Update,
     supervisors.ChildStarted: (DEBUG, ()),
     supervisors.ChildFailed: (ERROR, (_CRASHES.inc(),)),
     supervisors.ChildRestarting: (WARNING, (_RESTARTS.inc(),)),
-    supervisors.ChildStopped: (INFO, ()),
+    supervisors.ChildStopped: (DEBUG, ()),
     supervisors.ChildStuck: (ERROR, ()),
     supervisors.SupervisorGaveUp: (ERROR, ()),
     supervisors.SupervisorStateChanged: (DEBUG, ()),

@@ -128,7 +128,7 @@ def test_an_env_file_that_is_no_text_is_told(tmp_path: Path) -> None:
 
 
 def test_secrets_show_as_stars(tmp_path: Path) -> None:
-    secrets = {name.upper(): f"s3cret-{name}" for name in config.SECRETS}
+    secrets = {name.upper(): f"https://s3cret-{name}" for name in config.SECRETS}
     influxdb = {"INFLUXDB_URL": "http://db", "INFLUXDB_ORG": "home"}
     with environment(tmp_path, HA_URL="http://home.local", **influxdb, **secrets):
         settings = config.load()
@@ -286,6 +286,8 @@ WRONG = {
     "API_OPEN": ("perhaps", "valid boolean"),
     "API_HOSTS": ("http://ingestor.lan", "must be names like ingestor.lan"),
     "API_TOKEN": ("two words", "holds a blank"),
+    "NOTIFY": ("everybody", "'none' or 'home_assistant'"),
+    "HEARTBEAT_URL": ("hc-ping.com/uuid", "must be an address like https://"),
     "LOG_LEVEL": ("loud", "'debug', 'info', 'warning' or 'error'"),
     "LOG_FORMAT": ("xml", "'auto', 'json' or 'console'"),
 }

@@ -16,7 +16,7 @@ import supervisors
 from ingestor.model.records import size_bytes
 from metrics import facts, log
 from metrics.__main__ import FILE as PAGE
-from metrics.__main__ import rendered
+from metrics.__main__ import LOGS, logs, rendered
 from metrics.balance import CAME, UNACCOUNTED, WENT
 from metrics.codes import BreakerState, DropReason, ErrorCode, Leaving, SkippedCode, Window
 from metrics.exporter import PrometheusReporter
@@ -187,6 +187,7 @@ def test_the_size_of_a_text_is_that_of_its_utf_8(text: str) -> None:
 
 def test_the_page_of_metrics_is_what_the_facts_declare() -> None:
     assert PAGE.read_text() == rendered()
+    assert LOGS.read_text() == logs()
 
 
 def test_a_failing_report_harms_neither_the_others_nor_the_caller(caplog: pytest.LogCaptureFixture) -> None:

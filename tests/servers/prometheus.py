@@ -17,12 +17,16 @@ CONFIGURATION = Path(__file__).parents[2] / "metrics" / "prometheus"
 class Prometheus:
     """One running Prometheus; only the target and the intervals differ from what users run."""
 
-    def __init__(self, directory: Path, target: str) -> None:
+    def __init__(self, directory: Path, target: str, alertmanager: str | None = None) -> None:
         binary = program("prometheus", "prometheus")
         self.url = f"http://127.0.0.1:{free_port()}"
         configuration = yaml.safe_load((CONFIGURATION / "prometheus.yml").read_text())
         configuration["global"] = {"scrape_interval": "500ms", "evaluation_interval": "1s"}
+        jobs = configuration["scrape_configs"]
+        configuration["scrape_configs"] = [job for job in jobs if job["job_name"] == "ingestor"]
         configuration["scrape_configs"][0]["static_configs"] = [{"targets": [target]}]
+        managers = [{"targets": [alertmanager]}] if alertmanager else []
+        configuration["alerting"]["alertmanagers"] = [{"static_configs": managers}]
         configuration["rule_files"] = [str(CONFIGURATION / "rules.yml")]
         (directory / "prometheus.yml").write_text(yaml.safe_dump(configuration))
         self._process = Process(
