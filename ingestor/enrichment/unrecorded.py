@@ -1,6 +1,6 @@
 """What Home Assistant's recorder leaves out of attributes, so that live events have the same ones as refilled events.
 
-Facts of Home Assistant 2025.4: `ALL_DOMAIN_EXCLUDE_ATTRS` of the recorder; of each component `BY_DOMAIN` its
+Facts of its releases 2025.4 and 2026.11: `ALL_DOMAIN_EXCLUDE_ATTRS` of the recorder; of each component `BY_DOMAIN` its
 `_entity_component_unrecorded_attributes`, and what its own entities leave out; `BY_INTEGRATION` the
 `_unrecorded_attributes` of an integration's entities, whatever their domain. `EVERYTHING` is its `MATCH_ALL`: all but
 `ALWAYS`.
@@ -18,11 +18,12 @@ BY_DOMAIN = {
     "calendar": "description",
     "camera": "access_token entity_picture",
     "climate": "fan_modes hvac_modes max_humidity max_temp min_humidity min_temp preset_modes swing_modes"
-    " target_temp_step",
+    " target_humidity_step target_temp_step",
+    "cover": "supported_speeds",
     "event": "event_types",
     "fan": "preset_modes",
     "group": "auto entity_id order",
-    "humidifier": "available_modes max_humidity min_humidity",
+    "humidifier": "available_modes max_humidity min_humidity target_humidity_step",
     "image": "access_token entity_picture",
     "input_boolean": "editable",
     "input_button": "editable",
@@ -51,19 +52,23 @@ BY_DOMAIN = {
 
 BY_INTEGRATION = {
     "asuswrt": "last_time_reachable",
+    "backup": "backup_stage failed_reason",
     "dnsip": "ip_addresses querytype resolver",
     "ecobee": "active_sensors available_sensors",
     "ecovacs": "description rooms",
     "feedreader": "content description link title",
-    "group": "entity_id",
+    "geosphere_austria_warnings": EVERYTHING,
+    "group": "entity_id group_entities",
     "husqvarna_automower": "work_area_id_assignment",
+    "knx": "assumed_state",
+    "miele": "profile",
     "random": "maximum minimum",
     "sharkiq": "rooms",
     "sql": EVERYTHING,
     "tankerkoenig": "brand city house_number latitude longitude postcode station_name street",
     "threshold": "entity_id hysteresis lower type upper",
     "trafikverket_camera": "description location",
-    "unifiprotect": "event_id event_score",
+    "unifiprotect": "event_id event_score smart_detect_types",
     "utility_meter": "next_reset",
 }
 

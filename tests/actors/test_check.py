@@ -149,7 +149,7 @@ WARNINGS = {
         given={"include": "sensor.*,light.attic_*", "exclude": "sensor.no"},
     ),
     "an old Home Assistant": Case("Home Assistant", ("2024.2.5 at", "2024.3 is the old"), which(version="2024.2.5")),
-    "a new Home Assistant": Case("Home Assistant", ("newer than 2026.11",), which(version="2026.12.0b1")),
+    "a new Home Assistant": Case("Home Assistant", ("2026.11 is the newest",), which(version="2026.12.0b1")),
     "a clock behind": Case("clock", ("60 s behind", "NTP"), lambda server: server.home.step_clock(-60)),
     "a clock ahead": Case("clock", ("60 s ahead of", "NTP"), lambda server: server.home.step_clock(60)),
 }  # fmt: skip

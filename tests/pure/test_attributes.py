@@ -173,6 +173,26 @@ def test_an_integration_leaves_out_more() -> None:
     assert Attributes().keep("sensor", "other", text, read(text), None).text is text
 
 
+@pytest.mark.parametrize(
+    ("domain", "integration", "left_out"),
+    [
+        ("climate", None, "target_humidity_step"),
+        ("humidifier", None, "target_humidity_step"),
+        ("cover", None, "supported_speeds"),
+        ("light", "group", "group_entities"),
+        ("event", "backup", "failed_reason"),
+        ("event", "unifiprotect", "smart_detect_types"),
+        ("sensor", "geosphere_austria_warnings", "warnings"),
+        ("switch", "knx", "assumed_state"),
+        ("sensor", "miele", "profile"),
+    ],
+)
+def test_so_is_what_newer_recorders_leave_out(domain: str, integration: str | None, left_out: str) -> None:
+    text = json.dumps({"friendly_name": "N", left_out: 1}, separators=(",", ":"))
+    assert Attributes().keep(domain, integration, text, None).text == '{"friendly_name":"N"}'
+    assert Attributes().keep("lock", None, text, None).text is text
+
+
 def test_chosen_attributes_are_fields_named_after_them() -> None:
     said = {"Fan Speed": 3, "mode": "eco", "on": True, "off": False, "n": "12", "list": [1], "a_text": 5, "none": None}
     assert kept("fan", said, Attributes(names=("*",))).chosen == {

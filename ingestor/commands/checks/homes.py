@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from ingestor.assembly.home import weather_sources
 from ingestor.commands.checks.visit import Visit, needed
 from ingestor.enrichment.series import device_class
 from ingestor.homeassistant.registry import Registry
+from ingestor.homeassistant.versions import doubt
 from ingestor.homeassistant.wire import State
 from ingestor.live.entities import Entities
 from ingestor.live.selection import Selection
@@ -17,7 +16,6 @@ from ingestor.weather.entity import DOMAIN, choose, no_entity, read
 from ingestor.weather.observed import coordinates
 from ingestor.weather.poller import NOWHERE
 
-OLDEST, NEWEST = (2024, 3), (2026, 11)  # versions of Home Assistant: the oldest supported, the newest that was tried
 CLOCKS_DIFFER_US = 5_000_000
 
 
@@ -28,18 +26,7 @@ async def version(visit: Visit) -> list[Finding]:
         said = (await visit.session()).version
     except CredentialsRefused:
         return [Finding(detail=f"answers at {url}")]
-    return [Finding(detail=f"{said} at {url}", hint=_unknown(said))]
-
-
-def _unknown(said: str) -> str:
-    """Return what there is to say of a version that we do not know."""
-    found = re.match(r"(\d+)\.(\d+)", said)
-    number = (int(found[1]), int(found[2])) if found else OLDEST
-    if number < OLDEST:
-        return "{}.{} is the oldest that is supported: update Home Assistant".format(*OLDEST)
-    if number > NEWEST:
-        return "newer than {}.{}, the last that was tried: is there a newer ingestor?".format(*NEWEST)
-    return ""
+    return [Finding(detail=f"{said} at {url}", hint=doubt(said))]
 
 
 async def token(visit: Visit) -> list[Finding]:
