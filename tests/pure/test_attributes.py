@@ -189,8 +189,8 @@ def test_an_integration_leaves_out_more() -> None:
 )
 def test_so_is_what_newer_recorders_leave_out(domain: str, integration: str | None, left_out: str) -> None:
     text = json.dumps({"friendly_name": "N", left_out: 1}, separators=(",", ":"))
-    assert Attributes().keep(domain, integration, text, None).text == '{"friendly_name":"N"}'
-    assert Attributes().keep("lock", None, text, None).text is text
+    assert Attributes().keep(domain, integration, text, read(text), None).text == '{"friendly_name":"N"}'
+    assert Attributes().keep("lock", None, text, read(text), None).text is text
 
 
 def test_chosen_attributes_are_fields_named_after_them() -> None:

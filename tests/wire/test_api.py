@@ -63,6 +63,17 @@ async def test_events_of_one_entity_are_filled_up_from_the_store(tmp_path: Path)
     assert len(rows) == 35
 
 
+async def test_the_newest_events_of_before_a_restart_come_from_the_store(tmp_path: Path) -> None:
+    async with healthy(tmp_path, changes=300) as tree:
+        before = (await tree.get("/api/events/recent?limit=200")).json()
+    async with healthy(tmp_path, changes=50) as tree:
+        after = (await tree.get("/api/events/recent?limit=1000")).json()
+    shown = [(event["entity_id"], event["timestamp"], event["state_value"]) for event in after]
+    old = [(event["entity_id"], event["timestamp"], event["state_value"]) for event in before]
+    assert [one for one in shown if one in old] == old
+    assert len(shown) == len(set(shown)) >= 350
+
+
 async def test_limits_are_kept_and_told(tmp_path: Path) -> None:
     async with running(tmp_path) as tree:
         answers = [await tree.get(f"/api/events/recent?limit={limit}") for limit in ("0", "1001", "-1", "ten")]
