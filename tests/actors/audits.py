@@ -115,7 +115,7 @@ class Rig:
             quarantine=Quarantine(self.state, self.heard),
             ledger=self.ledger,
             entities=Entities(),
-            importer=Importer(self.journal, self.spool, self.intake),
+            importer=Importer(self.journal, self.spool, self.intake, lambda _fact: None),
         )
         archive = Archive(endpoint=endpoint, persons=list, weather=lambda _at_ns: None)
         ahead_ns = UNDERWAY_US * 1000 - 500_000_000

@@ -18,7 +18,8 @@ from metrics.codes import DropReason, Window
 from tests.actors.crashes import crash
 from tests.actors.homes import TOKEN, serving, simulated
 from tests.actors.trees import lines, until_drained
-from tests.servers.influxdb2.server import ORG, ROOT, Answer, InfluxDB2, influxdb2
+from tests.servers.influxdb2.server import ORG, ROOT, InfluxDB2, influxdb2
+from tests.servers.influxdb2.storage import Answer
 from tests.servers.simulated_home import SimHome
 from tests.servers.truth import Key, expected
 
@@ -155,8 +156,8 @@ async def test_every_term_is_what_the_home_has_sent_over_outages_crashes_refills
                 assert one.terms() == {"waited": pending, "stored": pending}
                 assert one["capture_ratio"] == len(Window)
             points = database.buckets["home_assistant"].points
-        stored = {(dict(tags)["entity_id"], at_ns) for name, tags, at_ns in points if name == "home_assistant_events"}
-        assert stored == wanted(server) - before | snapshot
+        rows = {(dict(tags)["entity_id"], at_ns) for name, tags, at_ns in points if name == "home_assistant_events"}
+        assert rows == wanted(server) - before | snapshot
 
 
 async def test_what_is_dropped_at_the_end_is_told_by_the_next_process_until_it_is_acknowledged(tmp_path: Path) -> None:

@@ -266,7 +266,7 @@ async def test_a_home_that_does_not_answer_at_the_end_holds_up_no_other(tmp_path
             homes.servers[name].make_changes(1000)
     ended = [fact.home for fact in homes.heard.of(facts.SessionClosed)]
     assert (set(ended[:2]), ended[2:]) == (set(STEADY), [FLAPPING])
-    assert homes.service.unwritten() == 0
+    assert homes.service.drop() == (0, 0)
     with embedded(tmp_path) as (_, rows):
         assert await homes.wrong(rows) == {}
 

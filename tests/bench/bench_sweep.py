@@ -104,7 +104,7 @@ async def stored(directory: Path) -> AsyncGenerator[tuple[SQLiteStore, Importer,
     intake = Intake(Inbox(trio.open_memory_channel[list[Kept]](0)[1]))
     intake.opened(await journal.open())
     try:
-        yield store, Importer(journal, spool, intake), state
+        yield store, Importer(journal, spool, intake, lambda _fact: None), state
     finally:
         for file in (store, spool, state):
             await file.aclose()

@@ -234,7 +234,7 @@ def test_what_came_in_and_is_nowhere_is_unaccounted_to_the_event() -> None:
         facts.SpoolOpened(events=5),
         facts.RecordsSpooled(pending_events=5, pending_bytes=1, maximum_bytes=9),
         facts.ChangesReceived(home="home", changes=10),
-        facts.EventSkipped(home="home", code=SkippedCode.FILTERED, events=2),
+        facts.EventSkipped(home="home", code=SkippedCode.NOT_INCLUDED, events=2),
         facts.EventSkipped(home="home", code=SkippedCode.REPEATED, events=1),
         facts.EventsReceived(home="home", events=8, newest_ns=1, restored=1),
         facts.RecordsSpooled(pending_events=13, pending_bytes=1, maximum_bytes=9),
