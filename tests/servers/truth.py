@@ -20,6 +20,7 @@ _UNITS: dict[Any, tuple[str, Callable[[float], float]]] = {
     "kW": ("W", lambda number: number * 1000),
     "Wh": ("kWh", lambda number: number / 1000),
     "inHg": ("hPa", lambda number: number * 33.863886403),
+    "MiB": ("B", lambda number: number * 2**20),
 }
 _PAIRS = {
     "on": 1.0,
