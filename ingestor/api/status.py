@@ -18,6 +18,8 @@ DAY_SECONDS = 86_400
 MINUTES = 60  # that events and errors are counted for
 LATELY = 50  # records, of which most must be stored
 STUCK_SECONDS = 600  # a gap that is not filled for so long waits for the user, whatever keeps the recorder
+_WITH_EVERY_FRAME = frozenset({facts.FramesReceived, facts.ChangesReceived, facts.LinksChecked, facts.EventSkipped})
+"""What says nothing of how we are: to compare each with every case below would be most of the cost of telemetry."""
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -74,6 +76,8 @@ class HomeStatus:
     def fold(self, fact: facts.Fact, now: float) -> None:  # noqa: C901  one case per fact, in one table
         """Take in a fact about this home."""
         match fact:
+            case facts.EventsReceived():  # the first, as most are
+                self.selection_problem = None
             case facts.SessionOpened():
                 self._opened(fact, now)
             case facts.SessionClosed() | facts.ConnectFailed():
@@ -87,8 +91,6 @@ class HomeStatus:
                 nothing = f"INCLUDE and EXCLUDE leave none of {fact.entities} entities to be stored"
                 is_empty = fact.entities and not fact.selected
                 self.selection_problem = Problem(code="selects_nothing", detail=nothing) if is_empty else None
-            case facts.EventsReceived():
-                self.selection_problem = None
             case facts.RefillReady():
                 self.recorder_problem = None
             case facts.IntervalsSettled() | facts.GapSettled():
@@ -237,6 +239,8 @@ class StatusBoard:
 
     def __call__(self, fact: facts.Fact) -> None:
         """Fold a fact in."""
+        if type(fact) in _WITH_EVERY_FRAME:
+            return
         home = self.homes.get(getattr(fact, "home", ""))
         if home is not None:
             home.fold(fact, self.clock())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,9 @@ import trio
 from ingestor.assembly.run import note_loss
 from ingestor.assembly.service import Service, build
 from ingestor.config import load
+from ingestor.model.errors import Rejected
+from ingestor.model.gaps import GapFound, Interval
+from ingestor.model.records import bare_series
 from ingestor.simulator.server import SimulatedServer
 from metrics.codes import DropReason, Window
 from tests.actors.crashes import crash
@@ -20,6 +24,7 @@ from tests.actors.homes import TOKEN, serving, simulated
 from tests.actors.trees import lines, until_drained
 from tests.servers.influxdb2.server import ORG, ROOT, InfluxDB2, influxdb2
 from tests.servers.influxdb2.storage import Answer
+from tests.servers.records import event
 from tests.servers.simulated_home import SimHome
 from tests.servers.truth import Key, expected
 
@@ -180,3 +185,31 @@ async def test_what_is_dropped_at_the_end_is_told_by_the_next_process_until_it_i
             assert one["events_lost"] == 0
             [known] = await one.service.files.losses.read()
             assert (known.reason, known.events) == (DropReason.SHUTDOWN, 50)
+
+
+async def test_the_first_scrape_knows_what_an_earlier_process_listed_and_set_aside(tmp_path: Path) -> None:
+    server = simulated()
+    async with serving(server):
+        before = made(tmp_path, server, {})
+        found = Interval(entity_id="sensor.a", series=bare_series("home", "sensor.a"), after_us=1, until_us=2)
+        gap = GapFound(
+            gap="g", home="home", cause="closed", detail="", from_us=1, found_ns=2, intervals=(found,), whole=True
+        )
+        await before.files.ledger.record([gap])
+        [missed] = (await before.files.ledger.open_gaps("home"))[0].missed
+        await before.files.ledger.close("g", closed=[], listed={missed.id: "purged"}, refilled=0)
+        await before.files.quarantine.add([(event(1), Rejected("no"))])
+        before.api.close()
+        await before.aclose()
+        after = Scraped(made(tmp_path, server, {}))
+        assert (after["gap_intervals_listed"], after["quarantine_records"], after["gaps"]) == (1, 1, 1)
+        problems = {labels for labels, number in after.series("problem").items() if number}
+        assert '{code="not_empty",part="quarantine"}' in problems
+        assert after["disk_total_bytes"] > after["disk_free_bytes"] > 0 < after.series("file_bytes")['{file="state"}']
+        assert {labels for labels in after.series("actor_state") if "writer" in labels or "spool" in labels} == {
+            '{child="root/storage/spool",state="down"}'
+        }
+        [info] = after.series("build_info")
+        assert f'python_version="{platform.python_version()}"' in info
+        after.service.api.close()
+        await after.service.aclose()

@@ -21,6 +21,7 @@ from tests.bench import (
     bench_profile,
     bench_recent,
     bench_service,
+    bench_telemetry,
 )
 from tests.bench.__main__ import Figures, write
 from tests.bench.bench_cost import FRAMES, LOADS, Kind, Load, Spread, both
@@ -30,6 +31,11 @@ from tests.bench.sampled import SampledIngestor
 def test_the_pipeline_s_bench_runs() -> None:
     found = bench_pipeline.measure(events=200, rounds=1)
     assert list(found) == [1, 100]
+
+
+def test_the_bench_of_telemetry_runs() -> None:
+    without, _, scrape = bench_telemetry.measure(events=2000, per_frame=10, scrapes=2)
+    assert without > 0 < scrape
 
 
 async def test_the_bench_of_recent_events_runs() -> None:

@@ -29,10 +29,12 @@ from ingestor.model.errors import Rejected
 from ingestor.model.gaps import GapFound
 from ingestor.model.records import RawEvent
 from ingestor.storage.database import Database
+from ingestor.storage.losses import Losses
 from ingestor.storage.quarantine import Quarantine
 from ingestor.storage.spool import Spool
 from ingestor.storage.valve import Valve
-from metrics.codes import GapCause, JobKind
+from metrics import facts
+from metrics.codes import DropReason, GapCause, JobKind
 from tests.servers.commands import command, environment
 from tests.servers.ingestor import ROOT, Ingestor
 from tests.servers.processes import free_port, wait_until
@@ -42,7 +44,8 @@ from tests.servers.simulated_home import SimHome
 RUN, CHECK, AUDIT, AUDIT_FROM, BACKFILL = "run", "check", "audit", "audit --from TIME", "backfill --from TIME"
 JOBS, CANCEL, DEMO = "jobs", "jobs cancel ID", "demo"
 LIST, SHOW, REPLAY, DROP = (f"quarantine {words}" for words in ("list", "show ID", "replay ID", "drop ID"))
-FORMS = (RUN, CHECK, AUDIT, AUDIT_FROM, BACKFILL, JOBS, CANCEL, LIST, SHOW, REPLAY, DROP, DEMO)
+LOSSES, ACKNOWLEDGE = "losses", "losses acknowledge"
+FORMS = (RUN, CHECK, AUDIT, AUDIT_FROM, BACKFILL, JOBS, CANCEL, LIST, SHOW, REPLAY, DROP, LOSSES, ACKNOWLEDGE, DEMO)
 GOOD, UNREADABLE, MISSING = "1", "2", "1000"  # ids in the quarantine
 CRASHING = """
 from supervisors import Intensity
@@ -160,6 +163,25 @@ def audit_with_a_gap(place: Place) -> tuple[int, str]:
     return place.end(AUDIT)
 
 
+def losses_that_nobody_knows(place: Place) -> tuple[int, str]:
+    """List what was dropped: 1 until it is acknowledged, 0 then."""
+
+    async def lose() -> None:
+        database = Database(place.data_dir / STATE_FILE, STATE)
+        losses = Losses(database, lambda _fact: None)
+        losses(facts.RecordsDropped(reason=DropReason.SHUTDOWN, records=9, events=7, detail="no room was left"))
+        await losses.keep()
+        await database.aclose()
+
+    trio.run(lose)
+    first = place.end(LOSSES)
+    assert re.search(r"7 +9 +shutdown +no", first[1])
+    assert "no room was left" in first[1]
+    assert place.end(ACKNOWLEDGE) == (0, "acknowledged: 1\n")
+    assert place.end(LOSSES)[0] == 0
+    return first
+
+
 def with_the_home_away(form: str) -> Callable[[Place], tuple[int, str]]:
     return lambda place: place.end(form, HA_URL=f"http://127.0.0.1:{free_port()}")
 
@@ -207,6 +229,7 @@ CASES: list[tuple[int, str, Callable[[Place], tuple[int, str]]]] = [
     (1, CHECK, with_the_home_away(CHECK)),
     (1, AUDIT, audit_with_a_gap),
     (1, AUDIT_FROM, with_the_home_away(AUDIT_FROM)),
+    (1, LOSSES, losses_that_nobody_knows),
     (1, BACKFILL, with_the_home_away(BACKFILL)),
     (1, BACKFILL, lambda place: place.end(BACKFILL, span=("1990-01-01", "--to", "1990-01-02"))),
     (1, REPLAY, lambda place: place.end(REPLAY, UNREADABLE)),
