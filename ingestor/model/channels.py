@@ -97,7 +97,7 @@ class Inbox(Generic[T]):
 class Outbox(Generic[T]):
     """The sending end of a channel of lists. Keeps each item until it is sent; `len` is how many wait.
 
-    `entered` hears of what comes in with `extend`.
+    `entered` is called with what comes in by `extend`.
     """
 
     def __init__(

@@ -20,7 +20,7 @@ Rules: TypeAlias = Mapping[str, tuple[str, ...]]
 
 
 def by_level(rules: Iterable[str]) -> Rules:
-    """Return the patterns of rules. Raises `ValueError`, with a sentence, for what is none."""
+    """Return the patterns of rules. Raises `ValueError`, with a sentence, for anything that is not a rule."""
     found: dict[str, tuple[str, ...]] = {}
     for rule in rules:
         level, pattern = _read(rule)

@@ -99,5 +99,5 @@ async def test_events_have_the_weather_of_home_assistants_own_entity_and_keep_it
     }
     assert {row["weather_condition"] for row in stored} == {"clear sky"}
     async with running(tmp_path, weather_provider="home_assistant", weather_entity="weather.garden") as tree:
-        await tree.heard.wait(facts.WeatherUpdated)  # of before: this home has none
+        await tree.heard.wait(facts.WeatherUpdated)  # the fact from before: this home has none
         assert [home.weather.current and home.weather.current.temperature for home in tree.service.homes] == [10.0]

@@ -48,7 +48,7 @@ async def opened(
 
 
 class Journal:
-    """Takes records that are not live; `refuses` hears of each."""
+    """Takes records that are not live; `refuses` is called with each."""
 
     def __init__(self, refuses: Callable[[Record], Awaitable[None]] | None = None) -> None:
         self.records: list[Record] = []
