@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -78,19 +78,7 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
     storage = Storage(ground)
     homes = tuple(Home(ground, home, storage) for home in settings.homes)
     files.entrance.close()
-    guarded = {
-        "/api": health.routes(status, lambda: all(home.live.is_enriching for home in homes)),
-        "/api/events": events.routes(files.intake.recent, files.store),
-        "/api/gaps": gaps.routes(files.ledger),
-        "/api/config": configuration.routes(settings, files.changeable, files.store),
-        "/api/losses": losses.routes(files.losses),
-        "/api/quarantine": quarantine.routes(files.quarantine, files.replay),
-        "/api/jobs": jobs.routes(files.jobs),
-        "/api/audit": jobs.audits(files.jobs, names),
-        "/api/backfill": jobs.backfills(files.jobs, names),
-    }
-    probes = health.probes(status, prometheus.render)
-    api = ApiServer(partial(application, settings, probes, guarded), settings.api_host, settings.api_port)
+    api = _api(settings, files, status, homes, prometheus)
     root = Supervisor(
         "root",
         [
@@ -119,3 +107,23 @@ def build(settings: Settings, *, more_reports: tuple[facts.Report, ...] = (), ra
         leaving=ground.leaving,
         files=files,
     )
+
+
+def _api(
+    settings: Settings, files: Files, status: StatusBoard, homes: Sequence[Home], prometheus: PrometheusReporter
+) -> ApiServer:
+    """Return the server of the API, each of whose routes has what it works with."""
+    names = [home.name for home in settings.homes]
+    guarded = {
+        "/api": health.routes(status, lambda: all(home.live.is_enriching for home in homes)),
+        "/api/events": events.routes(files.intake.recent, files.store),
+        "/api/gaps": gaps.routes(files.ledger),
+        "/api/config": configuration.routes(settings, files.changeable, files.store),
+        "/api/losses": losses.routes(files.losses),
+        "/api/quarantine": quarantine.routes(files.quarantine, files.replay),
+        "/api/jobs": jobs.routes(files.jobs),
+        "/api/audit": jobs.audits(files.jobs, names),
+        "/api/backfill": jobs.backfills(files.jobs, names),
+    }
+    probes = health.probes(status, prometheus.render)
+    return ApiServer(partial(application, settings, probes, guarded), settings.api_host, settings.api_port)
