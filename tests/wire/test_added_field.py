@@ -49,7 +49,7 @@ async def test_a_field_is_its_attribute_alone_and_an_older_database_gets_its_col
     assert 'dimmed=true,illuminance=12.5,state="2",value=2,' in found["line"]
     assert ",weather_uv_index=3i " in found["line"]
     assert {"wing", "illuminance", "dimmed", "weather_uv_index"} < set(found["columns"])
-    assert "| field | `illuminance` | float | lx | the light in the room |" in found["page"]
+    assert "| field | `illuminance` | float | lx | the light in the room |" in found["page"]["fields"]
     new, old = found["sqlite"]
     assert [new] == found["influxdb"]
     for one, said in ((new, (12.5, True, "Top", 3)), (old, (None, False, None, None))):
