@@ -47,7 +47,8 @@ PERIODIC = "periodic"
 class Job(Struct, frozen=True, kw_only=True):
     """A job. `compared` states and hours were found in the recorder; those `imported` were not in the store.
 
-    `accounted` lie in the quarantine instead.
+    `accounted` lie in the quarantine instead. A window that a crash cuts off is compared again: what of it was kept by
+    then is not among the `imported`.
     States are compared until `cursor_us`, then `statistics` (hours, those imported) until `hours_us`. `code` and
     `reason` say why it waits or has ended, or what it found strange; `crashes` how often it did without getting on.
     """
