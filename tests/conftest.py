@@ -6,6 +6,7 @@ Under CI a run that left out what it needs has failed.
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 from hypothesis import settings
@@ -14,6 +15,8 @@ from tests.servers.absence import left_out
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no mistake of what is tried
 settings.load_profile("untimed")
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a server that is started a hundred times is compiled once
+sys.dont_write_bytecode = False
 os.environ["WEATHER_PROVIDER"] = "none"  # no test asks a service of the internet: who wants weather has a double
 
 
