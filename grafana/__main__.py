@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from grafana.dashboard import FILE, rendered
+from pathlib import Path
+
+from grafana import dashboard
+from grafana.board import Build, rendered
+
+DASHBOARDS: dict[Path, Build] = {
+    Path(__file__).parent / "dashboards" / "ingestor.json": dashboard.build,
+}
 
 if __name__ == "__main__":
-    FILE.write_text(rendered(), encoding="utf-8")
+    for file, build in DASHBOARDS.items():
+        file.write_text(rendered(build), encoding="utf-8")

@@ -1,94 +1,143 @@
-"""The kinds of panels that the dashboard is built of; each asks the provisioned Prometheus."""
+"""The vocabulary of panels: each is a title, what it asks, what it means, and how it looks.
+
+A panel takes queries of any data source. Colours mean the same everywhere: green is well, yellow waits for somebody,
+orange is a part that is away while nothing is lost, red is a loss or will be one, blue and grey judge nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
 
-from grafana_foundation_sdk.builders import common, prometheus, stat, statetimeline, timeseries
+from grafana_foundation_sdk.builders import bargauge, common, stat, statetimeline, table, text, timeseries
 from grafana_foundation_sdk.builders import dashboard as builders
-from grafana_foundation_sdk.models import common as words
+from grafana_foundation_sdk.models import common as choices
 from grafana_foundation_sdk.models import dashboard as models
+from grafana_foundation_sdk.models.text import TextMode
 
-DATASOURCE = models.DataSourceRef(type_val="prometheus", uid="prometheus")
-STAT_WIDTH, STAT_HEIGHT = 4, 4
-GRAPH_WIDTH, GRAPH_HEIGHT = 12, 8
+from grafana.queries import Query, lettered
+
+GREEN, YELLOW, ORANGE, RED = "green", "yellow", "orange", "red"
+BLUE, GREY = "blue", "#8e8e8e"
+
+_Panel = TypeVar("_Panel", stat.Panel, bargauge.Panel, timeseries.Panel, statetimeline.Panel, table.Panel)
 
 
-def number(title: str, expr: str, *, unit: str, help_: str, bad_from: float | None = None) -> stat.Panel:
-    """Return one large number, red from `bad_from` on."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How a panel looks: its size in the grid of 24 columns, its unit, and what its values mean.
+
+    `steps` has the colour from each value on, that of `None` below the first. `words` has a text and a colour for a
+    value. `none` is said where nothing is found. `links` lead on, by their names.
+    """
+
+    width: int = 12
+    height: int = 8
+    unit: str = "short"
+    decimals: int | None = None
+    most: float | None = None
+    steps: Mapping[float | None, str] = field(default_factory=lambda: {None: BLUE})
+    words: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    none: str | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+def tile(title: str, *queries: Query, help_: str, look: Look) -> stat.Panel:
+    """Return the last value in large letters; with words, on the colour of its word."""
+    mode = choices.BigValueColorMode.BACKGROUND_SOLID if look.words else choices.BigValueColorMode.VALUE
     panel = (
         stat.Panel()
-        .title(title)
-        .description(help_)
-        .datasource(DATASOURCE)
-        .unit(unit)
-        .span(STAT_WIDTH)
-        .height(STAT_HEIGHT)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-        .with_target(_query(expr, title).instant())
+        .color_mode(mode)
+        .graph_mode(choices.BigValueGraphMode.NONE)
     )
-    return panel if bad_from is None else panel.thresholds(_red("green", bad_from))
+    return _dressed(panel, title, queries, help_, look)
 
 
-def light(title: str, expr: str, *, help_: str) -> stat.Panel:
-    """Return a lamp: green for 1, red for 0."""
-    return (
-        number(title, expr, unit="none", help_=help_)
-        .mappings(
-            [
-                models.ValueMap(
-                    options={
-                        "0": models.ValueMappingResult(text="down", color="red"),
-                        "1": models.ValueMappingResult(text="up", color="green"),
-                    }
-                )
-            ]
-        )
-        .color_mode(words.BigValueColorMode.BACKGROUND)
-    )
-
-
-def graph(title: str, queries: Mapping[str, str], *, unit: str, help_: str) -> timeseries.Panel:
-    """Return lines over time, one or more for each legend and its expression."""
+def shares(title: str, *queries: Query, help_: str, look: Look) -> bargauge.Panel:
+    """Return bars that are filled as far as the last values say, each with its name."""
     panel = (
-        timeseries.Panel()
-        .title(title)
-        .description(help_)
-        .datasource(DATASOURCE)
-        .unit(unit)
+        bargauge.Panel()
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+        .orientation(choices.VizOrientation.HORIZONTAL)
+        .display_mode(choices.BarGaugeDisplayMode.BASIC)
         .min(0)
-        .span(GRAPH_WIDTH)
-        .height(GRAPH_HEIGHT)
-        .fill_opacity(10)
-        .legend(common.VizLegendOptions().display_mode(words.LegendDisplayMode.LIST).show_legend(True))  # noqa: FBT003
-        .tooltip(common.VizTooltipOptions().mode(words.TooltipDisplayMode.MULTI))
     )
-    for number_, (legend, expr) in enumerate(queries.items()):
-        panel = panel.with_target(_query(expr, legend).ref_id(chr(ord("A") + number_)))
-    return panel
+    return _dressed(panel, title, queries, help_, look)
 
 
-def states(title: str, queries: Mapping[str, str], *, help_: str) -> statetimeline.Panel:
-    """Return bars over time that are green for 1 and red for 0, one for each legend and its expression."""
+def graph(title: str, *queries: Query, help_: str, look: Look) -> timeseries.Panel:
+    """Return lines over time."""
+    panel = _over_time().fill_opacity(10).span_nulls(False)  # noqa: FBT003
+    return _dressed(panel, title, queries, help_, look)
+
+
+def bars(title: str, *queries: Query, help_: str, look: Look) -> timeseries.Panel:
+    """Return counts over time as stacked bars."""
+    panel = (
+        _over_time()
+        .draw_style(choices.GraphDrawStyle.BARS)
+        .fill_opacity(80)
+        .stacking(common.StackingConfig().mode(choices.StackingMode.NORMAL))
+    )
+    return _dressed(panel, title, queries, help_, look)
+
+
+def timeline(title: str, *queries: Query, help_: str, look: Look) -> statetimeline.Panel:
+    """Return a bar over time for each series, in the words and colours of its values."""
     panel = (
         statetimeline.Panel()
-        .title(title)
-        .description(help_)
-        .datasource(DATASOURCE)
-        .span(GRAPH_WIDTH)
-        .height(GRAPH_HEIGHT)
-        .thresholds(_red("red", 1, then="green"))
-        .color_scheme(builders.FieldColor().mode(models.FieldColorModeId.THRESHOLDS))
+        .merge_values(True)  # noqa: FBT003
+        .show_value(choices.VisibilityMode.AUTO)
+        .row_height(0.8)
+        .fill_opacity(80)
+        .legend(common.VizLegendOptions().show_legend(False).display_mode(choices.LegendDisplayMode.LIST))  # noqa: FBT003
+        .tooltip(common.VizTooltipOptions().mode(choices.TooltipDisplayMode.SINGLE))
     )
-    for number_, (legend, expr) in enumerate(queries.items()):
-        panel = panel.with_target(_query(expr, legend).ref_id(chr(ord("A") + number_)))
+    return _dressed(panel, title, queries, help_, look)
+
+
+def rows(title: str, *queries: Query, help_: str, look: Look) -> table.Panel:
+    """Return a table, a column for each field."""
+    panel = table.Panel().cell_height(choices.TableCellHeight.SM)
+    return _dressed(panel, title, queries, help_, look)
+
+
+def note(title: str, markdown: str, *, look: Look) -> text.Panel:
+    """Return a text."""
+    return text.Panel().title(title).span(look.width).height(look.height).mode(TextMode.MARKDOWN).content(markdown)
+
+
+def _over_time() -> timeseries.Panel:
+    legend = common.VizLegendOptions().display_mode(choices.LegendDisplayMode.LIST)
+    return (
+        timeseries.Panel()
+        .min(0)
+        .legend(legend.placement(choices.LegendPlacement.BOTTOM).show_legend(True))  # noqa: FBT003
+        .tooltip(common.VizTooltipOptions().mode(choices.TooltipDisplayMode.MULTI))
+    )
+
+
+def _dressed(panel: _Panel, title: str, queries: tuple[Query, ...], help_: str, look: Look) -> _Panel:
+    panel.title(title).description(help_).span(look.width).height(look.height).unit(look.unit)
+    panel.datasource(queries[0].source).targets([*lettered(queries)])
+    steps = [models.Threshold(color=colour, value=value) for value, colour in look.steps.items()]
+    panel.thresholds(builders.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(steps))
+    if not isinstance(panel, timeseries.Panel):
+        panel.color_scheme(builders.FieldColor().mode(models.FieldColorModeId.THRESHOLDS))
+    if look.words:
+        results = {
+            value: models.ValueMappingResult(text=word, color=colour, index=place)
+            for place, (value, (word, colour)) in enumerate(look.words.items())
+        }
+        panel.mappings([models.ValueMap(options=results)])
+    if look.decimals is not None:
+        panel.decimals(look.decimals)
+    if look.most is not None:
+        panel.max(look.most)
+    if look.none is not None:
+        panel.no_value(look.none)
+    if look.links:
+        panel.links([builders.DashboardLink(name).url(url).target_blank(True) for name, url in look.links.items()])  # noqa: FBT003
     return panel
-
-
-def _query(expr: str, legend: str) -> prometheus.Dataquery:
-    return prometheus.Dataquery().expr(expr).legend_format(legend).datasource(DATASOURCE)
-
-
-def _red(first: str, value: float, then: str = "red") -> builders.ThresholdsConfig:
-    steps = [models.Threshold(color=first), models.Threshold(color=then, value=value)]
-    return builders.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(steps)
