@@ -70,7 +70,7 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	$(BIN)/python -m pip check --quiet
 	touch $@
 
-# The dashboard and the page of metrics, from their code.
+# The dashboards and the page of metrics, from their code.
 dashboard: $(VENV)/.installed-dev
 	$(BIN)/python -m grafana
 	$(BIN)/python -m metrics

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from grafana import dashboard
 from grafana.board import Build, rendered
+from grafana.service import dashboard as service
 
 DASHBOARDS: dict[Path, Build] = {
-    Path(__file__).parent / "dashboards" / "ingestor.json": dashboard.build,
+    Path(__file__).parent / "dashboards" / "ingestor.json": service.build,
 }
 
 if __name__ == "__main__":

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import count
 
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
-from grafana_foundation_sdk.models.dashboard import DashboardCursorSync, Panel
+from grafana_foundation_sdk.models.dashboard import AnnotationQuery, DashboardCursorSync, DataSourceRef, GridPos, Panel
 
+COLUMNS = 24
 Build = Callable[[], dashboard.Dashboard]
 
 
@@ -25,6 +27,26 @@ class Section:
     title: str
     panels: Sequence[Builder[Panel]]
     closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mark(Builder[AnnotationQuery], AnnotationQuery):
+    """What is marked in every graph: the moments at which an expression of Prometheus finds something."""
+
+    name: str
+    source: DataSourceRef
+    colour: str
+    expr: str
+    title: str
+
+    def build(self) -> AnnotationQuery:
+        """Return itself."""
+        return self
+
+    def to_json(self) -> dict[str, object]:
+        """Return what stands in the dashboard."""
+        shown = {"name": self.name, "datasource": self.source, "enable": True, "iconColor": self.colour}
+        return {**shown, "expr": self.expr, "titleFormat": self.title, "step": "60s"}
 
 
 def board(title: str, uid: str, sections: Sequence[Section]) -> dashboard.Dashboard:
@@ -39,18 +61,23 @@ def board(title: str, uid: str, sections: Sequence[Section]) -> dashboard.Dashbo
         .tooltip(DashboardCursorSync.CROSSHAIR)
         .readonly()
     )
-    ids = count(1)
+    ids, top = count(1), 0
     for section in sections:
-        row = dashboard.Row(section.title).id(next(ids)).collapsed(section.closed)
-        panels = [_Numbered(panel, next(ids)) for panel in section.panels]
-        if section.closed:
-            for panel in panels:
-                row = row.with_panel(panel)
         if section.title:
-            made = made.with_row(row)
+            row = dashboard.Row(section.title).id(next(ids)).collapsed(section.closed)
+            row.grid_pos(GridPos(h=1, w=COLUMNS, x=0, y=top))
+            top += 1
+        placed = [_Placed(panel, next(ids)) for panel in section.panels]
+        bottom = _fill(placed, top)
+        if section.closed:
+            for panel in placed:
+                row.with_panel(panel)
+        if section.title:
+            made.with_row(row)
         if not section.closed:
-            for panel in panels:
-                made = made.with_panel(panel)
+            for panel in placed:
+                made.with_panel(panel)
+            top = bottom
     return made
 
 
@@ -59,12 +86,30 @@ def rendered(build: Build) -> str:
     return json.dumps(build().build(), cls=JSONEncoder, indent=2, sort_keys=True) + "\n"
 
 
-class _Numbered(Builder[Panel]):
-    """A panel with its id."""
+class _Placed(Builder[Panel]):
+    """A panel with its number and its place."""
 
     def __init__(self, panel: Builder[Panel], number: int) -> None:
-        self._made = panel.build()
+        self._made = deepcopy(panel.build())
         self._made.id_val = number
+
+    @property
+    def place(self) -> GridPos:
+        """Where it is, in the grid."""
+        if self._made.grid_pos is None:
+            raise ValueError(f"{self._made.title} has no size")
+        return self._made.grid_pos
 
     def build(self) -> Panel:
         return self._made
+
+
+def _fill(panels: Sequence[_Placed], top: int) -> int:
+    """Place panels in lines, from a height on; return where the last line ends."""
+    left = height = 0
+    for panel in panels:
+        if left + panel.place.w > COLUMNS:
+            left, top, height = 0, top + height, 0
+        panel.place.x, panel.place.y = left, top
+        left, height = left + panel.place.w, max(height, panel.place.h)
+    return top + height

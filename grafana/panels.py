@@ -6,7 +6,7 @@ orange is a part that is away while nothing is lost, red is a loss or will be on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -29,7 +29,7 @@ class Look:
     """How a panel looks: its size in the grid of 24 columns, its unit, and what its values mean.
 
     `steps` has the colour from each value on, that of `None` below the first. `words` has a text and a colour for a
-    value. `none` is said where nothing is found. `links` lead on, by their names.
+    value; a solid tile has its colour behind it. `none` is said where nothing is found. `links` lead on, by name.
     """
 
     width: int = 12
@@ -39,13 +39,35 @@ class Look:
     most: float | None = None
     steps: Mapping[float | None, str] = field(default_factory=lambda: {None: BLUE})
     words: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    solid: bool = False
     none: str | None = None
     links: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of a table: texts for its values, where its values lead, how wide it is, in pixels."""
+
+    words: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    url: str = ""
+    width: int | None = None
+    is_coloured: bool = False
+
+    def properties(self) -> Iterator[models.DynamicConfigValue]:
+        """Yield what differs from other columns."""
+        if self.words:
+            yield models.DynamicConfigValue("mappings", [_mapped(self.words)])
+        if self.is_coloured:
+            yield models.DynamicConfigValue("custom.cellOptions", {"type": "color-text"})
+        if self.url:
+            yield models.DynamicConfigValue("links", [{"title": "", "url": self.url, "targetBlank": True}])
+        if self.width is not None:
+            yield models.DynamicConfigValue("custom.width", self.width)
+
+
 def tile(title: str, *queries: Query, help_: str, look: Look) -> stat.Panel:
-    """Return the last value in large letters; with words, on the colour of its word."""
-    mode = choices.BigValueColorMode.BACKGROUND_SOLID if look.words else choices.BigValueColorMode.VALUE
+    """Return the last value in large letters."""
+    mode = choices.BigValueColorMode.BACKGROUND_SOLID if look.solid else choices.BigValueColorMode.VALUE
     panel = (
         stat.Panel()
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
@@ -98,10 +120,42 @@ def timeline(title: str, *queries: Query, help_: str, look: Look) -> statetimeli
     return _dressed(panel, title, queries, help_, look)
 
 
-def rows(title: str, *queries: Query, help_: str, look: Look) -> table.Panel:
-    """Return a table, a column for each field."""
-    panel = table.Panel().cell_height(choices.TableCellHeight.SM)
-    return _dressed(panel, title, queries, help_, look)
+def rows(
+    title: str,
+    *queries: Query,
+    help_: str,
+    look: Look,
+    fields: Mapping[str, str] | None = None,
+    columns: Mapping[str, Column] | None = None,
+) -> table.Panel:
+    """Return a table of what is found: of these `fields`, by these titles, or of all; `columns` are by title."""
+    panel = _dressed(table.Panel().cell_height(choices.TableCellHeight.SM), title, queries, help_, look)
+    for name, column in (columns or {}).items():
+        panel.override_by_name(name, list(column.properties()))
+    if fields:
+        order = {name: place for place, name in enumerate(fields)}
+        kept = models.DataTransformerConfig("filterFieldsByName", options={"include": {"names": list(fields)}})
+        named = {"renameByName": dict(fields), "indexByName": order, "excludeByName": {}}
+        panel.transformations([kept, models.DataTransformerConfig("organize", options=named)])
+    return panel
+
+
+def alerts(title: str, *, help_: str, look: Look, labels: str) -> builders.Panel:
+    """Return the alerts that fire or are about to, of whichever sources there are; `labels` narrows them."""
+    options = {
+        "alertInstanceLabelFilter": labels,
+        "alertName": "",
+        "dashboardAlerts": False,
+        "groupBy": [],
+        "groupMode": "default",
+        "maxItems": 20,
+        "showInstances": False,
+        "sortOrder": 3,  # by importance
+        "stateFilter": {"error": True, "firing": True, "noData": False, "normal": False, "pending": True},
+        "viewMode": "list",
+    }
+    panel = builders.Panel().type("alertlist").title(title).description(help_).options(options)
+    return panel.span(look.width).height(look.height)
 
 
 def note(title: str, markdown: str, *, look: Look) -> text.Panel:
@@ -127,11 +181,7 @@ def _dressed(panel: _Panel, title: str, queries: tuple[Query, ...], help_: str, 
     if not isinstance(panel, timeseries.Panel):
         panel.color_scheme(builders.FieldColor().mode(models.FieldColorModeId.THRESHOLDS))
     if look.words:
-        results = {
-            value: models.ValueMappingResult(text=word, color=colour, index=place)
-            for place, (value, (word, colour)) in enumerate(look.words.items())
-        }
-        panel.mappings([models.ValueMap(options=results)])
+        panel.mappings([_mapped(look.words)])
     if look.decimals is not None:
         panel.decimals(look.decimals)
     if look.most is not None:
@@ -141,3 +191,11 @@ def _dressed(panel: _Panel, title: str, queries: tuple[Query, ...], help_: str, 
     if look.links:
         panel.links([builders.DashboardLink(name).url(url).target_blank(True) for name, url in look.links.items()])  # noqa: FBT003
     return panel
+
+
+def _mapped(words: Mapping[str, tuple[str, str]]) -> models.ValueMap:
+    results = {
+        value: models.ValueMappingResult(text=word, color=colour or None, index=place)
+        for place, (value, (word, colour)) in enumerate(words.items())
+    }
+    return models.ValueMap(options=results)

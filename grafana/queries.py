@@ -5,14 +5,12 @@ The source is a variable of the dashboard, so that an imported dashboard asks wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
-
-PROMETHEUS = DataSourceRef(type_val="prometheus", uid="${prometheus}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +30,7 @@ class Query(Builder[Dataquery], Dataquery):
         return {"datasource": self.source, "refId": self.ref_id, **self.fields}
 
 
-def prometheus(expr: str, legend: str = "") -> Query:
-    """Return a query over the time that the dashboard shows."""
-    return Query(PROMETHEUS, {"expr": expr, "legendFormat": legend, "range": True})
-
-
-def prometheus_now(expr: str, legend: str = "") -> Query:
-    """Return a query of what holds at the end of that time."""
-    return Query(PROMETHEUS, {"expr": expr, "legendFormat": legend, "instant": True, "range": False})
-
-
-def prometheus_rows(expr: str) -> Query:
-    """Return a query of what holds at the end of that time, a row for each series and a column for each label."""
-    return Query(PROMETHEUS, {"expr": expr, "format": "table", "instant": True, "range": False})
-
-
-def lettered(queries: tuple[Query, ...]) -> Iterator[Query]:
+def lettered(queries: Sequence[Query]) -> Iterator[Query]:
     """Yield the queries of a panel, each by its letter."""
     for number, query in enumerate(queries):
         yield replace(query, ref_id=chr(ord("A") + number))
