@@ -28,8 +28,9 @@ _Panel = TypeVar("_Panel", stat.Panel, bargauge.Panel, timeseries.Panel, stateti
 class Look:
     """How a panel looks: its size in the grid of 24 columns, its unit, and what its values mean.
 
-    `steps` has the colour from each value on, that of `None` below the first. `words` has a text and a colour for a
-    value; a solid tile has its colour behind it. `none` is said where nothing is found. `links` lead on, by name.
+    `steps` has the colour from each value on; that of `None` is below the first, and where there is none. `words` has a
+    text and a colour for a value; a solid tile has its colour behind it. `none` is said where nothing is found. `links`
+    lead on, by name.
     """
 
     width: int = 12

@@ -6,7 +6,7 @@ It says what was known last, so it answers when the service is down, too: a gaug
 from __future__ import annotations
 
 from grafana.board import Section
-from grafana.panels import BLUE, GREEN, ORANGE, RED, YELLOW, Column, Look, alerts, rows, shares, tile, timeline
+from grafana.panels import BLUE, GREEN, GREY, ORANGE, RED, YELLOW, Column, Look, alerts, rows, shares, tile, timeline
 from grafana.prometheus import known, now, over_time, table
 from grafana.service.runbooks import runbook
 from grafana.service.state import EXPR, WORDS
@@ -50,7 +50,12 @@ def _full(steps: dict[float | None, str], none: str) -> Look:
 
 def _until(none: str) -> Look:
     return Look(
-        width=6, height=4, unit="s", decimals=1, steps={None: ORANGE, 4 * 3600: YELLOW, 86_400: BLUE}, none=none
+        width=6,
+        height=4,
+        unit="s",
+        decimals=1,
+        steps={None: GREEN, 0: ORANGE, 4 * 3600: YELLOW, 86_400: BLUE},
+        none=none,
     )
 
 
@@ -62,7 +67,7 @@ SAFE = Section(
             now(EXPR),
             help_="The worst that is true of the service now. Down, paused and not connected mean that nothing is"
             " captured; Home Assistant's recorder has what is missed, and it is refilled.",
-            look=Look(width=12, height=4, words=WORDS, solid=True, none="Prometheus has no answer"),
+            look=Look(width=12, height=4, words=WORDS, steps={None: GREY}, solid=True, none="Prometheus has no answer"),
         ),
         tile(
             "Newest event stored",
@@ -88,7 +93,7 @@ SAFE = Section(
                 height=4,
                 unit="percentunit",
                 decimals=2,
-                steps={None: RED, 0.986: YELLOW, 0.997: GREEN},
+                steps={None: GREY, 0: RED, 0.986: YELLOW, 0.997: GREEN},
                 links=runbook("CapturedTooLittle"),
             ),
         ),
@@ -161,14 +166,14 @@ SAFE = Section(
         ),
         tile(
             "The books",
-            now(f"max by (instance) ({known('ingestor_events_unaccounted')})"),
+            now(f"max by (instance) (abs({known('ingestor_events_unaccounted')}))"),
             help_="What came in, without what is somewhere, in events: docs/balance.md.",
             look=Look(
                 width=4,
                 height=3,
                 decimals=0,
                 words={"0": ("close", GREEN)},
-                steps={None: RED, 0: GREEN, 1: RED},
+                steps={None: GREY, 0: GREEN, 1: RED},
                 links=runbook("Unaccounted"),
             ),
         ),
