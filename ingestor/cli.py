@@ -13,7 +13,7 @@ import trio
 from ingestor import config
 from ingestor.assembly import run as service
 from ingestor.assembly.run import Exit
-from ingestor.commands import audit, backfill, check, jobs, losses, quarantine
+from ingestor.commands import audit, backfill, check, jobs, losses, quarantine, rename
 from ingestor.config import Settings
 from ingestor.model import disk
 from ingestor.model.errors import ConfigError, IngestorError, first
@@ -27,6 +27,7 @@ _COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], Coroutine[object, 
     "backfill": backfill.backfill,
     "jobs": jobs.jobs,
     "quarantine": quarantine.quarantine,
+    "rename": rename.rename,
 }
 
 
@@ -73,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     backfill.add_arguments(commands.add_parser("backfill", help="import history from Home Assistant's recorder"))
     jobs.add_arguments(
         commands.add_parser("jobs", help="what is being compared with Home Assistant's recorder, and was")
+    )
+    rename.add_arguments(
+        commands.add_parser("rename", help="store the history of an entity that was renamed under its new id")
     )
     commands.add_parser("demo", help="ingest a simulated home into .demo, with a live view")
     return parser

@@ -33,7 +33,7 @@ from ingestor.storage.schema import MIGRATIONS, Schema
 from ingestor.storage.settings import LiveSettings, SettingsStore
 from ingestor.storage.spool import Spool
 from ingestor.storage.sqlite import SQLiteStore
-from ingestor.storage.store import Store
+from ingestor.storage.store import RenamingStore
 from ingestor.storage.writer import BatchLimits, Writer
 from metrics import facts
 from metrics.codes import WarningCode
@@ -126,7 +126,7 @@ def has_state(settings: Settings) -> bool:
     return is_there(settings.data_dir / STATE_FILE)
 
 
-def make_store(settings: Settings, live: LiveSettings, report: facts.Report) -> Store:
+def make_store(settings: Settings, live: LiveSettings, report: facts.Report) -> RenamingStore:
     """Return InfluxDB where one is configured, else the embedded database."""
     if settings.influxdb_url is None or settings.influxdb_token is None or settings.influxdb_org is None:
         return SQLiteStore(settings.data_dir, live.retention_days, report)

@@ -39,9 +39,7 @@ def recorder_askers(files: Files, home: HomeSettings, live: Live, storage: Stora
 
 async def offline_worker(files: Files, home: HomeSettings) -> Worker:
     """Return what works off the jobs of a home of which nothing comes live. Raises `Unavailable`."""
-    marks = await files.journal.open()
-    files.intake.opened(marks)
-    await files.spool.open()
+    marks = files.intake.marks(home.name)
     persons = [mark.series.entity_id for mark in marks if mark.series.domain == "person"]
     weather = Weather(home.name, None, files.settings.weather_cache_minutes)
     weather.recollect((await Memory(files.state, home.name, files.warn).load())[0], 0)

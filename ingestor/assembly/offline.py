@@ -41,17 +41,25 @@ async def offline(settings: Settings) -> AsyncGenerator[Files]:
 
 
 @asynccontextmanager
-async def offline_jobs(settings: Settings, home: HomeSettings) -> AsyncGenerator[tuple[Jobs, Worker]]:
-    """Hold the jobs of a home with what works them off, and what brings their outcome into the store.
+async def offline_store(settings: Settings) -> AsyncGenerator[Files]:
+    """Hold the files, with what is known of each entity, and what brings into the store whatever waits for it.
 
     To be used with the service's lock. Raises `Unavailable` when the store is away, in a group of exceptions.
     """
     async with offline(settings) as files:
-        worker = await offline_worker(files, home)
+        files.intake.opened(await files.journal.open())
+        await files.spool.open()
         await files.store.prepare()
         writer = files.writer(Random())  # noqa: S311  jitter
         async with trio.open_nursery() as nursery:
             if writer is not None:
                 await nursery.start(writer.run)
-            yield files.jobs, worker
+            yield files
             files.intake.ended.set()
+
+
+@asynccontextmanager
+async def offline_jobs(settings: Settings, home: HomeSettings) -> AsyncGenerator[tuple[Jobs, Worker]]:
+    """Hold the jobs of a home with what works them off; else as `offline_store`."""
+    async with offline_store(settings) as files:
+        yield files.jobs, await offline_worker(files, home)

@@ -93,6 +93,12 @@ def text(at_us: int, timespec: str = "microseconds") -> str:
     return moment(at_us).isoformat(timespec=timespec)
 
 
+def text_ns(at_ns: int) -> str:
+    """Return a time in nanoseconds as RFC 3339, whole, as `2026-01-31T12:00:00.123456001Z`."""
+    seconds, rest = divmod(at_ns, SECOND_NS)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+
+
 def change_ns(at_us: int, ordinal: int) -> int:
     """Return the nanoseconds of a change. Raises `ValueError` for one that has no place in a database."""
     if FIRST_US <= at_us <= LAST_US and 0 <= ordinal < ORDINALS:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -29,9 +28,10 @@ from ingestor.model.records import Event, Point, Watermark
 from ingestor.model.unreadable import UNREADABLE
 from ingestor.storage.bucket_retention import BucketRetention
 from ingestor.storage.influxdb_check import findings
+from ingestor.storage.influxdb_rename import Renaming
 from ingestor.storage.influxdb_server import QUOTED_CHARACTERS, InfluxDBServer
 from ingestor.storage.lines import EVENTS, MARKS, STATISTICS, LineEncoder
-from ingestor.storage.store import DAY_SECONDS, Finding, Retention
+from ingestor.storage.store import DAY_SECONDS, Finding, Renamed, Retention
 from metrics import facts
 from metrics.codes import ErrorCode
 
@@ -102,6 +102,7 @@ class InfluxDBStore:
         self._write_api = self._client.write_api(write_options=SYNCHRONOUS)
         self._limiter = trio.CapacityLimiter(1)
         self._encoder = LineEncoder()
+        self._renaming = Renaming(self._server, self._select_each, lambda lines: self._send(lambda: lines))
 
     @property
     def retention(self) -> Retention:
@@ -120,12 +121,8 @@ class InfluxDBStore:
 
     async def write(self, points: Sequence[Point]) -> int:
         """Write all points in one request."""
-        try:
-            await self._in_thread(partial(self._write, points))
-        except Rejected as refusal:
-            if found := _EXPIRED.search(str(refusal)):
-                return int(found[1])  # said only when nothing else was wrong
-            raise
+        if expired := await self._send(lambda: self._encoder.encode(points)):
+            return expired
         if self._encoder.omitted:
             self._report(facts.AttributesOmitted(store=self.name, events=self._encoder.omitted))
         return 0
@@ -173,6 +170,14 @@ class InfluxDBStore:
         """Return the highest mark: times do not tell which one is, a clock may have stepped."""
         found = await self._select(f"SELECT max(batch::integer) AS batch FROM \"{MARKS}\" WHERE home = '{home}'")
         return self._whole(found[0], "batch") if found else 0
+
+    async def count(self, home: str, entity_id: str) -> int:
+        """Return how many points there are of an entity."""
+        return await self._renaming.count(home, entity_id)
+
+    async def rename(self, home: str, old: str, new: str) -> Renamed | None:
+        """Give a part of an entity's points another id."""
+        return await self._renaming.part(home, old, new)
 
     async def set_retention(self, days: int) -> None:
         """Set the bucket's retention; of one that somebody else made, `UsageError`."""
@@ -260,8 +265,17 @@ class InfluxDBStore:
 
         return await trio.to_thread.run_sync(mapped, abandon_on_cancel=True, limiter=self._limiter)
 
-    def _write(self, points: Sequence[Point]) -> None:
-        lines = self._encoder.encode(points)
+    async def _send(self, lines: Callable[[], bytes]) -> int:
+        """Write lines that are made in the thread, and return how many of them the bucket does not keep any more."""
+        try:
+            await self._in_thread(lambda: self._write(lines()))
+        except Rejected as refusal:
+            if found := _EXPIRED.search(str(refusal)):
+                return int(found[1])  # said only when nothing else was wrong
+            raise
+        return 0
+
+    def _write(self, lines: bytes) -> None:
         if lines:
             self._write_api.write(bucket=self._server.bucket, org=self._server.org, record=lines)
             if self._client.api_client.last_response.status != HTTPStatus.NO_CONTENT:  # which InfluxDB alone says

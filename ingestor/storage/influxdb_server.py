@@ -27,7 +27,7 @@ import msgspec
 from msgspec import Struct
 from pydantic import SecretStr
 
-from ingestor.model import tls
+from ingestor.model import instants, tls
 from ingestor.model.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
 from ingestor.model.http import no_answer, retry_after_seconds
 from ingestor.model.unreadable import UNREADABLE
@@ -146,6 +146,14 @@ class InfluxDBServer:
         if answer.status_code != HTTPStatus.NO_CONTENT:
             error = self.refusal(answer.status_code, answer.text, answer.headers)
             raise self.another("no InfluxDB 2") if isinstance(error, Rejected) and not line else error
+
+    async def delete(self, measurement: str, tags: Mapping[str, str], from_ns: int, to_ns: int) -> None:
+        """Delete the points of a measurement that have these tags, of both these times and between them."""
+        wanted = " AND ".join(f'{name}="{text}"' for name, text in {"_measurement": measurement, **tags}.items())
+        span = {"start": instants.text_ns(from_ns), "stop": instants.text_ns(to_ns), "predicate": wanted}
+        answer = await self.ask("POST", "/api/v2/delete", params={"org": self.org, "bucket": self.bucket}, json=span)
+        if answer.status_code != HTTPStatus.NO_CONTENT:
+            raise self.refusal(answer.status_code, answer.text, answer.headers)
 
     async def organisation_id(self) -> str | None:
         """Return the organisation's id; none where there is no such one, or this token may not see it."""

@@ -11,7 +11,7 @@ fields of an event stand in three groups, each in that order:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from io import BytesIO
 from itertools import islice
 from typing import Any
@@ -136,6 +136,15 @@ class LineEncoder:
         return self._weather_fields
 
 
+def raw_line(
+    measurement: str, tags: Mapping[str, str | None], fields: Mapping[str, tuple[str, Any]], time_ns: int
+) -> str:
+    """Return the line of a point that InfluxDB had already; `fields` are their types, in its words, with the values."""
+    texts = {name.translate(_TAG): _VALUES[type_](value) for name, (type_, value) in fields.items()}
+    named = {name.translate(_TAG): tags[name] for name in sorted(tags)}
+    return f"{measurement}{_tags(**named)} {_joined(texts)} {time_ns}"
+
+
 def _is_too_long(text: str) -> bool:
     return len(text) * 4 > MAXIMUM_TEXT_BYTES and size_bytes(text) > MAXIMUM_TEXT_BYTES
 
@@ -234,6 +243,14 @@ def _float(number: float) -> str:
     return repr(number).removesuffix(".0")
 
 
+_VALUES: dict[str, Callable[[Any], str]] = {
+    "string": _string,
+    "float": lambda number: _float(float(number)),
+    "integer": "{}i".format,
+    "unsigned": "{}u".format,
+    "boolean": lambda flag: "true" if flag else "false",
+}
+"""How a field's value is written, by its type in InfluxDB's words."""
 _TAGS = sorted(TAGS, key=lambda one: one.name)
 _changing = _compiled(field for field in OWN_FIELDS if field.name != "attributes")
 _around_event = _compiled(WEATHER_FIELDS)

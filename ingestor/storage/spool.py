@@ -166,6 +166,15 @@ class Spool:
 
         await self._guarded(work)
 
+    async def drop_mark(self, home: str, entity_id: str) -> None:
+        """Forget how far an entity was captured."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            with transaction(connection):
+                self._watermarks.drop(connection, home, entity_id)
+
+        await self._guarded(work)
+
     async def go_on_from(self, batch: int) -> None:
         """Give what comes a number behind this batch, and count as whole again."""
 

@@ -13,11 +13,12 @@ from ingestor.model.gaps import Note
 from ingestor.model.instants import SECOND_NS
 from ingestor.model.records import Event, Point, Statistic, Watermark
 from ingestor.storage import notes as notebook
+from ingestor.storage import sqlite_rename
 from ingestor.storage.columns import COLUMNS, DERIVED
 from ingestor.storage.database import Database, Outdated, transaction
 from ingestor.storage.notes import Written
 from ingestor.storage.schema import MIGRATIONS, Schema
-from ingestor.storage.store import Finding, Retention
+from ingestor.storage.store import Finding, Renamed, Retention
 from ingestor.storage.tables import Tables
 from ingestor.storage.watermarks import Watermarks
 from metrics import facts
@@ -115,6 +116,24 @@ class SQLiteStore:
         """Return the number of commits that were not live: of those no watermark tells whether they are still here."""
         self.marked = await self._database.run(lambda connection: int(connection.execute(_MARK).fetchone()[0]))
         return self.marked
+
+    async def count(self, home: str, entity_id: str) -> int:
+        """Return how many points there are of an entity."""
+        return await self._reader.run(lambda connection: sqlite_rename.count(connection, home, entity_id))
+
+    async def rename(self, home: str, old: str, new: str) -> Renamed | None:
+        """Give a part of an entity's points another id."""
+        self._tables.forget()
+        return await self._database.run(lambda connection: sqlite_rename.rename_part(connection, home, old, new))
+
+    async def drop_mark(self, home: str, entity_id: str) -> None:
+        """Forget how far an entity was captured."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            with transaction(connection):
+                self._watermarks.drop(connection, home, entity_id)
+
+        await self._database.run(work)
 
     async def set_retention(self, days: int) -> None:
         """Keep events for this many days; what is older goes with one of the next writes."""

@@ -49,6 +49,17 @@ class Retention(Struct, frozen=True, kw_only=True):
         return f"{self.days:g} days" if self.seconds >= DAY_SECONDS else f"{self.seconds / HOUR_SECONDS:g} h"
 
 
+class Renamed(Struct, frozen=True, kw_only=True):
+    """How many points of an entity got its new id, and how many that one had already."""
+
+    rewritten: int = 0
+    repeated: int = 0
+
+    def __add__(self, other: Renamed) -> Renamed:
+        """Return both together."""
+        return Renamed(rewritten=self.rewritten + other.rewritten, repeated=self.repeated + other.repeated)
+
+
 class Store(Protocol):
     """A database for points. Writing a point again changes nothing: (measurement, tags, time) is its identity.
 
@@ -99,3 +110,16 @@ class Store(Protocol):
 
     async def aclose(self) -> None:
         """Release files, threads and connections."""
+
+
+class RenamingStore(Store, Protocol):
+    """A store, with what a command alone asks of it."""
+
+    async def count(self, home: str, entity_id: str) -> int:
+        """Return how many points there are of an entity, but for those that say that it was removed."""
+
+    async def rename(self, home: str, old: str, new: str) -> Renamed | None:
+        """Give a part of an entity's points another id, none of which is lost or doubled then; none when all have it.
+
+        For as long as it is called, nobody else may write points of either id.
+        """

@@ -77,6 +77,14 @@ class Watermarks:
         id_, at_ns = found or (self._id(connection, bare_series(home, entity_id)), 0)
         connection.execute(_WRITE, _row(id_, at_ns, _LEFT_OUT))
 
+    def drop(self, connection: sqlite3.Connection, home: str, entity_id: str) -> None:
+        """Forget how far an entity was captured."""
+        query = "SELECT id FROM captured WHERE home = ? AND entity_id = ?"
+        for (id_,) in connection.execute(query, (home, entity_id)).fetchall():
+            connection.execute("DELETE FROM watermarks WHERE id = ?", (id_,))
+            connection.execute("DELETE FROM captured WHERE id = ?", (id_,))
+        self._known.pop((home, entity_id), None)
+
     def forget(self) -> None:
         """Trust nothing that was remembered: a transaction was rolled back, or the file is another."""
         self._known.clear()

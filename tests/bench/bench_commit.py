@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -20,7 +20,6 @@ from pydantic import SecretStr
 from ingestor.assembly.files import STATE
 from ingestor.model.channels import Inbox
 from ingestor.model.gaps import Kept
-from ingestor.model.records import Point
 from ingestor.storage.batcher import Retry
 from ingestor.storage.committer import CommitLimits, Committer
 from ingestor.storage.database import Database
@@ -48,8 +47,8 @@ class NoServer(InfluxDBStore):
     async def prepare(self) -> None:
         """Do nothing."""
 
-    def _write(self, points: Sequence[Point]) -> None:
-        self._encoder.encode(points)
+    def _write(self, lines: bytes) -> None:
+        """Do nothing."""
 
 
 async def embedded(directory: Path, commits: list[list[Kept]]) -> float:

@@ -36,6 +36,7 @@ class InfluxDB2:
         self.buckets: dict[str, Bucket] = {}
         self.fault: Fault | None = None
         self.retry_after: str | None = None
+        self.before_delete: Callable[[], object] = lambda: None
         self.tokens = {ROOT: {"read", "write", "own"}, WRITER: {"write"}, READER: {"read"}}
         self.clock_ns = clock_ns
         self.disk_full = False
@@ -79,7 +80,9 @@ class InfluxDB2:
         self.buckets[name] = made
         return made
 
-    def answer(self, method: str, path: str, query: dict[str, str], token: str | None, body: bytes) -> tuple[int, Any]:
+    def answer(  # noqa: PLR0911  the table of what it is asked
+        self, method: str, path: str, query: dict[str, str], token: str | None, body: bytes
+    ) -> tuple[int, Any]:
         """Return status and JSON (none for an empty answer). Raises `Answer`."""
         if path == "/ping":
             return 204, None
@@ -102,6 +105,8 @@ class InfluxDB2:
                 return 200, {"orgs": [found] if "own" in rights else []}
             if path.startswith("/api/v2/buckets"):
                 return self._bucket_api(method, path, query, rights, body)
+            if path == "/api/v2/delete":
+                return self._delete(query, rights, json.loads(body))
             if path == "/query":
                 return 200, self._select(query, rights)
         raise Answer(404, "not found", "path not found")
@@ -129,6 +134,17 @@ class InfluxDB2:
         found[0].write(points)
         return 204, None
 
+    def _delete(self, query: dict[str, str], rights: set[str], asked: dict[str, str]) -> tuple[int, None]:
+        """Delete what has all tags of a predicate, of both times and between them."""
+        self.before_delete()
+        if query.get("bucket") not in self.buckets:
+            raise Answer(404, "not found", f'bucket "{query.get("bucket")}" not found')
+        if "write" not in rights:
+            raise Answer(403, "forbidden", "insufficient permissions to delete")
+        tags = dict(re.findall(r'(\w+)="([^"]*)"', asked["predicate"]))
+        self.buckets[query["bucket"]].delete(tags.pop("_measurement"), tags, asked["start"], asked["stop"])
+        return 204, None
+
     def _bucket_api(
         self, method: str, path: str, query: dict[str, str], rights: set[str], body: bytes
     ) -> tuple[int, Any]:
@@ -154,6 +170,8 @@ class InfluxDB2:
         if "read" not in rights or query["db"] not in self.buckets:
             return {"results": [{"statement_id": 0, "error": f"database not found: {query['db']}"}]}
         text = query["q"]
+        if shown := re.fullmatch(r'SHOW (TAG|FIELD) KEYS FROM "(\w+)"', text):
+            return self.buckets[query["db"]].keys(shown[2], of_tags=shown[1] == "TAG")
         asked = dict(re.findall(r'"?(\w+)"?::(string|float|integer|boolean|tag)', text))
         [measurement] = re.findall(r'FROM "?(\w+)"?', text)
         limits = re.findall(r"LIMIT (\d+)", text)
@@ -161,7 +179,7 @@ class InfluxDB2:
         needed = re.findall(r'^SELECT "?(\w+)"?(?:::\w+)? FROM', text)
         homes = re.findall(r"home = '([^']*)'", text)
         since = [int(found) for found in re.findall(r"time >= (-?\d+)", text)]
-        before = [int(found) for found in re.findall(r"time < (\d+)", text)]
+        before = [int(found) for found in re.findall(r"time < (-?\d+)", text)]
         after = [
             (self.clock_ns() if base == "now()" else int(base)) - int(seconds) * 10**9
             for base, seconds in re.findall(r"time > (now\(\)|\d+) - (\d+)s", text)

@@ -104,6 +104,22 @@ class Bucket:
         series = {"series": [{"name": measurement, "columns": columns, "values": values}]} if rows else {}
         return {"results": [{"statement_id": 0, **series}]}
 
+    def keys(self, measurement: str, *, of_tags: bool) -> dict[str, Any]:
+        """Return a result of InfluxQL's `SHOW TAG KEYS` or `SHOW FIELD KEYS`."""
+        columns = ["tagKey"] if of_tags else ["fieldKey", "fieldType"]
+        tags = {name for of, tags, _ in self.points if of == measurement for name, _ in tags}
+        fields = {(name, kind) for (of, name, _), kind in self._kinds.items() if of == measurement}
+        values = [(name,) for name in sorted(tags)] if of_tags else sorted(fields)
+        series = {"series": [{"name": measurement, "columns": columns, "values": values}]} if values else {}
+        return {"results": [{"statement_id": 0, **series}]}
+
+    def delete(self, measurement: str, tags: dict[str, str], start: str, stop: str) -> None:
+        """Delete the points that have these tags, of both times and between them."""
+        for key in [*self.points]:
+            of, has, at_ns = key
+            if of == measurement and tags.items() <= dict(has).items() and _ns(start) <= at_ns <= _ns(stop):
+                del self.points[key]
+
     def _refusal(self, point: Point, at_ns: int) -> str | None:
         if set(point.fields) == {"time"}:
             return f'invalid field name: input field "time" on measurement "{point.measurement}" is invalid'
@@ -150,6 +166,11 @@ def _iso(at_ns: int) -> str:
     seconds, rest = divmod(at_ns, SECOND_NS)
     fraction = f".{rest:09d}".rstrip("0") if rest else ""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}{fraction}Z"
+
+
+def _ns(iso: str) -> int:
+    """Return the nanoseconds of a time with nine digits."""
+    return round(datetime.fromisoformat(f"{iso[:19]}Z").timestamp()) * SECOND_NS + int(iso[20:29])
 
 
 def _shard_seconds(every_seconds: int) -> int:
