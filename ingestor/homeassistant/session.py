@@ -5,8 +5,10 @@
 
 It is fed the frames in order and answers with the frames to send. Until SUBSCRIBING it consumes everything; from then
 on every frame belongs to the stream of events as well. The configuration, registries and states are asked for before
-the subscription, so that the first event already meets them, and the states once more after it: that answer is an exact
-cut of the stream. Ids increase strictly, from 1 in each session (https://developers.home-assistant.io/docs/api/websocket).
+the subscription, so that the first event already meets them, and the states once more behind it: that answer is an
+exact cut of the stream. Both are asked for in one frame, whose commands Home Assistant carries out in one tick of its
+loop: so no event comes between them, which would meet persons that have moved since the states were asked for before.
+Ids increase strictly, from 1 in each session (https://developers.home-assistant.io/docs/api/websocket).
 """
 
 from __future__ import annotations
@@ -59,11 +61,15 @@ class Phase(Enum):
 
 
 class Session:
-    """One login and its subscription. `results` holds the answers by name once the phase is SUBSCRIBING."""
+    """One login and its subscription.
+
+    Once the phase is SUBSCRIBING, `results` holds the answers by name; `cut_id` is that of the command for the cut.
+    """
 
     def __init__(self, token: str) -> None:
         self.phase = Phase.GREETING
         self.results: dict[str, Raw] = {}
+        self.cut_id = 0
         self._dialogue = Dialogue(token)
         self._asked: dict[int, str] = {}
         self._subscription_id = 0
@@ -134,8 +140,10 @@ class Session:
 
     def _subscribe(self) -> list[str]:
         self.phase = Phase.SUBSCRIBING
-        self._subscription_id, frame = self.command("subscribe_events", event_type="state_changed")
-        return [frame, *(self.command("subscribe_events", event_type=name)[1] for name in REGISTRY_EVENTS)]
+        self._subscription_id, subscribe = self.command("subscribe_events", event_type="state_changed")
+        self.cut_id, cut = self.command(SYNCHRONISING["states"])
+        others = [self.command("subscribe_events", event_type=name)[1] for name in REGISTRY_EVENTS]
+        return [wire.together([subscribe, cut, *others])]
 
     def _confirm(self, message: wire.Message) -> None:
         if not message.success:

@@ -6,6 +6,7 @@ cycles, so the garbage collector need not look at it (`gc=False`): a third of th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, TypeAlias
 
@@ -136,3 +137,8 @@ def _undecodable(text: str, error: Exception) -> Undecodable:
 def encode(message: dict[str, Any]) -> str:
     """Return the text frame of a command."""
     return msgspec.json.encode(message).decode()
+
+
+def together(frames: Iterable[str]) -> str:
+    """Return one frame with the commands of several."""
+    return f"[{','.join(frames)}]"

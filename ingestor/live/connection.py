@@ -171,8 +171,6 @@ class Connection:
             for answer in life.session.receive(text):
                 self._begin_stream(life)
                 await socket.send_message(answer)
-            if life.session.is_at(Phase.LIVE):
-                await self._send_command("states", socket, life)
         while self._held_bytes > HELD_BYTES:
             await self._taken.wait()
 
@@ -188,6 +186,7 @@ class Connection:
                     session=self._number, at_ns=self._clock_ns(), results=results, cause=cause, detail=detail
                 )
             )
+            self._put(CommandSent(session=self._number, id=life.session.cut_id, command="states"))
 
     async def _ask(self, socket: WebSocketConnection, life: _Life) -> None:
         async for names in self._commands:

@@ -5,7 +5,6 @@ Both run in threads of their own, and pass everything on as it is while `changes
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import trio
 from trio_websocket import (
@@ -23,6 +22,8 @@ from trio_websocket import (
     connect_websocket_url,
     serve_websocket,
 )
+
+from tests.servers.samples import messages
 
 HOP = {"connection", "keep-alive", "transfer-encoding", "host"}
 Says: TypeAlias = "str | bytes | None"
@@ -90,8 +91,7 @@ class BetweenSockets:
         with suppress(ConnectionClosed):
             while True:
                 frame = await client.get_message()
-                said = json.loads(frame)
-                talk.asked[said.get("id", 0)] = said["type"]
+                talk.asked |= {said.get("id", 0): said["type"] for said in messages(frame)}
                 await home.send_message(frame)
         with suppress(ConnectionClosed):
             await home.aclose()
@@ -170,9 +170,3 @@ class _Handler(BaseHTTPRequestHandler):
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + said
 
     do_GET = do_POST = do_PATCH = do_HEAD = _answer  # noqa: N815  the standard library's names
-
-
-def messages(frame: str) -> list[Any]:
-    """Return the messages of a frame."""
-    said = json.loads(frame)
-    return said if isinstance(said, list) else [said]

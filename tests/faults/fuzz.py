@@ -35,7 +35,7 @@ from zlib import crc32
 
 from ingestor import cli
 from ingestor.config import SECRETS
-from tests.faults.between import BetweenRequests, BetweenSockets, Says, Talk, messages
+from tests.faults.between import BetweenRequests, BetweenSockets, Says, Talk
 from tests.faults.committed import in_quarantine
 from tests.faults.databases import influxdb
 from tests.faults.ledgers import Listed, told
@@ -46,6 +46,7 @@ from tests.servers.environment import environment
 from tests.servers.ingestor import Ingestor
 from tests.servers.logs import logged
 from tests.servers.processes import wait_until
+from tests.servers.samples import messages
 from tests.servers.simulated_home import SimHome
 from tests.servers.simulated_weather import SimWeather
 from tests.servers.truth import Key, microseconds

@@ -6,11 +6,11 @@ import pytest
 
 from ingestor.homeassistant.session import REGISTRY_EVENTS, SYNCHRONISING, Phase, Session
 from ingestor.model.errors import CredentialsRefused, RemoteProtocolError
-from tests.servers.samples import frame
+from tests.servers.samples import frame, messages
 
 
 def sent(frames: list[str]) -> list[dict[str, object]]:
-    return [json.loads(text) for text in frames]
+    return [message for text in frames for message in messages(text)]
 
 
 def result(number: object, *, success: bool = True, payload: object = None) -> str:
@@ -46,8 +46,10 @@ def test_the_subscription_follows_the_last_answer_and_a_refused_command_is_absen
     asked = sent(session.receive(frame("auth_ok")))
     for command in asked[1:-1]:
         assert session.receive(result(command["id"], success=command["type"] != "get_config")) == []
-    subscribed = sent(session.receive(result(asked[-1]["id"], payload=[])))
-    assert [command["event_type"] for command in subscribed] == ["state_changed", *REGISTRY_EVENTS]
+    [text] = session.receive(result(asked[-1]["id"], payload=[]))  # one frame, so that no event comes in between
+    [subscribe, cut, *others] = sent([text])
+    assert [command["event_type"] for command in (subscribe, *others)] == ["state_changed", *REGISTRY_EVENTS]
+    assert cut == {"id": session.cut_id, "type": "get_states"}
     assert set(session.results) == set(SYNCHRONISING) - {"config"}
     assert session.is_at(Phase.SUBSCRIBING)
 

@@ -9,13 +9,15 @@ import pytest
 from msgspec import Raw
 from msgspec.structs import replace
 
-from ingestor.homeassistant.session import SYNCHRONISING
+from ingestor.homeassistant.session import SYNCHRONISING, Phase, Session
 from ingestor.live.entities import Entities
 from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
 from ingestor.live.selection import Selection
 from ingestor.live.stream import Location, Stream, Taken
 from ingestor.model import instants
 from ingestor.model.records import EntityRecord, Event, RawEvent
+from ingestor.simulator.home import SimulatedHome
+from ingestor.simulator.session import ServerSession
 from metrics import facts
 from tests.servers.changes import change, frame_of, state
 from tests.servers.records import START_NS
@@ -391,3 +393,34 @@ def test_a_label_leaves_its_entity_out_at_once_and_its_loss_brings_it_back() -> 
     assert stored(started(labels=labels, entities=[entity]), heard[0])[-1] == "Event"
     assert stored(*learned(11, "no_history"), heard[1]) == ["excluded_by_label"]
     assert stored(*learned(12), heard[2])[-1] == "Event"
+
+
+def test_who_is_at_home_is_right_from_the_first_change_on_whoever_moves_while_a_session_begins() -> None:
+    home, session, one = SimulatedHome(entities=0, clock=lambda: START_NS / 1e9), Session("token"), stream()
+    server = ServerSession(home, "token")
+    persons, at_home, truth = [f"person.p{number}" for number in range(3)], set[str](), list[int]()
+    heard: list[HomeMessage] = []
+
+    def moved() -> list[Any]:
+        """Let the next person come or go; return what the server says of it."""
+        person = persons[len(truth) % len(persons)]
+        at_home.symmetric_difference_update({person})
+        truth.append(len(at_home))
+        return server.event_messages(home.put(person, "home" if person in at_home else "not_home", {"n": len(truth)}))
+
+    said: list[Any] = [server.greet()]
+    while said:
+        frame_ = json.dumps(said.pop(0))
+        if session.is_at(Phase.SUBSCRIBING) or session.is_at(Phase.LIVE):
+            heard.append(text(frame_))
+        for asked in session.receive(frame_):
+            said += [*moved(), *server.receive(asked), *moved()]
+            if session.is_at(Phase.SUBSCRIBING) and not heard:
+                results = session.results
+                heard += [SessionStarted(session=1, at_ns=0, results=results)]
+                heard += [CommandSent(session=1, id=session.cut_id, command="states")]
+    for _ in range(5):
+        heard += [text(json.dumps(message)) for message in moved()]
+    live = [record for record in one.take(heard).records if isinstance(record, Event) and not record.late]
+    assert len(live) > 5
+    assert [event.persons_home for event in live] == truth[-len(live) :]

@@ -22,3 +22,9 @@ def frame(name: str, **changes: Any) -> str:
 def state_changes() -> list[str]:
     """Return the names of all the sampled state changes."""
     return sorted(path.stem for path in SAMPLES.glob("event_state_changed_*.json"))
+
+
+def messages(text: str | bytes) -> list[Any]:
+    """Return the messages of a frame."""
+    said = json.loads(text)
+    return said if isinstance(said, list) else [said]
