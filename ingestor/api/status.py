@@ -18,7 +18,7 @@ DAY_SECONDS = 86_400
 MINUTES = 60  # that events and errors are counted for
 LATELY = 50  # records, of which most must be stored
 STUCK_SECONDS = 600  # a gap that is not filled for so long waits for the user, whatever keeps the recorder
-_WITH_EVERY_FRAME = frozenset({facts.FramesReceived, facts.ChangesReceived, facts.LinksChecked, facts.EventSkipped})
+_WITH_EVERY_FRAME = frozenset({facts.FramesReceived, facts.ChangesReceived, facts.EventSkipped})
 """What says nothing of how we are: to compare each with every case below would be most of the cost of telemetry."""
 
 
@@ -33,14 +33,15 @@ class _Recent:
     """A count of the last minutes."""
 
     def __init__(self) -> None:
-        self._minutes: deque[tuple[int, int]] = deque()
+        self._minutes: deque[list[int]] = deque()  # each with its number
 
     def add(self, now: float, number: int) -> None:
         """Count so many, now."""
         minute = int(now // 60)
-        same_minute = bool(self._minutes) and self._minutes[-1][0] == minute
-        before = self._minutes.pop()[1] if same_minute else 0
-        self._minutes.append((minute, before + number))
+        if self._minutes and self._minutes[-1][0] == minute:
+            self._minutes[-1][1] += number
+            return
+        self._minutes.append([minute, number])
         while self._minutes[0][0] <= minute - MINUTES:
             self._minutes.popleft()
 

@@ -7,63 +7,50 @@
 | what `EXCLUDE_ATTRIBUTES` names | |
 | what Home Assistant's recorder leaves out (`unrecorded.py`), in the text alone | `ATTRIBUTES=all` |
 
-It is the same for live, restored, refilled and backfilled events. What attributes become is worked out once for each
-set of names, domain and integration; those of which nothing is left out stay the very text that was sent. Pure.
+It is the same for live, restored, refilled and backfilled events. What becomes of an attribute depends on its name, its
+domain and its integration. So it is worked out once for each set of names: the plan (`plan.py`), which msgspec carries
+out for every state. Attributes of which nothing is left out stay the very text that was sent. Pure.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import astuple, replace
 
 from ingestor.enrichment import privacy, typed
+from ingestor.enrichment.plan import NOTHING, Plan, Tags, Use, make_plan
 from ingestor.enrichment.unrecorded import unrecorded
 from ingestor.model.records import Chosen, Details
 
 _NAMES_CACHED = 20_000  # of all domains and integrations together; no home has so many
-_PLANS_CACHED = 2_000  # entities of a kind share one, or a few
+_PLANS_CACHED = 500  # about 10 KiB each; entities of a kind share one, or a few
 _TEXT = "_text"
 _NO_NAME = re.compile(r"[^a-z0-9_]")
 
+_read = msgspec.json.Decoder(dict[str, Raw]).decode
+_write = msgspec.json.Encoder().encode
+
 
 class Kept(Struct, frozen=True, gc=False):
-    """What is stored of attributes: `text` is JSON, the others are the fields that they become."""
+    """What is stored of attributes: `text` is JSON, `details` and `chosen` are the fields that they become.
+
+    `tags` are what becomes tags, as it was sent. The `plan` fits attributes of the same names.
+    """
 
     text: str | None = None
     details: Details | None = None
     chosen: Chosen | None = None
+    tags: Tags = ()
+    plan: Plan | None = None
 
 
 NOTHING_KEPT = Kept()
-
-
-class _Use(Struct, frozen=True):
-    """What an attribute is for."""
-
-    in_text: bool = False
-    field: tuple[str, typed.Reader] | None = None
-    chosen: str | None = None
-
-
-_LEFT_OUT = _Use()
-
-
-class _Plan(Struct, frozen=True):
-    """What becomes of attributes with certain names: each tuple begins with the name."""
-
-    in_text: tuple[str, ...]
-    fields: tuple[tuple[str, str, typed.Reader], ...]
-    chosen: tuple[tuple[str, str], ...]
-
-
-read = msgspec.json.Decoder(dict[str, Raw]).decode
-"""Returns the attributes of a JSON object by their names, each as it was sent."""
 
 
 class Attributes:
@@ -86,62 +73,64 @@ class Attributes:
         self._plan = lru_cache(_PLANS_CACHED)(self._find_plan)
 
     def keep(
-        self, domain: str, integration: str | None, attributes: str, given: Mapping[str, Raw], unit: str | None
+        self, domain: str, integration: str | None, attributes: str, unit: str | None, plan: Plan | None = None
     ) -> Kept:
         """Return what is stored of the attributes of an entity; `unit` is that of the home's temperatures.
 
-        `given` is what `read` returns of them.
+        An entity keeps to its names: the `plan` of its last state, of the same domain and integration, is tried first.
         """
-        plan = self._plan(domain, integration, tuple(given))
-        if privacy.may_hold(attributes):
-            harmless = tuple([name for name, raw in given.items() if not self._holds(domain, integration, name, raw)])
-            plan = self._plan(domain, integration, harmless)
-        fields: dict[str, Any] = {}
-        if plan.fields:
-            unit = _own_unit(given) or unit
-            for name, field, value in plan.fields:
-                found = value(given[name], unit)
-                if found is not None:
-                    fields.setdefault(field, found)
-        chosen: Chosen = {}
-        for name, chosen_name in plan.chosen:
-            _choose(chosen_name, given[name], chosen)
-        text = _only(plan.in_text, attributes, given) if self._with_text else None
-        return Kept(text, Details(**fields) if fields else None, chosen or None)
-
-    def _holds(self, domain: str, integration: str | None, name: str, raw: Raw) -> bool:
-        if self._use(domain, integration, name) is _LEFT_OUT:
-            return True
-        return privacy.holds_secret(raw) or (not self._location and privacy.holds_place(name, raw))
-
-    def _find_plan(self, domain: str, integration: str | None, names: Iterable[str]) -> _Plan:
-        uses = [(name, self._use(domain, integration, name)) for name in names]
-        return _Plan(
-            tuple(name for name, use in uses if use.in_text),
-            tuple((name, *use.field) for name, use in uses if use.field is not None),
-            tuple((name, use.chosen) for name, use in uses if use.chosen is not None),
+        given = None if plan is None else plan.fit(attributes)
+        if plan is None or given is None:
+            plan = self._plan(domain, integration, tuple(_read(attributes)))
+            given = plan.read(attributes)
+        values, tags, text = astuple(given), plan.tags(given), attributes
+        if plan.in_text < len(values):
+            text = str(_write(plan.write(*values[: plan.in_text])), "utf-8")
+        if plan.may_be_place or privacy.may_hold(text if plan.used == plan.in_text else attributes):
+            used = dict(zip(plan.names[: plan.used], values, strict=False))
+            harmless = {name: raw for name, raw in used.items() if not privacy.holds(name, raw, self._location)}
+            if len(harmless) < len(used):
+                kept = self.keep(domain, integration, str(_write(harmless), "utf-8"), unit)
+                return replace(kept, tags=tags, plan=plan)
+        return Kept(
+            text if self._with_text else None,
+            _details(plan, values, unit) if plan.fields else None,
+            _chosen(plan, values) if plan.chosen else None,
+            tags,
+            plan,
         )
 
-    def _find_use(self, domain: str, integration: str | None, name: str) -> _Use:
+    def _find_plan(self, domain: str, integration: str | None, names: tuple[str, ...]) -> Plan:
+        return make_plan({name: self._use(domain, integration, name) for name in names})
+
+    def _find_use(self, domain: str, integration: str | None, name: str) -> Use:
         unwanted = privacy.is_place(name) and not self._location
         if privacy.is_secret(name) or unwanted or _matches(name, self._exclude):
-            return _LEFT_OUT
-        return _Use(
+            return NOTHING
+        return Use(
             in_text=self._with_text and (self._all or not unrecorded(domain, integration, name)),
             field=typed.field_of(domain, name),
             chosen=_NO_NAME.sub("_", name.lower()) if _matches(name, self._names) else None,
+            may_be_place=privacy.is_place_if_nested(name) and not self._location,
         )
 
 
-def _only(names: tuple[str, ...], attributes: str, given: Mapping[str, Raw]) -> str:
-    if len(names) == len(given):
-        return attributes
-    return msgspec.json.encode({name: given[name] for name in names}).decode()
+def _details(plan: Plan, values: tuple[Raw, ...], unit: str | None) -> Details | None:
+    if plan.unit is not None:
+        unit = typed.text(values[plan.unit]) or unit
+    fields: dict[str, Any] = {}
+    for place, field, value in plan.fields:
+        found = value(values[place], unit)
+        if found is not None:
+            fields.setdefault(field, found)
+    return Details(**fields) if fields else None
 
 
-def _own_unit(given: Mapping[str, Raw]) -> str | None:
-    own = given.get(typed.UNIT_OF_TEMPERATURES)
-    return None if own is None else typed.text(own)
+def _chosen(plan: Plan, values: tuple[Raw, ...]) -> Chosen | None:
+    chosen: Chosen = {}
+    for place, name in plan.chosen:
+        _choose(name, values[place], chosen)
+    return chosen or None
 
 
 def _choose(name: str, raw: Raw, chosen: Chosen) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from ingestor.enrichment.attributes import NOTHING_KEPT, Attributes, Kept, read
+from ingestor.enrichment.attributes import NOTHING_KEPT, Attributes, Kept
 from ingestor.enrichment.causes import Causes
 from ingestor.enrichment.series import NO_ATTRIBUTES, Described, describe, forgets
 from ingestor.enrichment.values import value
@@ -97,7 +97,7 @@ def describe_change(
     if new is None:
         return described, NOTHING_KEPT
     attributes, integration = _text(new), registry.place(entity_id).integration
-    kept = wanted.keep(described.series.domain, integration, attributes, read(attributes), registry.temperature_unit)
+    kept = wanted.keep(described.series.domain, integration, attributes, registry.temperature_unit)
     return described, kept
 
 

@@ -8,12 +8,14 @@ A message that could not be read is kept in the quarantine with each secret repl
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
 
 from ingestor.homeassistant import wire
+from ingestor.model.unreadable import UNREADABLE
 
 HIDDEN = "***"
 """What stands for the state of a `text` or `input_text` in the mode `password`, and for a secret in a raw message."""
@@ -23,7 +25,6 @@ _WORDS = (
     r"|cookie|webhook|entity_picture|pin[-_ ]?code|access[-_ ]?code|user[-_ ]?code|(?<![a-z])pin(?![a-z])"
 )
 _SECRET_NAME = re.compile(_WORDS, re.IGNORECASE)
-_SECRET_NAME_WITHIN = re.compile(rf'"[^"\\]*(?:{_WORDS})[^"\\]*"\s*:', re.IGNORECASE)
 _SECRET_ADDRESS = re.compile(
     r"[?&;](?:access_token|token|authsig|api_?key|key|sig|signature|password|passwd|pwd|secret|auth)="
     r'|://[^/"\s@:]*:[^/"\s@]+@',
@@ -36,8 +37,9 @@ _PLACES = frozenset(
     }
 )  # fmt: skip
 _PLACE_IF_NESTED = "location"
-_PLACE_WITHIN = re.compile(rf'"(?:{"|".join(sorted(_PLACES))})"\s*:', re.IGNORECASE)
+_DOUBTFUL = re.compile(rb"[=@{\[]")
 _NESTED = ("{", "[")
+_NAMES_CACHED = 10_000
 TEXTS = ("text.", "input_text.")
 """What the ids of entities begin with whose state is what somebody typed."""
 _NOTHING_KNOWN = ("unavailable", "unknown")
@@ -45,6 +47,7 @@ _PAIR = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s",{}\[\
 _PASSWORD_MODE = re.compile(r'"mode"\s*:\s*"password"')
 
 
+@lru_cache(_NAMES_CACHED)
 def is_secret(attribute: str) -> bool:
     """Return whether an attribute of this name is never stored."""
     return _SECRET_NAME.search(attribute) is not None
@@ -55,22 +58,41 @@ def is_place(attribute: str) -> bool:
     return attribute.lower() in _PLACES
 
 
+def is_place_if_nested(attribute: str) -> bool:
+    """Return whether an attribute of this name tells where somebody is, if its value is a list or an object."""
+    return attribute.lower() == _PLACE_IF_NESTED
+
+
 def may_hold(text: str) -> bool:
-    """Return whether attributes can hold what only `holds_secret` and `holds_place` find: most do not."""
-    return "=" in text or "@" in text or text.find("{", 1) > 0 or "ocation" in text
+    """Return whether a value among attributes can be one that `holds` finds by itself: most can not."""
+    return "=" in text or "@" in text or text.find("{", 1) > 0
 
 
-def holds_secret(raw: Raw) -> bool:
-    """Return whether a value carries a secret, whatever its name is."""
-    said = bytes(raw).decode(errors="replace")
-    return _SECRET_ADDRESS.search(said) is not None or _SECRET_NAME_WITHIN.search(said) is not None
+def holds(attribute: str, raw: Raw, location: bool) -> bool:  # noqa: FBT001  called for each attribute
+    """Return whether a value carries a secret, or a place where that is not wanted, whatever else its name is."""
+    if _DOUBTFUL.search(raw) is None:
+        return False
+    said = str(raw, "utf-8", "replace")
+    if _SECRET_ADDRESS.search(said):
+        return True
+    if not said.startswith(_NESTED):
+        return False
+    try:
+        return (not location and is_place_if_nested(attribute)) or _has_names(_decode(raw), location)
+    except UNREADABLE:  # nobody knows what it holds
+        return True
 
 
-def holds_place(attribute: str, raw: Raw) -> bool:
-    """Return whether a value is a place with its coordinates."""
-    said = bytes(raw).decode(errors="replace")
-    is_nested = said.startswith(_NESTED)
-    return is_nested and (attribute.lower() == _PLACE_IF_NESTED or _PLACE_WITHIN.search(said) is not None)
+def _has_names(value: Any, location: bool) -> bool:  # noqa: ANN401, FBT001  any JSON value
+    """Return whether a name at any depth is that of a secret, or of a place where that is not wanted."""
+    if isinstance(value, dict):
+        if any(is_secret(name) or (not location and is_place(name)) for name in value):
+            return True
+        value = list(value.values())
+    return isinstance(value, list) and any(_has_names(one, location) for one in value)
+
+
+_decode = msgspec.json.Decoder().decode
 
 
 class _Mode(Struct):

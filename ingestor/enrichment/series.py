@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
 
-from ingestor.enrichment.attributes import NOTHING_KEPT, Attributes, Kept, read
+from ingestor.enrichment.attributes import NOTHING_KEPT, Attributes, Kept
+from ingestor.enrichment.plan import Tags
 from ingestor.enrichment.units import UNKNOWN_UNIT, Conversion, conversion, may_be_converted
 from ingestor.enrichment.values import Reading, reading_of
 from ingestor.homeassistant.registry import Place, Registry
@@ -17,15 +17,10 @@ from ingestor.model.records import Series
 NO_ATTRIBUTES = "{}"
 
 
-_READ = ("friendly_name", "unit_of_measurement", "device_class", "state_class", "timestamp")
-_Tags: TypeAlias = tuple[Raw | None, ...]
-"""The attributes that become tags, or a value, as they were sent, in the order of `_READ`."""
-
-
 class Described(Struct, frozen=True):
     """A series with what it was made of, so that the same needs no second look.
 
-    `attributes` is the text as it was sent, `kept` what is stored of it, `tags` those among them.
+    `attributes` is the text as it was sent, `kept` what is stored of it.
     """
 
     series: Series
@@ -33,14 +28,20 @@ class Described(Struct, frozen=True):
     attributes: str = ""
     registry: Registry | None = None
     kept: Kept = NOTHING_KEPT
-    tags: _Tags | None = None
     place: Place | None = None
+
+
+class _Class(Struct):
+    device_class: Any = None
+
+
+_class = msgspec.json.Decoder(_Class).decode
 
 
 def device_class(attributes: Raw) -> str:
     """Return the device class that attributes say; empty where they say none, or cannot be read."""
     try:
-        return _text(_decoded(read(attributes).get("device_class"))) or ""
+        return _text(_class(attributes).device_class) or ""
     except msgspec.MsgspecError:
         return ""
 
@@ -51,16 +52,17 @@ def describe(
     """Return the series of an entity with these attributes; `last` is reused where nothing changed."""
     if last is not None and last.attributes == attributes and last.registry is registry:
         return last
-    given, place = read(attributes), registry.place(entity_id)
-    tags = _tags(given)
-    if last is not None and last.tags == tags and last.place == place:
+    place = registry.place(entity_id)
+    before = last.kept if last is not None and last.place == place else NOTHING_KEPT
+    domain = entity_id.partition(".")[0]
+    kept = wanted.keep(domain, place.integration, attributes, registry.temperature_unit, before.plan)
+    if last is not None and before.tags == kept.tags:
         series, reading = last.series, last.reading
     else:
-        series, reading = _tagged(home, entity_id, tags, place)
+        series, reading = _tagged(home, entity_id, kept.tags, place)
         if last is not None and last.series == series:
             series = last.series
-    kept = wanted.keep(series.domain, place.integration, attributes, given, registry.temperature_unit)
-    return Described(series, reading, attributes, registry, kept, tags, place)
+    return Described(series, reading, attributes, registry, kept, place)
 
 
 def described_as(series: Series) -> Described:
@@ -74,24 +76,29 @@ def forgets(series: Series, before: Series) -> bool:
     return lacks_unit or (series.device_class is None and before.device_class is not None)
 
 
-def redescribe(frozen: Series, attributes: str, wanted: Attributes, temperature_unit: str | None = None) -> Described:
+def redescribe(
+    frozen: Series,
+    attributes: str,
+    wanted: Attributes,
+    temperature_unit: str | None = None,
+    last: Described | None = None,
+) -> Described:
     """Return a series with the tags that these attributes of the recorder give, and how their numbers convert.
 
     Area, floor and device stay. The recorder keeps attributes of more than 16 KiB as `{}`: then every tag stays, and a
     number in a unit that may have been converted has no value.
     """
-    given = read(attributes)
-    kept = wanted.keep(frozen.domain, None, attributes, given, temperature_unit)
+    kept = wanted.keep(frozen.domain, None, attributes, temperature_unit, None if last is None else last.kept.plan)
     if attributes == NO_ATTRIBUTES:
         is_unsure = may_be_converted(frozen.unit, frozen.device_class)
         units = UNKNOWN_UNIT if is_unsure else Conversion(frozen.unit)
         return Described(frozen, reading_of(frozen, units), attributes, kept=kept)
     place = Place(area=frozen.area, floor=frozen.floor, device=frozen.device)
-    series, reading = _tagged(frozen.home, frozen.entity_id, _tags(given), place)
+    series, reading = _tagged(frozen.home, frozen.entity_id, kept.tags, place)
     return Described(frozen if series == frozen else series, reading, attributes, kept=kept)
 
 
-def _tagged(home: str, entity_id: str, tags: _Tags, place: Place) -> tuple[Series, Reading]:
+def _tagged(home: str, entity_id: str, tags: Tags, place: Place) -> tuple[Series, Reading]:
     friendly_name, unit, device_class, state_class, timestamp = map(_decoded, tags)
     units = conversion(_text(unit), _text(device_class))
     series = Series(
@@ -107,10 +114,6 @@ def _tagged(home: str, entity_id: str, tags: _Tags, place: Place) -> tuple[Serie
         unit=units.unit,
     )
     return series, reading_of(series, units, timestamp)
-
-
-def _tags(given: Mapping[str, Raw]) -> _Tags:
-    return tuple(map(given.get, _READ))
 
 
 def _decoded(raw: Raw | None) -> Any:  # noqa: ANN401  any JSON value: their types are the integration's affair

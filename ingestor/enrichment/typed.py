@@ -32,6 +32,8 @@ Reader: TypeAlias = Callable[[Raw, str | None], Any]
 def number(raw: Raw, _unit: str | None = None) -> float | None:
     """Return the number of an attribute, also one that is sent as text; none of a boolean or of anything else."""
     given = _decoded(raw)
+    if type(given) is float:
+        return given  # JSON has finite ones alone
     if isinstance(given, str) and _TEXT_OF_A_NUMBER.fullmatch(given):
         given = float(given)
     if type(given) not in _NUMBERS:  # a boolean is an `int`, too

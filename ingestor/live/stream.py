@@ -305,12 +305,11 @@ class Stream:
 
     def _count(self) -> None:
         batch, report, home = self._batch, self._taken.reports.append, self._home
-        if self._changes:
-            report(facts.ChangesReceived(home=home, changes=self._changes))
+        links, broken = batch.links, batch.findings.broken
+        if self._changes or broken:
+            report(facts.ChangesReceived(home=home, changes=self._changes, links=links, broken=broken))
         if events := batch.events:
             newest_ns = events[-1].time_ns
             report(facts.EventsReceived(home=home, events=len(events), newest_ns=newest_ns, restored=batch.restored))
-        if batch.links or batch.findings.broken:
-            report(facts.LinksChecked(home=home, links=batch.links, broken=batch.findings.broken))
         for code, number in batch.skipped.items():
             report(facts.EventSkipped(home=home, code=code, events=number))

@@ -24,7 +24,6 @@ from metrics.facts.gaps import GapsHeld as GapsHeld
 from metrics.facts.gaps import GapsNoted as GapsNoted
 from metrics.facts.gaps import IntervalsSettled as IntervalsSettled
 from metrics.facts.gaps import JobEnded as JobEnded
-from metrics.facts.gaps import LinksChecked as LinksChecked
 from metrics.facts.gaps import RefillFailed as RefillFailed
 from metrics.facts.gaps import RefillReady as RefillReady
 from metrics.facts.home import ChangesReceived as ChangesReceived

@@ -11,20 +11,6 @@ from metrics.declarations import HOME, Counter, Gauge, ServiceEvent
 _REFILL_UP = Gauge("ingestor_refill_up", "1 while the recorder can be asked; gaps wait while it is 0.", HOME, start=1)
 
 
-class LinksChecked(ServiceEvent, frozen=True, kw_only=True):
-    """Changes were compared with the last captured ones before them; `broken` did not follow: something was missed."""
-
-    LEVEL = DEBUG
-    METRICS = (
-        Counter("ingestor_links", "Changes compared with the last captured one before them.", HOME).inc("links"),
-        Counter("ingestor_links_broken", "Changes that did not follow: something was missed.", HOME).inc("broken"),
-    )
-
-    home: str
-    links: int
-    broken: int
-
-
 class GapsNoted(ServiceEvent, frozen=True, kw_only=True):
     """The ledger took in gaps with this cause, or more of those it had: `new` were not there before."""
 

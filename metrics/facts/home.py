@@ -27,13 +27,23 @@ class FramesReceived(ServiceEvent, frozen=True, kw_only=True):
 
 
 class ChangesReceived(ServiceEvent, frozen=True, kw_only=True):
-    """State changes came from a home; what is stored of them, and what is not, is told apart from that."""
+    """State changes came from a home; `links` of them were compared with the last captured ones before them.
+
+    `broken` did not follow: something was missed; a snapshot shows it, too. What is stored of the changes, and what is
+    not, is told apart from that.
+    """
 
     LEVEL = DEBUG
-    METRICS = (Counter("ingestor_events_received", "State changes that Home Assistant has sent.", HOME).inc("changes"),)
+    METRICS = (
+        Counter("ingestor_events_received", "State changes that Home Assistant has sent.", HOME).inc("changes"),
+        Counter("ingestor_links", "Changes compared with the last captured one before them.", HOME).inc("links"),
+        Counter("ingestor_links_broken", "Changes that did not follow: something was missed.", HOME).inc("broken"),
+    )
 
     home: str
     changes: int
+    links: int = 0
+    broken: int = 0
 
 
 class EventsReceived(ServiceEvent, frozen=True, kw_only=True):

@@ -98,7 +98,7 @@ def test_an_unbroken_session_has_a_whole_gap_without_intervals() -> None:
     taken = Home(a=(1, False), b=(0, False)).session(changed(2, 1), snapshot=[now(2), now(0, B)])
     [gap] = gaps(taken)
     assert (missed(taken), gap.whole, second(gap.from_us), second(gap.intact_since_us)) == ([], True, 1, 0)
-    assert [(fact.links, fact.broken) for fact in taken.reports if isinstance(fact, facts.LinksChecked)] == [(1, 0)]
+    assert [(fact.links, fact.broken) for fact in taken.reports if isinstance(fact, facts.ChangesReceived)] == [(1, 0)]
 
 
 def test_a_change_before_the_cut_that_does_not_follow_names_what_was_missed() -> None:
@@ -125,7 +125,7 @@ def test_a_known_removed_entity_is_asked_for_too_for_it_may_have_come_and_gone()
     taken = Home(a=(1, True), b=(0, False)).session(snapshot=[now(0, B)])
     assert missed(taken) == [(A, 1, None)]
     assert gaps(taken)[0].intervals[0].was_absent
-    assert not [fact for fact in taken.reports if isinstance(fact, facts.LinksChecked)]
+    assert not [fact for fact in taken.reports if isinstance(fact, facts.ChangesReceived)]
 
 
 def test_an_entity_that_is_new_was_created_unseen() -> None:
@@ -196,7 +196,7 @@ def test_an_absent_entity_that_is_created_before_the_cut_may_have_come_and_gone_
     [returned] = [note for note in taken.notes if isinstance(note, EntityReturned)]
     assert (missed(taken), stored(taken)) == ([(A, 1, None)], [(A, 5)])
     assert (returned.entity_id, second(returned.at_us)) == (A, 5)
-    assert [fact.broken for fact in taken.reports if isinstance(fact, facts.LinksChecked)] == [0]
+    assert [fact.broken for fact in taken.reports if isinstance(fact, facts.ChangesReceived)] == [0]
 
 
 def test_an_entity_that_was_never_captured_and_is_created_before_the_cut_may_have_come_and_gone_before() -> None:

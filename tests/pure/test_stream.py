@@ -50,7 +50,7 @@ def told(taken: Taken) -> list[tuple[str, str]]:
             getattr(fact, "code", "") or getattr(fact, "reason", "") or str(getattr(fact, "events", "")),
         )
         for fact in taken.reports
-        if not isinstance(fact, facts.LinksChecked | facts.ChangesReceived)
+        if not isinstance(fact, facts.ChangesReceived)
     ]
 
 

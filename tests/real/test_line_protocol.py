@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingestor.enrichment import typed
-from ingestor.enrichment.attributes import Attributes, read
+from ingestor.enrichment.attributes import Attributes
 from ingestor.model.records import Event
 from ingestor.storage.lines import LineEncoder
 from tests.servers.influxdb1 import InfluxDB1
@@ -81,7 +81,7 @@ def generated(random: Random, wanted: Attributes, number: int) -> Event:
     names = [*typed.FIELDS.get(domain, {}), *typed.FIELDS[typed.ANY_DOMAIN], "mode", "mode_text", "Fan Mode"]
     said = {name: random.choice(SENT) for name in random.sample(names, random.randint(0, len(names)))}
     text = json.dumps(said)
-    kept = wanted.keep(domain, None, text, read(text), random.choice(["°C", "°F"]))
+    kept = wanted.keep(domain, None, text, random.choice(["°C", "°F"]))
     fields = {"attributes": kept.text, "details": kept.details, "chosen": kept.chosen}
     return event(number, entity_id=f"{domain}.a", domain=domain, **fields)
 
