@@ -86,12 +86,13 @@ SQLITE = Database(
         "at home": _newest("persons_home"),
         "lights on": _now("domain = 'light'", "value = 1"),
         "presence": _lines(f"""WITH told AS (
-    SELECT time, entity_id, state {_EVENTS} {_HOME} AND domain = 'person' AND state IS NOT previous_state AND {_BACK}
-)
+    SELECT time, entity_id, state, lag(state) OVER (PARTITION BY entity_id ORDER BY time) AS before
+    {_EVENTS} {_HOME} AND domain = 'person' AND state IS NOT NULL AND {_BACK}
+), changed AS (SELECT * FROM told WHERE state IS NOT before)
 SELECT moment.time / 1e9 AS time, person.entity_id AS name, (
-    SELECT state FROM told WHERE entity_id = person.entity_id AND time <= moment.time ORDER BY time DESC LIMIT 1
+    SELECT state FROM changed WHERE entity_id = person.entity_id AND time <= moment.time ORDER BY time DESC LIMIT 1
 ) AS state
-FROM (SELECT DISTINCT time FROM told) AS moment, (SELECT DISTINCT entity_id FROM told) AS person ORDER BY 1"""),
+FROM (SELECT DISTINCT time FROM changed) AS moment, (SELECT DISTINCT entity_id FROM changed) AS person ORDER BY 1"""),
         "open": _now(_OPENING, "value = (domain != 'lock')"),
         "on": _now(_RUNNING, "value = 1"),
         "temperature": _measured("value", "device_class = 'temperature' AND domain = 'sensor'"),

@@ -37,7 +37,7 @@ Ask: TypeAlias = Callable[[str], Rows]
 
 def minute(hours: float) -> float:
     """Return a time without its seconds: InfluxQL is asked for minutes."""
-    return hours * 60 // 1 / 60
+    return round(hours * 60, 6) // 1 / 60
 
 
 NAMES = {one: one.partition(".")[2].replace("_", " ") for one in ENTITIES}
