@@ -110,7 +110,7 @@ influxdb-token:
 	  --description ingestor --read-buckets --write-buckets --read-orgs --hide-headers' > secrets/.made
 	@cut -f 3 secrets/.made | tr -d '[:space:]' > secrets/.token && rm secrets/.made && test -s secrets/.token
 	@chmod 644 secrets/.token && mv secrets/.token secrets/influxdb_token
-	@docker compose up --detach --force-recreate --no-deps ingestor
+	@docker compose up --detach --force-recreate --no-deps ingestor grafana
 
 clean:
 	rm -rf $(VENV) .demo

@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from grafana.board import Build, rendered
+from grafana.home import dashboard as home
 from grafana.service import dashboard as service
 
+ROOT = Path(__file__).parent
 DASHBOARDS: dict[Path, Build] = {
-    Path(__file__).parent / "dashboards" / "ingestor.json": service.build,
+    ROOT / "dashboards" / "ingestor.json": service.build,
+    ROOT / "dashboards" / "home.json": home.of_influxdb,
+    ROOT / "embedded" / "home.json": home.of_sqlite,
 }
 
 if __name__ == "__main__":

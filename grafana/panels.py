@@ -30,13 +30,14 @@ class Look:
 
     `steps` has the colour from each value on; that of `None` is below the first, and where there is none. `words` has a
     text and a colour for a value; a solid tile has its colour behind it. `none` is said where nothing is found. `links`
-    lead on, by name.
+    lead on, by name. Lines begin at `least`, or with the lowest of them.
     """
 
     width: int = 12
     height: int = 8
     unit: str = "short"
     decimals: int | None = None
+    least: float | None = 0
     most: float | None = None
     steps: Mapping[float | None, str] = field(default_factory=lambda: {None: BLUE})
     words: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -47,11 +48,12 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column of a table: texts for its values, where its values lead, how wide it is, in pixels."""
+    """A column of a table: texts for its values, where its values lead, how wide it is, in pixels, its own unit."""
 
     words: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     url: str = ""
     width: int | None = None
+    unit: str = ""
     is_coloured: bool = False
 
     def properties(self) -> Iterator[models.DynamicConfigValue]:
@@ -62,6 +64,8 @@ class Column:
             yield models.DynamicConfigValue("custom.cellOptions", {"type": "color-text"})
         if self.url:
             yield models.DynamicConfigValue("links", [{"title": "", "url": self.url, "targetBlank": True}])
+        if self.unit:
+            yield models.DynamicConfigValue("unit", self.unit)
         if self.width is not None:
             yield models.DynamicConfigValue("custom.width", self.width)
 
@@ -168,7 +172,6 @@ def _over_time() -> timeseries.Panel:
     legend = common.VizLegendOptions().display_mode(choices.LegendDisplayMode.LIST)
     return (
         timeseries.Panel()
-        .min(0)
         .legend(legend.placement(choices.LegendPlacement.BOTTOM).show_legend(True))  # noqa: FBT003
         .tooltip(common.VizTooltipOptions().mode(choices.TooltipDisplayMode.MULTI))
     )
@@ -179,7 +182,10 @@ def _dressed(panel: _Panel, title: str, queries: tuple[Query, ...], help_: str, 
     panel.datasource(queries[0].source).targets([*lettered(queries)])
     steps = [models.Threshold(color=colour, value=value) for value, colour in look.steps.items()]
     panel.thresholds(builders.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(steps))
-    if not isinstance(panel, timeseries.Panel):
+    if isinstance(panel, timeseries.Panel):
+        if look.least is not None:
+            panel.min(look.least)
+    else:
         panel.color_scheme(builders.FieldColor().mode(models.FieldColorModeId.THRESHOLDS))
     if look.words:
         panel.mappings([_mapped(look.words)])

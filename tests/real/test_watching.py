@@ -51,13 +51,14 @@ def test_what_a_dashboard_asks_is_provisioned_with_secrets_that_are_mounted() ->
     grafana = compose()["services"]["grafana"]
     plugins = dict(plugin.split("@") for plugin in grafana["environment"]["GF_PLUGINS_PREINSTALL"].split(","))
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in plugins.values())
-    asked = re.findall(r'"type": "([a-z-]+)",\s+"uid"', (ROOT / "grafana/dashboards/ingestor.json").read_text())
+    boards = "".join(file.read_text() for file in (ROOT / "grafana/dashboards").glob("*.json"))
+    asked = re.findall(r'"type": "([a-z-]+)",\s+"uid"', boards)
     assert set(asked) <= {source["type"] for source in sources}
     for source in sources:
         assert source["type"] in {"prometheus", "influxdb", *plugins}
         assert urlsplit(source["url"]).hostname in compose()["services"]
         for secret in source.get("secureJsonData", {}).values():
-            [mounted] = re.findall(r"^\$__file\{/run/secrets/(\w+)\}$", secret)
+            [mounted] = re.findall(r"^(?:Token )?\$__file\{/run/secrets/(\w+)\}$", secret)
             assert mounted in grafana["secrets"]
 
 

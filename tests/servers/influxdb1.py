@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from tests.servers.asking import CLIENT
+from tests.servers.asking import CLIENT, influxql
 from tests.servers.processes import Process, free_port, program, wait_until
 
 CONFIGURATION = """
@@ -44,13 +44,7 @@ class InfluxDB1:
 
     def query(self, text: str) -> list[dict[str, Any]]:
         """Return the rows of an InfluxQL query with the tags that it groups by, times in nanoseconds."""
-        parameters = {"db": "test", "epoch": "ns", "q": text}
-        [result] = CLIENT.post(f"{self.url}/query", params=parameters, timeout=30).json()["results"]
-        return [
-            series.get("tags", {}) | dict(zip(series["columns"], values, strict=True))
-            for series in result.get("series", [])
-            for values in series["values"]
-        ]
+        return influxql(self.url, "test", text)
 
     def stop(self) -> int:
         """Stop it."""

@@ -1,0 +1,1 @@
+"""The dashboard "Home": what the home did, out of either database."""
