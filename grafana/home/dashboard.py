@@ -64,7 +64,7 @@ def _made(title: str, uid: str, database: Database, source: dashboard.Datasource
         dashboard.CustomVariable("reach")
         .label("Looks back, days")
         .values("1,7,30,365")
-        .current(VariableOption(text="7", value="7"))
+        .current(VariableOption(text=database.reach, value=database.reach))
     )
     choices = [_choice(database, name) for name in database.choices]
     return board(title, uid, sections).time("now/d", "now").refresh("1m").variables([source, *choices, reach])

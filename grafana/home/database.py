@@ -20,11 +20,13 @@ LOW_BATTERY = 20  # percent
 class Database:
     """One of them: its source, what it is asked, how the choices of the variables are found, and what stands for all.
 
-    `line_name` has the name of a line, where the query itself does not.
+    `reach` is how many days back what holds now is looked for, if the user does not choose; `line_name` names a line,
+    where the query itself does not.
     """
 
     source: DataSourceRef
     queries: Mapping[str, Query]
     choices: Mapping[str, str]
     everything: Mapping[str, str]
+    reach: str
     line_name: str = ""

@@ -4,9 +4,9 @@ What InfluxQL makes hard, and how it is asked here:
 
 - **What holds now** is the last row of each entity, whatever is in it: `last()` would go on telling the state of one
   that was removed. Each query around it groups by the entity as well, or else `LIMIT` counts wrongly.
-- **What began before the range** is looked for as many days back as `reach` says. A range outside narrows those inside,
-  so there is none outside: sums are made in windows that begin where the range does and are a hundred years long; the
-  last of them is the range. Lines come from a day before what is shown.
+- **What began before the range** is looked for as many days back as `reach` says, a week for hours and kWh, a day for
+  lines. A range outside narrows those inside, so there is none outside: sums are made in windows that begin where the
+  range does and are a hundred years long; the last of them is the range.
 - **How long** is counted in steps of `$__interval`, a minute for a day: `integral()` would draw slopes between on and
   off, and the time between two events knows neither where the range begins nor what still runs.
 - What is filled with `fill(previous)` is grouped alike in each query around it: it cannot be brought together again.
@@ -27,8 +27,9 @@ _HOME = "home =~ /^${home:regex}$/"
 _HERE = f"{_HOME} AND area =~ /^${{area:regex}}$/"
 _CHOSEN = f"{_HERE} AND domain =~ /^${{domain:regex}}$/ AND entity_id =~ /^${{entity:regex}}$/"
 _SHOWN = "time >= ${__from}ms AND time < ${__to}ms"
-_BACK = "time >= ${__from}ms - ${reach}d AND time < ${__to}ms"
-_DAY_BACK = "time >= ${__from}ms - 1d AND time < ${__to}ms"
+_BACK, _WEEK_BACK, _DAY_BACK = (
+    f"time >= ${{__from}}ms - {days}d AND time < ${{__to}}ms" for days in ("${reach}", "7", "1")
+)
 _WINDOW = "GROUP BY time(36500d, ${__from}ms), entity_id"
 _RUNNING = f"domain =~ /^({'|'.join(RUNNING)})$/"
 _OPENING = (
@@ -81,7 +82,7 @@ def _hours(on: str, off: str) -> Query:
     return _rows(
         "SELECT hours FROM (SELECT last(hours) AS hours FROM ("
         "SELECT sum(running) * $__interval_ms / 3600000 AS hours FROM ("
-        f"SELECT last(running) AS running FROM ({on}), ({off}) WHERE {_BACK}"
+        f"SELECT last(running) AS running FROM ({on}), ({off}) WHERE {_WEEK_BACK}"
         " GROUP BY time($__interval, ${__from}ms), entity_id fill(previous)"
         f") {_WINDOW}) GROUP BY entity_id) WHERE hours > 0 GROUP BY entity_id"
     )
@@ -93,7 +94,7 @@ def _zero(condition: str) -> str:
 
 _METERED = (
     f"SELECT difference(last(value)) AS more, last(value) AS reads {_EVENTS} {_HERE}"
-    f" AND device_class = 'energy' AND domain = 'sensor' AND {_BACK} GROUP BY time(1m), entity_id fill(none)"
+    f" AND device_class = 'energy' AND domain = 'sensor' AND {_WEEK_BACK} GROUP BY time(1m), entity_id fill(none)"
 )
 _OF_BATTERY = f'area, friendly_name AS "name" {_EVENTS} {_HERE} AND {_BACK}'
 _EACH = "GROUP BY entity_id"
@@ -101,8 +102,8 @@ _EACH = "GROUP BY entity_id"
 INFLUXDB = Database(
     source=SOURCE,
     queries={
-        "outdoors": _rows(f"SELECT last(weather_temperature) {_EVENTS} {_HOME} AND {_BACK}"),
-        "at home": _rows(f"SELECT last(persons_home) {_EVENTS} {_HOME} AND {_BACK}"),
+        "outdoors": _rows(f"SELECT last(weather_temperature) {_EVENTS} {_HOME} AND {_DAY_BACK}"),
+        "at home": _rows(f"SELECT last(persons_home) {_EVENTS} {_HOME} AND {_DAY_BACK}"),
         "lights on": _now("domain = 'light'", "value = 1"),
         "presence": _lines(
             f"SELECT last(state) {_EVENTS} {_HOME} AND domain = 'person' AND {_BACK}"
@@ -130,7 +131,7 @@ INFLUXDB = Database(
             "SELECT kwh FROM (SELECT last(kwh) AS kwh FROM (SELECT sum(used) AS kwh FROM"
             f" (SELECT more AS used FROM ({_METERED}) WHERE reads >= -9 * more),"
             f" (SELECT reads AS used FROM ({_METERED}) WHERE reads < -9 * more)"
-            f" WHERE {_BACK} {_WINDOW} fill(0)) GROUP BY entity_id) WHERE kwh > 0 GROUP BY entity_id"
+            f" WHERE {_WEEK_BACK} {_WINDOW} fill(0)) GROUP BY entity_id) WHERE kwh > 0 GROUP BY entity_id"
         ),
         "unavailable": _now("entity_id != ''", "state = 'unavailable'"),
         "low batteries": _rows(
@@ -162,4 +163,5 @@ INFLUXDB = Database(
         " AND domain =~ /^${domain:regex}$/",
     },
     everything={"area": ".*", "domain": ".*", "entity": ".*"},
+    reach="30",
 )

@@ -20,8 +20,9 @@ _HERE = f"{_HOME} AND {_AREA}"
 _CHOSEN = f"{_HERE} AND domain IN (${{domain:sqlstring}}) AND entity_id IN (${{entity:sqlstring}})"
 _FROM, _TO = "${__from}000000", "${__to}000000"
 _SHOWN = f"time >= {_FROM} AND time < {_TO}"
-_BACK = f"time >= {_FROM} - ${{reach}} * 86400000000000 AND time < {_TO}"
-_DAY_BACK = f"time >= {_FROM} - 86400000000000 AND time < {_TO}"
+_BACK, _WEEK_BACK, _DAY_BACK = (
+    f"time >= {_FROM} - {days} * 86400000000000 AND time < {_TO}" for days in ("${reach}", "7", "1")
+)
 _NAME = "ifnull(friendly_name, entity_id) AS name"
 _RUNNING = f"domain IN {RUNNING}"
 _OPENING = f"""(domain IN ('cover', 'valve', 'lock')
@@ -57,7 +58,7 @@ def _outdoors(field: str) -> Query:
 
 
 def _newest(field: str) -> Query:
-    return _rows(f"SELECT {field} {_EVENTS} {_HOME} AND {field} IS NOT NULL AND {_BACK} ORDER BY time DESC LIMIT 1")
+    return _rows(f"SELECT {field} {_EVENTS} {_HOME} AND {field} IS NOT NULL AND {_DAY_BACK} ORDER BY time DESC LIMIT 1")
 
 
 def _now(tags: str, fields: str, more: str = "") -> Query:
@@ -73,7 +74,7 @@ def _hours(running: str, condition: str) -> Query:
     return _rows(f"""WITH spans AS (
     SELECT entity_id, area, {running} AS running, max(time, {_FROM}) AS since,
         lead(time, 1, {_TO}) OVER (PARTITION BY entity_id ORDER BY time) AS until
-    {_EVENTS} {_HOME} AND {condition} AND {_BACK}
+    {_EVENTS} {_HOME} AND {condition} AND {_WEEK_BACK}
 )
 SELECT entity_id, sum(until - since) / 3600e9 AS hours FROM spans
 WHERE {_AREA} AND running = 1 AND until > since GROUP BY entity_id ORDER BY 2 DESC""")
@@ -107,7 +108,7 @@ FROM (SELECT DISTINCT time FROM changed) AS moment, (SELECT DISTINCT entity_id F
         "power": _measured("value", "device_class = 'power' AND domain = 'sensor'"),
         "energy": _rows(f"""WITH metered AS (
     SELECT time, entity_id, value, value - lag(value) OVER (PARTITION BY entity_id ORDER BY time) AS more
-    {_EVENTS} {_HERE} AND device_class = 'energy' AND domain = 'sensor' AND value IS NOT NULL AND {_BACK}
+    {_EVENTS} {_HERE} AND device_class = 'energy' AND domain = 'sensor' AND value IS NOT NULL AND {_WEEK_BACK}
 )
 SELECT entity_id, sum(CASE WHEN value < -9 * more THEN value ELSE more END) AS kwh FROM metered
 WHERE {_SHOWN} GROUP BY entity_id HAVING kwh > 0 ORDER BY 2 DESC"""),
@@ -139,5 +140,6 @@ GROUP BY entity_id HAVING events > 0 ORDER BY 2 DESC LIMIT 20"""),
         " AND domain IN (${domain:sqlstring}) ORDER BY 1",
     },
     everything={"area": "ifnull(area, '')", "domain": "domain", "entity": "entity_id"},
+    reach="7",
     line_name="${__field.labels.name}",
 )

@@ -47,7 +47,7 @@ TODAY = [one for one in CHANGES if 0 <= one[0] < 18]
 SAYS: dict[str, list[tuple[Any, ...]]] = {
     "Outdoors": [(2.0,)],
     "At home": [(1,)],
-    "Lights on": [("name",), ("hall",), ("kitchen",)],
+    "Lights on": [("name",), ("Hall lamp",), ("kitchen",)],
     "Open": [("name",), ("front",), ("window",)],
     "Unavailable": [("name",), ("pump",), ("remote battery",)],
     "Presence": [
@@ -57,7 +57,7 @@ SAYS: dict[str, list[tuple[Any, ...]]] = {
         ("person.bob", -96, "Work"),
     ],
     "Open now": [("area", "name", "state"), ("Attic", "window", "on"), ("Hall", "front", "unlocked")],
-    "On now": [("area", "name", "state"), ("Kitchen", "kitchen", "on"), ("Hall", "hall", "on")],
+    "On now": [("area", "name", "state"), ("Kitchen", "kitchen", "on"), ("Hall", "Hall lamp", "on")],
     "Temperature": [
         ("Bed/room: bedroom", -3, 17),
         ("Bed/room: bedroom", 40 / 60, 19),
@@ -129,7 +129,10 @@ SAYS: dict[str, list[tuple[Any, ...]]] = {
         if (count := sum(entity == one and state is not None for _, entity, state, _ in TODAY))
     ],
     "Newest events": [("Time", "name", "entity_id", "state", "value")]
-    + [(minute(hours), NAMES[one], one, state, said.get("value")) for hours, one, state, said in TODAY],
+    + [
+        (minute(hours), said.get("friendly_name", NAMES[one]), one, state, said.get("value"))
+        for hours, one, state, said in TODAY
+    ],
 }
 CHOSEN: dict[str, Any] = {"home": HOME, "area": None, "domain": None, "entity": None, "reach": "7"}
 

@@ -5,6 +5,7 @@ The day begins at `FROM`, and it is six in the afternoon. What began earlier goe
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -118,7 +119,7 @@ CHANGES: list[tuple[float, str, str | None, dict[str, Any]]] = [
         {"value": 1.0, "action": "heating", "current_temperature": 18.5, "target_temperature": 20.0},
     ),
     (16.5, "media_player.tv", "standby", {"value": 0.0}),
-    (17, "light.hall", "on", {"value": 1.0, "brightness": 10.0}),
+    (17, "light.hall", "on", {"value": 1.0, "brightness": 10.0, "friendly_name": "Hall lamp"}),
     (17, "person.ada", "home", {"value": 1.0}),
     (17.5, "cover.bedroom", "closed", {"value": 0.0, "position": 0.0}),
 ]
@@ -127,11 +128,10 @@ CHANGES: list[tuple[float, str, str | None, dict[str, Any]]] = [
 
 def events() -> list[Event]:
     """Return the events of that home, and one of another home that has a lamp of the same name."""
-    made, before, tags = [], dict[str, tuple[float, str | None]](), {one: dict(said) for one, said in ENTITIES.items()}
+    made, before, tags = [], dict[str, tuple[float, str | None]](), deepcopy(ENTITIES)
     for hours, entity_id, state, said in CHANGES:
         told = dict(said)
-        if "area" in told:
-            tags[entity_id]["area"] = told.pop("area")
+        tags[entity_id] |= {tag: told.pop(tag) for tag in ("area", "friendly_name") if tag in told}
         since, previous = before.get(entity_id, (hours, None))
         before[entity_id] = hours, state
         made.append(
@@ -168,4 +168,5 @@ def time_ns(hours: float) -> int:
 
 def _series(home: str, entity_id: str, tags: dict[str, str]) -> Series:
     domain, _, name = entity_id.partition(".")
-    return Series(home=home, entity_id=entity_id, domain=domain, friendly_name=name.replace("_", " "), **tags)
+    named = {"friendly_name": name.replace("_", " ")} | tags
+    return Series(home=home, entity_id=entity_id, domain=domain, **named)
