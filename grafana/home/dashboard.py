@@ -41,7 +41,8 @@ WORDS = {
     "unavailable": ("Unavailable", ORANGE),
     "unknown": ("Unknown", GREY),
 }
-_PLACES = {"Time": "Last event", "area": "Area", "name": "Name", "state": "State"}
+_WHERE = {"Time": "Last event", "area": "Area", "name": "Name"}
+_PLACES = _WHERE | {"state": "State"}
 
 _OverTime = TypeVar("_OverTime", timeseries.Panel, statetimeline.Panel)
 
@@ -107,11 +108,14 @@ def _named(database: Database, panel: _OverTime) -> _OverTime:
     return panel
 
 
-def _bars(database: Database, title: str, asked: str, *, unit: str, help_: str, width: int) -> bargauge.Panel:
-    """Return a bar for each row, with its name."""
+def _bars(
+    database: Database, title: str, asked: str, *, field: str, unit: str, help_: str, width: int
+) -> bargauge.Panel:
+    """Return a bar for each row, with its name, the longest first."""
     look = Look(width=width, unit=unit, decimals=2, none="none")
     panel = panels.shares(title, database.queries[asked], help_=help_, look=look)
     panel.reduce_options(common.ReduceDataOptions().values(True))  # noqa: FBT003
+    panel.with_transformation(DataTransformerConfig("sortBy", options={"sort": [{"field": field, "desc": True}]}))
     return panel.interval("1m").max_data_points(STEPS_OF_A_DAY)
 
 
@@ -177,6 +181,7 @@ def _climate(database: Database) -> Section:
                 database,
                 "Heating, hours",
                 "heating",
+                field="hours",
                 unit="h",
                 help_="How long each thermostat heated within the range: today, if you chose nothing else.",
                 width=12,
@@ -196,6 +201,7 @@ def _power(database: Database) -> Section:
                 database,
                 "Energy",
                 "energy",
+                field="kwh",
                 unit="kwatth",
                 help_="What each meter counted within the range; one that fell by over a tenth began anew.",
                 width=6,
@@ -204,6 +210,7 @@ def _power(database: Database) -> Section:
                 database,
                 "Running, hours",
                 "running",
+                field="hours",
                 unit="h",
                 help_="How long each was on within the range; unavailable is not on.",
                 width=6,
@@ -218,24 +225,30 @@ def _devices(database: Database) -> Section:
     return Section(
         "Devices",
         [
-            rows(
-                "Unavailable now",
-                asked["unavailable"],
-                help_="Entities of which Home Assistant knows nothing, and since when.",
-                look=Look(none="nothing"),
-                fields=_PLACES | {"Time": "Since"},
-                columns={"State": _state()},
+            _sorted(
+                rows(
+                    "Unavailable now",
+                    asked["unavailable"],
+                    help_="Entities of which Home Assistant knows nothing, and since when.",
+                    look=Look(none="nothing"),
+                    fields=_WHERE | {"Time": "Since", "device": "Device"},
+                ),
+                "Since",
+                descending=True,
             ),
-            rows(
-                "Low batteries",
-                asked["low batteries"],
-                help_=f"Under {LOW_BATTERY}% when they were last heard of, or said to be low.",
-                look=Look(none="none", steps=level),
-                fields=_PLACES | {"level": "Level", "low": "Says"},
-                columns={
-                    "Level": Column(unit="percent", is_coloured=True),
-                    "Says": Column(words={"1": ("Low", RED)}, is_coloured=True),
-                },
+            _sorted(
+                rows(
+                    "Low batteries",
+                    asked["low batteries"],
+                    help_=f"Under {LOW_BATTERY}% when they were last heard of, or said to be low.",
+                    look=Look(none="none", steps=level),
+                    fields=_WHERE | {"level": "Level", "low": "Says"},
+                    columns={
+                        "Level": Column(unit="percent", is_coloured=True),
+                        "Says": Column(words={"1": ("Low", RED)}, is_coloured=True),
+                    },
+                ),
+                "Level",
             ),
             _sorted(
                 rows(
@@ -243,7 +256,7 @@ def _devices(database: Database) -> Section:
                     asked["last seen"],
                     help_="The last change that each device told, the longest ago first. The same value again is none.",
                     look=Look(none="no device"),
-                    fields={"Time": "Last event", "device": "Device", "area": "Area", "name": "Name", "state": "State"},
+                    fields=_PLACES | {"device": "Device"},
                     columns={"State": _state()},
                 ),
                 "Last event",
@@ -282,5 +295,5 @@ def _state(words: Mapping[str, tuple[str, str]] = WORDS) -> Column:
     return Column(words=words, is_coloured=True, unit="string")
 
 
-def _sorted(panel: table.Panel, column: str) -> table.Panel:
-    return panel.sort_by([common.TableSortByFieldState().display_name(column).desc(False)])  # noqa: FBT003
+def _sorted(panel: table.Panel, column: str, *, descending: bool = False) -> table.Panel:
+    return panel.sort_by([common.TableSortByFieldState().display_name(column).desc(descending)])

@@ -133,7 +133,7 @@ INFLUXDB = Database(
             f" (SELECT reads AS used FROM ({_METERED}) WHERE reads < -9 * more)"
             f" WHERE {_WEEK_BACK} {_WINDOW} fill(0)) GROUP BY entity_id) WHERE kwh > 0 GROUP BY entity_id"
         ),
-        "unavailable": _now("entity_id != ''", "state = 'unavailable'"),
+        "unavailable": _now("entity_id != ''", "state = 'unavailable'", ", device"),
         "low batteries": _rows(
             'SELECT area, "name", level, low FROM'
             f" (SELECT last(value) AS level, {_OF_BATTERY} AND domain = 'sensor' AND device_class = 'battery' {_EACH}),"

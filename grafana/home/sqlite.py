@@ -112,7 +112,7 @@ FROM (SELECT DISTINCT time FROM changed) AS moment, (SELECT DISTINCT entity_id F
 )
 SELECT entity_id, sum(CASE WHEN value < -9 * more THEN value ELSE more END) AS kwh FROM metered
 WHERE {_SHOWN} GROUP BY entity_id HAVING kwh > 0 ORDER BY 2 DESC"""),
-        "unavailable": _now("true", "state = 'unavailable'"),
+        "unavailable": _now("true", "state = 'unavailable'", ", device"),
         "low batteries": _rows(f"""WITH batteries AS (
     SELECT time, entity_id, area, {_NAME},
         CASE WHEN domain = 'sensor' AND device_class = 'battery' THEN value ELSE battery END AS level,

@@ -98,9 +98,9 @@ SAYS: dict[str, list[tuple[Any, ...]]] = {
         ("switch.pump", 3),
     ],
     "Unavailable now": [
-        ("Time", "area", "name", "state"),
-        (3, "Cellar", "pump", "unavailable"),
-        (2, "Kitchen", "remote battery", "unavailable"),
+        ("Time", "area", "name", "device"),
+        (3, "Cellar", "pump", "Pump"),
+        (2, "Kitchen", "remote battery", "Remote"),
     ],
     "Low batteries": [
         ("Time", "area", "name", "level", "low"),

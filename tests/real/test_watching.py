@@ -57,6 +57,8 @@ def test_what_a_dashboard_asks_is_provisioned_with_secrets_that_are_mounted() ->
     for source in sources:
         assert source["type"] in {"prometheus", "influxdb", *plugins}
         assert urlsplit(source["url"]).hostname in compose()["services"]
+        bucket = compose()["services"]["ingestor"]["environment"]["INFLUXDB_BUCKET"]
+        assert source["jsonData"].get("dbName", bucket) == bucket
         for secret in source.get("secureJsonData", {}).values():
             [mounted] = re.findall(r"^(?:Token )?\$__file\{/run/secrets/(\w+)\}$", secret)
             assert mounted in grafana["secrets"]
