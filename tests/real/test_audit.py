@@ -18,7 +18,8 @@ import pytest
 from tests.servers.home_assistant import RealHome
 from tests.servers.influxdb2.server import ORG, influxdb2
 from tests.servers.influxdb2.server import ROOT as ROOT_TOKEN
-from tests.servers.ingestor import ROOT, Ingestor
+from tests.servers.ingestor import Ingestor
+from tests.servers.loaded import ROOT
 from tests.servers.processes import wait_until
 from tests.servers.simulated_home import SimHome
 from tests.servers.truth import compare, refilled, since_start

@@ -19,7 +19,8 @@ import pytest
 
 from tests.servers.any_influxdb import any_influxdb, events_in
 from tests.servers.home_assistant import RealHome
-from tests.servers.ingestor import ROOT, Ingestor
+from tests.servers.ingestor import Ingestor
+from tests.servers.loaded import ROOT
 from tests.servers.processes import wait_until
 from tests.servers.simulated_home import SimHome
 from tests.servers.statistics import hour, import_statistics

@@ -16,9 +16,8 @@ from typing import Any
 import httpx
 
 from tests.servers.asking import CLIENT
+from tests.servers.loaded import ROOT
 from tests.servers.processes import Process, wait_until
-
-ROOT = Path(__file__).parents[2]
 
 
 class Ingestor:

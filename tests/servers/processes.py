@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.servers.absence import missing
+from tests.servers.loaded import begin
 
 CACHE = Path(os.environ.get("TEST_CACHE_DIR", Path.home() / ".cache" / "ha-ingestor-tests"))
 
@@ -70,10 +71,7 @@ class Process:
 
     def __init__(self, command: list[str], directory: Path, environment: dict[str, str] | None = None) -> None:
         self.log = directory / "process.log"
-        with self.log.open("ab") as output:
-            self._process = subprocess.Popen(
-                command, cwd=directory, stdout=output, stderr=output, env=os.environ | (environment or {})
-            )
+        self._process = begin(command, directory, os.environ | (environment or {}), self.log)
 
     @property
     def pid(self) -> int:

@@ -36,7 +36,8 @@ from ingestor.storage.valve import Valve
 from metrics import facts
 from metrics.codes import DropReason, GapCause, JobKind
 from tests.servers.commands import command, environment
-from tests.servers.ingestor import ROOT, Ingestor
+from tests.servers.ingestor import Ingestor
+from tests.servers.loaded import ROOT
 from tests.servers.processes import free_port, wait_until
 from tests.servers.records import event
 from tests.servers.simulated_home import SimHome

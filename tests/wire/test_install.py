@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.servers.ingestor import ROOT
+from tests.servers.loaded import ROOT
 
 PYTHON = """\
 #!/bin/sh

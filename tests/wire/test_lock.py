@@ -14,7 +14,7 @@ import pytest
 
 from ingestor.assembly.lock import LOCK_FILE, locked, running_api
 from ingestor.model.errors import ConfigError, Unavailable
-from tests.servers.ingestor import ROOT
+from tests.servers.loaded import ROOT
 
 URL = "http://127.0.0.1:8080"
 HOLD = f"""

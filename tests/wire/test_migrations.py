@@ -26,7 +26,7 @@ from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.valve import Valve
 from tests.faults.small_disk import MEBIBYTE, small_disk
 from tests.servers.data_dirs import NAMES, content, old_data_dir
-from tests.servers.ingestor import ROOT
+from tests.servers.loaded import ROOT
 from tests.servers.records import WEATHER, event, full
 
 SCHEMAS = {"spool": spool.SCHEMA, "state": STATE, "events": sqlite.SCHEMA}

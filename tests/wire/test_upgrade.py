@@ -31,7 +31,8 @@ from ingestor.storage.valve import Valve
 from tests.faults.small_disk import MEBIBYTE, small_disk
 from tests.servers.any_influxdb import any_influxdb, points_in
 from tests.servers.data_dirs import NAMES, VERSION_0_1_0, content, holds, old_data_dir
-from tests.servers.ingestor import ROOT, Ingestor
+from tests.servers.ingestor import Ingestor
+from tests.servers.loaded import ROOT
 from tests.servers.processes import wait_until
 from tests.servers.simulated_home import SimHome, simulated_home
 from tests.servers.truth import expected

@@ -1,0 +1,133 @@
+"""What `python -m` runs, begun in a fork of a process that has loaded the service already.
+
+To start Python and to load the service takes a second of CPU, which some three hundred tests would pay. So one process
+does that once, and forks for each that is asked for: a keeper, which forks the process itself and notes how it ended.
+That is a process like any other, with a pid, an environment, a directory and an output of its own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import count
+from pathlib import Path
+from threading import Lock
+
+ROOT = Path(__file__).parents[2]
+_POLL_SECONDS = 0.02
+_LOADED = """
+import json, os, runpy, sys, time
+import ingestor.assembly.service, ingestor.cli
+
+for line in sys.stdin:
+    asked = json.loads(line)
+    if not (keeper := os.fork()):
+        break
+    os.waitpid(keeper, 0)
+else:
+    os._exit(0)
+if os.fork():
+    os._exit(0)  # what keeps the process is nobody's child, so that nobody has to wait for it
+process = os.fork()
+if process:
+    print(process, flush=True)
+    os.closerange(0, 3)
+    code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    with open(asked["ended"] + ".new", "w") as file:
+        file.write(str(code))
+    os.rename(asked["ended"] + ".new", asked["ended"])
+    os._exit(0)
+os.chdir(asked["directory"])
+os.environ.clear()
+os.environ.update(asked["environment"])
+time.tzset()
+os.dup2(os.open(asked["output"], os.O_WRONLY | os.O_APPEND), 1)
+os.dup2(1, 2)
+os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+sys.path[:] = [*filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)), *sys.path]
+sys.argv = asked["words"]
+runpy.run_module(asked["words"][0], run_name="__main__", alter_sys=True)
+"""
+
+
+def begin(
+    command: Sequence[str], directory: Path, environment: Mapping[str, str], output: Path
+) -> Forked | subprocess.Popen[bytes]:
+    """Begin a process in a directory, with nothing in its environment but what is given; its output is appended."""
+    python, option, *words = command
+    if (python, option) == (sys.executable, "-m") and "LD_PRELOAD" not in environment:  # it acts as a program begins
+        return Forked(words, directory, environment, output)
+    with output.open("ab") as file:
+        return subprocess.Popen(command, cwd=directory, env=environment, stdout=file, stderr=file)
+
+
+class Forked:
+    """A process, as `subprocess.Popen` has one. The first of the words is the module that it runs."""
+
+    def __init__(self, words: Sequence[str], directory: Path, environment: Mapping[str, str], output: Path) -> None:
+        self._code: int | None = None
+        output.touch()
+        asked = {"words": words, "environment": dict(environment), "directory": str(directory), "output": str(output)}
+        self.pid, self._ended = _loaded().fork(asked)
+
+    def poll(self) -> int | None:
+        """Return how it ended; none while it runs."""
+        if self._code is None and self._ended.exists():
+            self._code = int(self._ended.read_text())
+        return self._code
+
+    def wait(self, timeout: float) -> int:
+        """Return how it ended. Raises `subprocess.TimeoutExpired`."""
+        until = time.monotonic() + timeout
+        while (code := self.poll()) is None:
+            if time.monotonic() > until:
+                raise subprocess.TimeoutExpired(str(self.pid), timeout)
+            time.sleep(_POLL_SECONDS)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """Signal it, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Kill it."""
+        self.send_signal(signal.SIGKILL)
+
+
+class _Loaded:
+    """The process that has loaded everything."""
+
+    def __init__(self) -> None:
+        self._alone = Lock()
+        self._numbers = count()
+        self._directory = tempfile.TemporaryDirectory()
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _LOADED],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )
+        atexit.register(self._process.communicate)
+
+    def fork(self, asked: Mapping[str, object]) -> tuple[int, Path]:
+        """Return the pid of a process, and the file that will say how it has ended."""
+        assert self._process.stdin
+        assert self._process.stdout
+        with self._alone:
+            ended = Path(self._directory.name, str(next(self._numbers)))
+            print(json.dumps({**asked, "ended": str(ended)}), file=self._process.stdin, flush=True)
+            return int(self._process.stdout.readline()), ended
+
+
+_loaded = cache(_Loaded)
