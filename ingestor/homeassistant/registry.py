@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from copy import copy
 from typing import Annotated, TypeAlias, TypeVar
 
 import msgspec
@@ -105,7 +104,7 @@ class Registry:
     `modified_at` is in Unix seconds, as the registries of core 2024.8 and newer carry it.
     """
 
-    def __init__(self, answers: Mapping[str, Raw] | None = None) -> None:
+    def __init__(self, answers: Mapping[str, Raw] | None = None, renamed: Mapping[str, str] | None = None) -> None:
         self._answers = dict(answers or {})
         self._floors = {floor.floor_id: floor for floor in self._list("floors", _Floor)}
         self._areas = {area.area_id: area for area in self._list("areas", _Area)}
@@ -113,7 +112,7 @@ class Registry:
         self._devices = {device.id: device for device in self._list("devices", _Device)}
         self._lines = {device.id: self._line(device) for device in self._devices.values()}
         self._entities = {entity.entity_id: entity for entity in self._list("entities", _Entity)}
-        self._renamed: dict[str, str] = {}
+        self._renamed = dict(renamed or {})
         self._places: dict[str, Place] = {}
         config = self._answers.get("config")
         self.temperature_unit = None if config is None else temperature_unit(config)
@@ -123,16 +122,11 @@ class Registry:
 
         What `record` says of it waits for that.
         """
-        other = copy(self)
-        other._renamed, other._places = {**self._renamed, new: self._renamed.get(old, old)}, {}
-        return other
+        return Registry(self._answers, {**self._renamed, new: self._renamed.get(old, old)})
 
     def updated(self, answers: Mapping[str, Raw]) -> Registry:
         """Return the registries after newer answers; what they do not name stays. Raises `UNREADABLE`."""
-        other = Registry(self._answers | dict(answers))
-        if "entities" not in answers:
-            other._renamed = self._renamed
-        return other
+        return Registry(self._answers | dict(answers), {} if "entities" in answers else self._renamed)
 
     def place(self, entity_id: str) -> Place:
         """Return where an entity belongs; its area is its own, or its device's, or that of its device's parent."""
