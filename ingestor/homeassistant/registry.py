@@ -104,7 +104,7 @@ class Registry:
     `modified_at` is in Unix seconds, as the registries of core 2024.8 and newer carry it.
     """
 
-    def __init__(self, answers: Mapping[str, Raw] | None = None) -> None:
+    def __init__(self, answers: Mapping[str, Raw] | None = None, renamed: Mapping[str, str] | None = None) -> None:
         self._answers = dict(answers or {})
         self._floors = {floor.floor_id: floor for floor in self._list("floors", _Floor)}
         self._areas = {area.area_id: area for area in self._list("areas", _Area)}
@@ -112,19 +112,27 @@ class Registry:
         self._devices = {device.id: device for device in self._list("devices", _Device)}
         self._lines = {device.id: self._line(device) for device in self._devices.values()}
         self._entities = {entity.entity_id: entity for entity in self._list("entities", _Entity)}
+        self._renamed = dict(renamed or {})
         self._places: dict[str, Place] = {}
         config = self._answers.get("config")
         self.temperature_unit = None if config is None else temperature_unit(config)
 
+    def renamed(self, old: str, new: str) -> Registry:
+        """Return the registries as an entity has another id: its states are heard before the next answer is.
+
+        What `record` says of it waits for that.
+        """
+        return Registry(self._answers, {**self._renamed, new: self._renamed.get(old, old)})
+
     def updated(self, answers: Mapping[str, Raw]) -> Registry:
         """Return the registries after newer answers; what they do not name stays. Raises `UNREADABLE`."""
-        return Registry(self._answers | dict(answers))
+        return Registry(self._answers | dict(answers), {} if "entities" in answers else self._renamed)
 
     def place(self, entity_id: str) -> Place:
         """Return where an entity belongs; its area is its own, or its device's, or that of its device's parent."""
         known = self._places.get(entity_id)
         if known is None:
-            known = self._places[entity_id] = self._find_place(self._entities.get(entity_id))
+            known = self._places[entity_id] = self._find_place(self._entity(entity_id))
         return known
 
     def _find_place(self, entity: _Entity | None) -> Place:
@@ -141,7 +149,7 @@ class Registry:
 
     def traits(self, entity_id: str) -> Traits:
         """Return what is known of an entity; of one that is not registered, nothing."""
-        entity = self._entities.get(entity_id)
+        entity = self._entity(entity_id)
         if entity is None:
             return _NOTHING
         device, area = self._devices.get(entity.device_id or ""), self._area(entity)
@@ -166,6 +174,9 @@ class Registry:
     def _list(self, name: str, kind: type[_T]) -> list[_T]:
         answer = self._answers.get(name)
         return [] if answer is None else msgspec.json.decode(answer, type=list[kind])  # type: ignore[valid-type]  # built at run time
+
+    def _entity(self, entity_id: str) -> _Entity | None:
+        return self._entities.get(entity_id) or self._entities.get(self._renamed.get(entity_id, ""))
 
     def _area(self, entity: _Entity) -> _Area | None:
         line = self._lines.get(entity.device_id or "")

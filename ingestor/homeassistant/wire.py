@@ -38,11 +38,15 @@ class State(Struct, frozen=True, gc=False):
 
 
 class EventData(Struct, frozen=True, gc=False):
-    """What an event carries. A state change without `new_state` is a removal, one without `old_state` a creation."""
+    """What an event carries. A state change without `new_state` is a removal, one without `old_state` a creation.
+
+    Of the registry's events only that of a rename has an `old_entity_id`.
+    """
 
     entity_id: Any = None
     old_state: State | None = None
     new_state: State | None = None
+    old_entity_id: Any = None
 
 
 class Event(Struct, frozen=True, gc=False):

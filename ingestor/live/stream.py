@@ -160,6 +160,10 @@ class Stream:
             self._change(event, frame, place)
         elif event.event_type in REGISTRY_EVENTS:
             self._taken.stale.update(REGISTRY_EVENTS[event.event_type])
+            old, new = event.data.old_entity_id, event.data.entity_id
+            if isinstance(old, str) and isinstance(new, str):
+                self._draft.registry = self._draft.registry.renamed(old, new)
+                self._entities.know(self._draft.registry)
         else:
             self._ignore(IgnoredCode.UNKNOWN_MESSAGE, f"event {event.event_type}")
 

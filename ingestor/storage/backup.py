@@ -17,11 +17,12 @@ _MEGABYTE = 10**6
 _TAILS = ("", "-journal", "-wal", "-shm")
 
 
-def back_up(path: Path, format_: int) -> Path:
+def back_up(path: Path, format_: int, clean: str = "") -> Path:
     """Return a copy beside the file, as its newest commit left it: fsynced, and under its name only once it is whole.
 
-    An older one of the same name is replaced. Whoever calls this keeps others from writing. Raises `Unavailable` when
-    there is no room for the copy and, since a table may be rebuilt, for the same again; and what SQLite raises.
+    What no copy may keep, the statements of `clean` take out of it. An older copy of the same name is replaced. Whoever
+    calls this keeps others from writing. Raises `Unavailable` when there is no room for the copy and, since a table may
+    be rebuilt, for the same again; and what SQLite raises.
     """
     copy = path.with_suffix(f".v{format_}{path.suffix}")
     unfinished = copy.with_name(f"{copy.name}.unfinished")
@@ -31,6 +32,8 @@ def back_up(path: Path, format_: int) -> Path:
         with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(unfinished)) as target:
             _check_room(path, source)
             source.backup(target)
+            target.execute("PRAGMA secure_delete = ON")
+            target.executescript(clean)
         unfinished.replace(copy)
         _sync(path.parent)
     finally:

@@ -160,17 +160,22 @@ class Database:
     def _upgrade(self, connection: sqlite3.Connection) -> None:
         """Give the file what it lacks, all or nothing; whoever else is at it is waited for."""
         connection.execute("PRAGMA legacy_alter_table = ON")  # a view of the user's own is no reason to fail
+        connection.execute("PRAGMA secure_delete = ON")  # what a migration takes away may be a secret
         try:
             with transaction(connection):
                 found = self._check_format(connection)
                 if 0 < found < self._schema.format and self._copy is None:
-                    self._copy = back_up(self.path, found)  # for the next try, too: until then nobody else writes
+                    self._copy = back_up(
+                        self.path, found, self._schema.cleanings.get(found, "")
+                    )  # for the next try, too: until then nobody else writes
                 for statement in self._schema.statements(connection):
                     connection.execute(statement)
         except sqlite3.Error as error:
             self._check_whole(connection, error)
             raise
+        connection.execute("PRAGMA secure_delete = OFF")
         if self._copy is not None:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # which has the file as it was
             upgraded = facts.FileUpgraded(
                 file=str(self.path), copy=self._copy.name, from_format=found, to_format=self._schema.format
             )

@@ -12,7 +12,8 @@ longer wanted is dropped by a migration; views that the user made are never touc
 **Rules for a migration.** It is SQL; each statement ends at the end of a line, and none begins or ends a transaction.
 A table may be rebuilt (make the new one, copy, drop, rename): our views are gone meanwhile, `ALTER TABLE` looks at no
 other ones (`legacy_alter_table`), and foreign keys are not enforced. What it does to `batches`, `captured`,
-`watermarks` and `notes`, `salvage.py` must follow, which copies them out of a damaged file row by row.
+`watermarks` and `notes`, `salvage.py` must follow, which copies them out of a damaged file row by row. What a copy of
+format n must not keep, `migrations/FILE/copies/n.sql` takes out of it.
 """
 
 from __future__ import annotations
@@ -29,10 +30,12 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 class Schema:
     """What a file holds: the migrations, first to last; the columns of a table, with their types; views and indexes.
 
-    Those, `derived`, are the whole statements that create them, by their names.
+    Those, `derived`, are the whole statements that create them, by their names. `cleanings` are what is done to a copy,
+    by its format.
     """
 
     migrations: tuple[str, ...]
+    cleanings: Mapping[int, str] = field(default_factory=dict)
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     derived: Mapping[str, str] = field(default_factory=dict)
 
@@ -45,9 +48,12 @@ class Schema:
         derived: Mapping[str, str] | None = None,
     ) -> Schema:
         """Return what the files of a folder say, `1.sql`, `2.sql`, ..., with what code derives."""
-        files = {int(file.stem): file.read_text(encoding="utf-8") for file in folder.glob("*.sql")}
+        files, cleanings = (
+            {int(file.stem): file.read_text(encoding="utf-8") for file in of.glob("*.sql")}
+            for of in (folder, folder / "copies")
+        )
         migrations = tuple(files.get(number, "") for number in range(1, max(files) + 1))
-        return cls(migrations=migrations, columns=columns or {}, derived=derived or {})
+        return cls(migrations=migrations, cleanings=cleanings, columns=columns or {}, derived=derived or {})
 
     @property
     def format(self) -> int:

@@ -150,6 +150,25 @@ def test_a_renamed_entity_keeps_its_registry_id_and_its_old_id_is_removed(state_
     }
 
 
+RENAMED = {"action": "update", "entity_id": "sensor.loft", "old_entity_id": "sensor.attic", "changes": {}}
+
+
+@pytest.mark.parametrize("another", [[], answered("areas", [{"area_id": "a", "name": "Under the roof"}])])
+def test_a_renamed_entity_is_where_it_was_before_the_registry_is_asked(another: list[HomeMessage]) -> None:
+    entry = ENTRY | {"area_id": "a", "labels": ["no_history"]}
+    area = {"area_id": "a", "name": "Under the roof"}
+    label = {"label_id": "no_history", "name": "Not stored"}
+    content = {"event_type": "entity_registry_updated", "data": RENAMED, "time_fired": "2026-11-23T08:20:39+00:00"}
+    renamed = text(json.dumps({"id": 2, "type": "event", "event": content}))
+    moved = text(frame_of(change(1, None, old=state(0, "1")), change(1, entity_id="sensor.loft")))
+    for selected, expected in ((stream(), "Under the roof"), (stream(exclude=("label:no_history",)), None)):
+        selected.take([started(entities=[entry], areas=[area], labels=[label]), *answered("states", [state(0, "1")])])
+        selected.accept()
+        records = selected.take([renamed, *another, moved]).records
+        areas = [one.series.area for one in records if isinstance(one, Event) and one.series.entity_id == "sensor.loft"]
+        assert areas == ([expected] if expected else [])
+
+
 def test_an_entity_with_a_state_alone_is_described_until_it_is_gone_and_when_it_returns() -> None:
     attic = state(0, "1", friendly_name="Attic")
     one, rows = running([], attic)

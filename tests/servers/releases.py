@@ -12,6 +12,7 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from tests.servers.absence import Unobtainable, missing, output
 from tests.servers.interpreters import interpreter
@@ -21,6 +22,10 @@ _INSTALL_SECONDS = 3600
 _NEEDED = [  # by what our configuration loads, and by the dialogue in which the first user is made
     "home-assistant-frontend", "SQLAlchemy", "fnv-hash-fast", "psutil-home-assistant",
     "hassil", "home-assistant-intents", "mutagen", "ha-ffmpeg", "Pillow", "janus", "securetar",
+]  # fmt: skip
+
+_DEMONSTRATING = [  # what `demo` and `kitchen_sink` load beside it, some of it for platforms that nobody tries
+    "gazetteer-matcher==1.1.0", "infrared-protocols==10.5.0", "rf-protocols==4.3.0", "PyTurboJPEG==1.8.3", "numpy",
 ]  # fmt: skip
 
 
@@ -57,6 +62,31 @@ class Release:
                 return f"Home Assistant {self.version}, which needs Python {self.python} ({error})"
         return ""
 
+    def demonstrations(self) -> Path:
+        """Return where what `demo` and `kitchen_sink` need is, installed once. Raises `Unobtainable`."""
+        folder = CACHE / f"demonstrations-{self.version}"
+        with alone(f"install-{self.version}"):
+            if not (folder / "complete").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                install = [
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--disable-pip-version-check",
+                    "--no-compile",
+                    "--no-deps",
+                ]
+                constrained = ["--constraint", str(self._constraints), "--target", str(folder)]
+                output([str(self.interpreter), *install, *constrained, *_DEMONSTRATING], seconds=_INSTALL_SECONDS)
+                (folder / "complete").touch()
+        return folder
+
+    @property
+    def _constraints(self) -> Path:
+        [packages] = self.environment.glob("lib/python3*/site-packages")
+        return packages / "homeassistant" / "package_constraints.txt"
+
     def _install(self, python: Path) -> None:
         """Install it with a pip that ours installs: the Python may have none, or ours be too old to run under it."""
         if not brought("c++", "g++"):
@@ -69,8 +99,7 @@ class Release:
         pip = [str(self.interpreter), *install]
         itself = f"homeassistant=={self.version}"
         output([*pip, "--no-deps", itself])
-        constraints = packages / "homeassistant" / "package_constraints.txt"
-        output([*pip, "--constraint", str(constraints), itself, *_NEEDED, *self.held], seconds=_INSTALL_SECONDS)
+        output([*pip, "--constraint", str(self._constraints), itself, *_NEEDED, *self.held], seconds=_INSTALL_SECONDS)
         (self.environment / "complete").touch()
 
 
@@ -86,6 +115,16 @@ def installed() -> Release:
     if release is None:
         missing(reason)
     return release
+
+
+def demonstrated() -> dict[str, Any]:
+    """Return what a home with `demo` and `kitchen_sink` is made with; nothing where what they need cannot be had."""
+    if installed() is not NEWEST:
+        return {}
+    try:
+        return {"more": "demo:\nkitchen_sink:\n", "environment": {"PYTHONPATH": str(NEWEST.demonstrations())}}
+    except Unobtainable:
+        return {}
 
 
 def why_not() -> str:

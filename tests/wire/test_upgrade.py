@@ -21,7 +21,9 @@ from ingestor.assembly.files import STATE, state_database
 from ingestor.config import Settings, load
 from ingestor.history.jobs import Jobs
 from ingestor.history.ledger import Ledger
+from ingestor.model.records import Event, RawEvent, Record
 from ingestor.storage import spool, sqlite
+from ingestor.storage.codec import pack, pack_one, unpack, unpack_one
 from ingestor.storage.database import Database
 from ingestor.storage.quarantine import Quarantine
 from ingestor.storage.settings import SettingsStore
@@ -34,6 +36,7 @@ from tests.servers.data_dirs import NAMES, VERSION_0_1_0, content, holds, old_da
 from tests.servers.ingestor import Ingestor
 from tests.servers.loaded import ROOT
 from tests.servers.processes import wait_until
+from tests.servers.records import WEATHER, event
 from tests.servers.simulated_home import SimHome, simulated_home
 from tests.servers.truth import expected
 
@@ -142,6 +145,37 @@ MEASUREMENTS = {
     "EntityRecord": "home_assistant_entities",
     "Statistic": "home_assistant_statistics",
 }
+
+
+KEY = "k3y-of-a-picture"
+
+
+def test_no_file_and_no_copy_keeps_the_keys_that_an_older_version_stored(tmp_path: Path) -> None:
+    old_data_dir(tmp_path)
+    file = tmp_path / "events.sqlite3"
+    said = {"access_token": KEY, "entity_picture": f"/api/camera_proxy?token={KEY}", "brand": "Demo"}
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("INSERT INTO attributes VALUES (7, ?)", (json.dumps(said),))
+    database = Database(file, SCHEMAS["events"])
+    database.run_now(lambda _connection: None)
+    trio.run(database.aclose)
+    files = sorted(tmp_path.glob("events*"))
+    assert [one.name for one in files] == ["events.sqlite3", "events.v1.sqlite3"]
+    assert [KEY.encode() in one.read_bytes() for one in files] == [False, False]
+    for one in files:
+        assert rows(one, "SELECT text FROM attributes WHERE id = 7") == [{"text": '{"brand":"Demo"}'}]
+    assert files[1].stat().st_mode & 0o777 == 0o600
+
+
+def test_what_an_older_version_left_to_be_written_has_no_keys_when_it_is_read() -> None:
+    said = json.dumps({"brand": "Demo", "access_token": KEY, "entity_picture": KEY})
+    raw = RawEvent(home="home", received_at_ns=0, text=f'{{"attributes":{said}', problem="")
+    kept: list[Record] = [event(1, attributes=said), event(2, attributes="{}"), WEATHER, raw]
+    read = unpack(pack(kept))
+    assert (KEY in repr(kept), KEY in repr(read)) == (True, False)
+    assert [one.attributes for one in read if isinstance(one, Event)] == ['{"brand":"Demo"}', "{}"]
+    assert read[2] == WEATHER
+    assert [KEY in repr(unpack_one(pack_one(one))) for one in kept] == [False] * 4
 
 
 def pending(known: dict[str, Any], kind: str) -> Rows:
