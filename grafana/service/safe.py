@@ -15,8 +15,11 @@ from ingestor.model.advice import ADVICE
 _NONE = {"0": ("none", GREEN)}
 _NEWEST = "max by (instance) (max_over_time(ingestor_newest_stored_timestamp_seconds[1d]) > 0)"
 _LAST_DAY = 'ingestor_capture_ratio{window="1d"}'
-_GROWS = "deriv(ingestor_pending_bytes[15m]) > 0"
-_SHRINKS = "-deriv(ingestor_disk_free_bytes[30m]) > 0"
+_ROOM = "ingestor_spool_maximum_bytes - ingestor_pending_bytes"
+_GROWS = "(deriv(ingestor_pending_bytes[15m]) > 0)"
+_WAITS = "ingestor_pending_bytes > 0.05 * ingestor_spool_maximum_bytes"
+_SHRINKS = "(-deriv(ingestor_disk_free_bytes[30m]) > 0)"
+_IS_USED = "ingestor_disk_free_bytes < 0.4 * ingestor_disk_total_bytes"
 _WEEK = 7 * 86_400
 _PARTS = {
     "service": "The service",
@@ -48,17 +51,18 @@ def _full(steps: dict[float | None, str], none: str) -> Look:
     return Look(width=6, height=4, unit="percentunit", most=1, decimals=0, steps=steps, none=none)
 
 
-def _until(none: str) -> Look:
-    return Look(
-        width=6,
-        height=4,
-        unit="s",
-        decimals=1,
-        steps={None: GREEN, 0: ORANGE, 4 * 3600: YELLOW, 86_400: BLUE},
-        none=none,
-    )
+def _share(part: str, whole: str) -> str:
+    return f"max by (instance) ({known(part)} / ({known(whole)} > 0))"
 
 
+_UNTIL = Look(
+    width=6,
+    height=4,
+    unit="s",
+    decimals=1,
+    steps={None: GREEN, 0: ORANGE, 4 * 3600: YELLOW, 86_400: BLUE},
+    none="not in sight",
+)
 SAFE = Section(
     "",
     (
@@ -188,9 +192,9 @@ SAFE = Section(
             look=Look(width=14, height=6, none="Nothing"),
             fields={"part": "Part", "code": "What to do", "instance": "Instance"},
             columns={
-                "Part": Column(words={part: (word, RED) for part, word in _PARTS.items()}, width=150, is_coloured=True),
+                "Part": Column(words={part: (word, RED) for part, word in _PARTS.items()}, width=130, is_coloured=True),
                 "What to do": Column(words={code: (f"{code}: {hint}", "") for code, hint in _CODES.items()}),
-                "Instance": Column(width=150),
+                "Instance": Column(width=140),
             },
         ),
         alerts(
@@ -201,30 +205,28 @@ SAFE = Section(
         ),
         shares(
             "Spool and quarantine",
-            now("max by (instance) (ingestor_pending_bytes / (ingestor_spool_maximum_bytes > 0))", "spool"),
-            now(
-                "max by (instance) (ingestor_quarantine_bytes / (ingestor_quarantine_maximum_bytes > 0))", "quarantine"
-            ),
+            now(_share("ingestor_pending_bytes", "ingestor_spool_maximum_bytes"), "spool"),
+            now(_share("ingestor_quarantine_bytes", "ingestor_quarantine_maximum_bytes"), "quarantine"),
             help_="How much of SPOOL_MAX_BYTES each holds; when one is full, the home is paused.",
             look=_full({None: GREEN, 0.5: YELLOW, 0.9: RED}, "no spool"),
         ),
         tile(
             "Spool is full in",
-            now(f"min by (instance) ((ingestor_spool_maximum_bytes - ingestor_pending_bytes) / ({_GROWS})) < {_WEEK}"),
-            help_="At the pace of the last quarter of an hour.",
-            look=_until("not within a week"),
+            now(f"min by (instance) (({_ROOM}) / {_GROWS} and {_WAITS}) < {_WEEK}"),
+            help_="At the pace of the last quarter of an hour, once 5% of it waits.",
+            look=_UNTIL,
         ),
         shares(
             "Disk of DATA_DIR",
-            now("max by (instance) (1 - ingestor_disk_free_bytes / (ingestor_disk_total_bytes > 0))", "disk"),
+            now(f"1 - {_share('ingestor_disk_free_bytes', 'ingestor_disk_total_bytes')}", "disk"),
             help_="How much of the disk is in use, by whomever; without room nothing is captured.",
             look=_full({None: GREEN, 0.8: YELLOW, 0.95: RED}, "not known"),
         ),
         tile(
             "Disk is full in",
-            now(f"min by (instance) (ingestor_disk_free_bytes / ({_SHRINKS})) < {_WEEK}"),
-            help_="At the pace of the last half hour.",
-            look=_until("not within a week"),
+            now(f"min by (instance) (ingestor_disk_free_bytes / {_SHRINKS} and {_IS_USED}) < {_WEEK}"),
+            help_="At the pace of the last half hour, once 60% of it is in use.",
+            look=_UNTIL,
         ),
     ),
 )

@@ -20,10 +20,10 @@ class State(NamedTuple):
 
 
 STATES = (
-    State("Down: nothing is captured", RED, "up == 0 or absent(up)"),
+    State("Down: nothing is captured", RED, 'up == 0 or label_replace(absent(up), "instance", "no instance", "", "")'),
     State("Paused: there is no room", RED, "ingestor_home_paused == 1"),
-    State("The disk takes nothing", RED, 'ingestor_problem{part="spool",code!=""} == 1'),
-    State("Not connected to Home Assistant", RED, "ingestor_connected == 0"),
+    State("The disk takes nothing: events are in memory", RED, 'ingestor_problem{part="spool",code!=""} == 1'),
+    State("Not connected: nothing is captured", RED, "ingestor_connected == 0"),
     State("The database is away: events wait", ORANGE, "ingestor_store_up == 0"),
     State(
         "Nothing is stored: most is refused", RED, 'ingestor_problem{part=~"database|enrichment_service",code!=""} == 1'

@@ -82,8 +82,8 @@ SITUATIONS: dict[str, dict[str, int]] = {
         "ingestor_store_up": 0,
         'ingestor_problem{part="database",code="no_answer"}': 1,
     },
-    "Not connected to Home Assistant": {"ingestor_connected": 0, "ingestor_store_up": 0},
-    "The disk takes nothing": {'ingestor_problem{part="spool",code="disk_full"}': 1},
+    "Not connected: nothing is captured": {"ingestor_connected": 0, "ingestor_store_up": 0},
+    "The disk takes nothing: events are in memory": {'ingestor_problem{part="spool",code="disk_full"}': 1},
     "Paused: there is no room": {"ingestor_home_paused": 1, "ingestor_connected": 0},
     "Down: nothing is captured": {"up": 0},
 }
@@ -118,7 +118,11 @@ def test_the_state_is_the_worst_that_is_true_of_an_instance_and_told_in_words(tm
             "interval": "1m",
             "input_series": [{"series": "other", "values": "1"}],
             "promql_expr_test": [
-                {"expr": asked, "eval_time": "0m", "exp_samples": [{"labels": "{}", "value": max(expected.values())}]}
+                {
+                    "expr": asked,
+                    "eval_time": "0m",
+                    "exp_samples": [{"labels": '{instance="no instance"}', "value": max(expected.values())}],
+                }
             ],
         },
     ]
