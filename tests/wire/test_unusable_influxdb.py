@@ -24,7 +24,7 @@ from tests.actors.homes import listening
 from tests.faults.databases import InfluxDB, influxdb
 from tests.servers.ingestor import Ingestor
 from tests.servers.processes import wait_until
-from tests.servers.records import SECOND_NS, START_NS, event
+from tests.servers.records import SECOND_NS, START_NS, event, removal
 from tests.servers.simulated_home import SimHome, simulated_home
 from tests.servers.truth import compare, expected
 
@@ -299,6 +299,8 @@ async def test_rows_of_another_program_are_skipped_counted_and_hide_none_of_ours
         f'home_assistant_events,home=home,entity_id=sensor.number_1 value="much",state=7 {another_shard_ns - MONTH_NS}',
         f'home_assistant_events,home=home,entity_id=sensor.number_1 state="mine" {later_ns}',
         f'home_assistant_events,home=home state="mine" {later_ns}',
+        f'home_assistant_events,home=home,domain=sensor state="mine" {later_ns + 1}',
+        f"home_assistant_events,home=home,domain=sensor,entity_id=sensor.number_2 removed=1 {another_shard_ns}",
         f'home_assistant_events,home=home,entity_id=sensor.number_1 persons_home="all" {another_shard_ns}',
         f'ingestor_marks,home=home batch="much" {another_shard_ns}',
     ]
@@ -310,11 +312,14 @@ async def test_rows_of_another_program_are_skipped_counted_and_hide_none_of_ours
         assert (await made.mark("home"), await made.recent(limit=9), await made.keys("home", 0, 2 * later_ns)) == (
             (0, [], {})
         )
-        assert await made.newest("home") == []
-        await made.write([event(1)])
-        assert await made.recent(limit=9) == [event(1)]
-        assert await made.keys("home", 0, 2 * later_ns) == {"sensor.number_1": {event(1).time_ns}}
-        assert [one.at_ns for one in await made.newest("home")] == [event(1).time_ns]
+        assert (await made.newest("home"), await made.count("home", 0)) == ([], 0)
+        await made.write([event(1), removal(2)])
+        assert await made.recent(limit=2) == [removal(2), event(1)]
+        assert await made.count("home", 0) == 2
+        keys = {"sensor.number_1": {event(1).time_ns}, "sensor.number_2": {removal(2).time_ns}}
+        assert await made.keys("home", 0, 2 * later_ns) == keys
+        newest = {one.series.entity_id: {one.at_ns} for one in await made.newest("home")}
+        assert newest == keys
         assert await made.oldest_ns("home") is None
     assert {type(fact) for fact in heard} == {facts.RowsSkipped}
 
