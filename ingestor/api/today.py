@@ -39,7 +39,7 @@ class Today:
         today.reason = _SLOW
         with trio.move_on_after(OLDER_SECONDS):
             try:
-                today.events = await self._store.count(home, instants.to_ns(instants.microseconds(today.since)))
+                today.events = await self._store.count_since(home, instants.to_ns(instants.microseconds(today.since)))
             except IngestorError as error:
                 today.reason = str(error)
             else:

@@ -135,7 +135,7 @@ class InfluxDBStore:
                 break
         return self._ours(rows, fields.event)
 
-    async def count(self, home: str, from_ns: int) -> int:
+    async def count_since(self, home: str, from_ns: int) -> int:
         """Return how many events of a home there are since then."""
         asked = "count(state::string) AS changes, count(removed::boolean) AS removals"  # every event has one of them
         where = f"home = '{home}' AND time >= {from_ns} AND {_IS_OURS}"

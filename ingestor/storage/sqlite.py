@@ -114,7 +114,7 @@ class SQLiteStore:
             await self._reader.run(lambda reader: _recent(reader, limit, entity_id, before_ns), abandon_on_cancel=True)
         )
 
-    async def count(self, home: str, from_ns: int) -> int:
+    async def count_since(self, home: str, from_ns: int) -> int:
         """Return how many events of a home there are since then, by an index alone."""
         return await self._reader.run(lambda reader: _count(reader, from_ns, home), abandon_on_cancel=True)
 

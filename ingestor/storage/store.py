@@ -87,7 +87,7 @@ class Store(Protocol):
     async def recent(self, *, limit: int, entity_id: str | None = None, before_ns: int | None = None) -> list[Event]:
         """Return the newest events first, `limit` at most, all older than `before_ns`."""
 
-    async def count(self, home: str, from_ns: int) -> int:
+    async def count_since(self, home: str, from_ns: int) -> int:
         """Return how many events of a home there are since then. May be given up when it takes long."""
 
     async def keys(self, home: str, from_ns: int, to_ns: int, *, statistics: bool = False) -> dict[str, set[int]]:

@@ -37,7 +37,7 @@ def test_a_time_zone_that_is_none_is_utc(unknown: str) -> None:
 class Stores:
     """Answers for the home that is well; that of one is away, that of another is slow."""
 
-    async def count(self, home: str, from_ns: int) -> int:
+    async def count_since(self, home: str, from_ns: int) -> int:
         if home == "away":
             raise Unavailable("no answer from InfluxDB", code=ErrorCode.NO_ANSWER)
         if home == "slow":

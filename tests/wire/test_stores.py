@@ -93,9 +93,11 @@ async def test_what_is_written_is_read_back_whole_newest_first(kind: str, tmp_pa
 async def test_events_since_a_moment_are_counted_removals_too(kind: str, tmp_path: Path) -> None:
     async with opened(kind, tmp_path) as store:
         written = [event(1), removal(2), full(3), event(4, home="another")]
-        assert await store.count("home", 0) == 0
+        assert await store.count_since("home", 0) == 0
         await store.write([*written, STATISTIC, ENTITY, WEATHER])
-        counted = [await store.count("home", one.time_ns) for one in written] + [await store.count("another", 0)]
+        counted = [await store.count_since("home", one.time_ns) for one in written] + [
+            await store.count_since("another", 0)
+        ]
         assert counted == [3, 2, 1, 0, 1]
 
 
@@ -333,7 +335,7 @@ async def test_rows_of_another_program_in_the_embedded_database_are_skipped_coun
         assert any(isinstance(fact, facts.RowsSkipped) for fact in heard)
         assert "sensor.number_1" in await store.keys("home", 0, 2**63 - 1)
         assert await store.keys("home", 0, 2**62, statistics=True) == {"sensor.a": {STATISTIC.time_ns}}
-        assert await store.count("home", 0) in {1, 2}
+        assert await store.count_since("home", 0) in {1, 2}
         assert await store.oldest_ns("home") == event(1).time_ns
         assert (await store.mark("home"), await store.notes(), await store.newest("home")) == (1, [], [])
         assert await store.open() == []

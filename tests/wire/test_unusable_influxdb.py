@@ -312,10 +312,10 @@ async def test_rows_of_another_program_are_skipped_counted_and_hide_none_of_ours
         assert (await made.mark("home"), await made.recent(limit=9), await made.keys("home", 0, 2 * later_ns)) == (
             (0, [], {})
         )
-        assert (await made.newest("home"), await made.count("home", 0)) == ([], 0)
+        assert (await made.newest("home"), await made.count_since("home", 0)) == ([], 0)
         await made.write([event(1), removal(2)])
         assert await made.recent(limit=2) == [removal(2), event(1)]
-        assert await made.count("home", 0) == 2
+        assert await made.count_since("home", 0) == 2
         keys = {"sensor.number_1": {event(1).time_ns}, "sensor.number_2": {removal(2).time_ns}}
         assert await made.keys("home", 0, 2 * later_ns) == keys
         newest = {one.series.entity_id: {one.at_ns} for one in await made.newest("home")}
