@@ -108,6 +108,10 @@ class Database:
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(self._close, limiter=self._limiter)
 
+    def close_now(self) -> None:
+        """Close the file; only while no `run` is under way."""
+        self._close()
+
     async def replace(self, work: Callable[[Path, sqlite3.Connection], T]) -> T:
         """Set a damaged file aside under a dated name, and do the work with that name and a new file.
 

@@ -173,7 +173,8 @@ class SQLiteStore:
             return [Finding(works=False, detail=str(error), hint=error.hint)]
         finally:
             await tried.aclose()
-        return [Finding(detail=f"embedded, {path}; a point was written, read back and undone")]
+        kept = f"it keeps {self.retention}"
+        return [Finding(detail=f"embedded, {path}; a point was written, read back and undone; {kept}")]
 
     async def aclose(self) -> None:
         """Close the file."""
