@@ -8,8 +8,9 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from ingestor.api import views
-from ingestor.api.models import EventStats, Probe, SystemHealth
+from ingestor.api.models import DayStats, Probe, SystemHealth
 from ingestor.api.status import StatusBoard
+from ingestor.api.today import Today
 
 
 def probes(status: StatusBoard, metrics: Callable[[], tuple[bytes, str]]) -> APIRouter:
@@ -36,7 +37,7 @@ def probes(status: StatusBoard, metrics: Callable[[], tuple[bytes, str]]) -> API
     return router
 
 
-def routes(status: StatusBoard, enriching: Callable[[], bool]) -> APIRouter:
+def routes(status: StatusBoard, enriching: Callable[[], bool], today: Today) -> APIRouter:
     """Return the routes, to be put under `/api`."""
     router = APIRouter()
 
@@ -45,7 +46,7 @@ def routes(status: StatusBoard, enriching: Callable[[], bool]) -> APIRouter:
         return views.health(status, enriching=enriching())
 
     @router.get("/stats")
-    async def stats() -> EventStats:
-        return views.stats(status)
+    async def stats() -> DayStats:
+        return DayStats(**dict(views.stats(status)), stored_today=await today.stored(status.clock()))
 
     return router

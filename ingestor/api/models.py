@@ -40,7 +40,7 @@ class ServiceStatus(BaseModel):
 
 
 class EventStats(BaseModel):
-    """Events of the last hour and since midnight UTC.
+    """Events that this process received, in the last hour and since midnight UTC.
 
     `error_rate` is the percentage of the last hour's records that were set aside or dropped.
     """
@@ -49,6 +49,25 @@ class EventStats(BaseModel):
     total_events_today: int
     last_event_time: datetime | None = None
     error_rate: float
+
+
+class StoredToday(BaseModel):
+    """How many changes of a home the database holds since its last midnight, in Home Assistant's time zone.
+
+    That is `UTC` until Home Assistant has said it. Where the database does not tell, `events` is null, and `reason`
+    says why.
+    """
+
+    events: int | None
+    since: datetime
+    time_zone: str
+    reason: str = ""
+
+
+class DayStats(EventStats):
+    """The same, and what the database holds of today, whichever process brought it there, by home."""
+
+    stored_today: dict[str, StoredToday]
 
 
 class ConnectionStatus(BaseModel):

@@ -23,9 +23,12 @@ from ingestor.config import Settings
 from ingestor.history.ledger import Gap
 from ingestor.model import instants
 from ingestor.model.records import Event, WeatherObservation
+from ingestor.model.unreadable import UNREADABLE
 from ingestor.storage.settings import LiveSettings, SettingsStore
 from ingestor.storage.store import Retention
 
+_NOTHING = Raw(b"{}")
+_attributes = msgspec.json.Decoder(dict[str, Raw])
 _SHOWN_CHARACTERS = 4
 _LONG_ENOUGH = 12  # of a shorter secret, four characters would be too much
 
@@ -150,8 +153,16 @@ def _event(event: Event) -> _Event:
         previous_state=event.previous_state,
         timestamp=_iso(event.at_us),
         weather_data=_weather(event.weather) if event.weather else None,
-        attributes=Raw((event.attributes or "{}").encode()),
+        attributes=_object(event.attributes),
     )
+
+
+def _object(text: str | None) -> Raw:
+    """Return attributes as they are; none where another program wrote what is no JSON: it would spoil the answer."""
+    try:
+        return Raw(text.encode()) if text and _attributes.decode(text) else _NOTHING
+    except UNREADABLE:
+        return _NOTHING
 
 
 def _gap(gap: Gap) -> _Gap:

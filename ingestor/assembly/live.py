@@ -46,9 +46,12 @@ class Live:
         self.entities = entities = Entities(Selection(home.include, home.exclude))
         loss = partial(intake.losses.get, name)
         self.stream = stream = Stream(name, entities, observation, captured, loss, ground.files.wanted)
+        self.time_zone = "UTC"
+        """Home Assistant's own, once it has said it."""
 
         def placed(found: Location) -> None:
             weather.set_home(found.place)
+            self.time_zone = found.time_zone or self.time_zone
 
         self.fence = Fence(commands.clone())
         subscription = Subscription(

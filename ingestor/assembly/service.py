@@ -14,6 +14,7 @@ from ingestor.api import configuration, events, gaps, health, jobs, losses, quar
 from ingestor.api.app import application
 from ingestor.api.server import ApiServer
 from ingestor.api.status import StatusBoard
+from ingestor.api.today import Today
 from ingestor.assembly.files import Files
 from ingestor.assembly.home import Home
 from ingestor.assembly.measures import measured
@@ -114,8 +115,9 @@ def _api(
 ) -> ApiServer:
     """Return the server of the API, each of whose routes has what it works with."""
     names = [home.name for home in settings.homes]
+    today = Today(files.store, lambda: {of: home.live.time_zone for of, home in zip(names, homes, strict=True)})
     guarded = {
-        "/api": health.routes(status, lambda: all(home.live.is_enriching for home in homes)),
+        "/api": health.routes(status, lambda: all(home.live.is_enriching for home in homes), today),
         "/api/events": events.routes(files.intake.recent, files.store),
         "/api/gaps": gaps.routes(files.ledger),
         "/api/config": configuration.routes(settings, files.changeable, files.store),

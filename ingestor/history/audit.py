@@ -125,7 +125,7 @@ class Audit:
         entity_ids, start_us = list(comparing.series), job.cursor_us
         if job.kind is not JobKind.AUDIT and not tails:
             start_us = await _oldest(past, entity_ids, start_us, to_us)
-            if start_us - job.from_us > HOUR_US:
+            if start_us - job.cursor_us > HOUR_US:
                 begins = f"{instants.moment(start_us):%Y-%m-%d %H:%M}"
                 comparing.job = replace(comparing.job, reason=f"the recorder has nothing before {begins}")
         comparing.start_us = start_us

@@ -40,10 +40,11 @@ _DETAIL_CHARACTERS = 500
 
 
 class Location(Struct, frozen=True):
-    """Where the home is, in degrees, by Home Assistant's own configuration; 0 or null where it was never set."""
+    """Where the home is by Home Assistant's own configuration, in degrees: 0 or null where it was never set."""
 
     latitude: float | None = None
     longitude: float | None = None
+    time_zone: str | None = None
 
     @property
     def place(self) -> str | None:

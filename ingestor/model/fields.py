@@ -7,6 +7,9 @@ Each attribute of `Series` (a tag), `Event`, `Details` and `WeatherObservation` 
 The line encoder, the tables and views of SQLite, the reader of both stores and docs/schema.md derive from the table. So
 a new field takes two places: this line, and the factory that knows its value (`make schema` then writes the page). It
 needs a default, since the spool may hold records from before. A field never changes its name or its type.
+
+Another program may write into our tables and measurements. `is_event` and `is_key` tell its rows from ours, for every
+reader of both stores; they are skipped, and counted.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 from msgspec import Struct
 from msgspec.structs import fields as attributes_of
 
+from ingestor.model.instants import LAST_US, SECOND_US
 from ingestor.model.records import Details, Event, Series, Stored, WeatherObservation
 
 MAXIMUM_TAG_BYTES = 3_000  # ten tags, each character of them escaped, are less than the 65,535 bytes of a whole key
@@ -74,6 +78,26 @@ WEATHER_FIELDS = tuple(field for field in FIELDS if field.part == "weather")
 IDENTIFYING = tuple(field.name for field in attributes_of(Series) if field.required)
 """The tags that every event has."""
 _NO_DETAILS = Details()
+_PYTHON: dict[FieldType, tuple[type, ...]] = {
+    "string": (str,), "float": (float, int), "integer": (int,), "boolean": (bool, int)  # which is 1 in SQLite
+}  # fmt: skip
+_EXPECTED = {of.name: _PYTHON[of.type] for of in (*TAGS, *FIELDS)} | {"time": (int,)}
+_LAST_SECOND = LAST_US // SECOND_US
+
+
+def is_event(row: Mapping[str, Any]) -> bool:
+    """Return whether a row as `event` takes it is ours: every tag that ours have, and no value of another kind."""
+    return (
+        all(row.get(tag) for tag in IDENTIFYING)
+        and all(isinstance(value, _EXPECTED.get(name, object)) for name, value in row.items() if value is not None)
+        and row.get("time") is not None
+        and abs(row.get("weather_observed_at") or 0) <= _LAST_SECOND
+    )
+
+
+def is_key(time_ns: object, *tags: object) -> bool:
+    """Return whether a time and such tags as each of ours has may be of a row of ours."""
+    return isinstance(time_ns, int) and all(tag and isinstance(tag, str) for tag in tags)
 
 
 def event(row: Mapping[str, Any]) -> Event:

@@ -65,10 +65,14 @@ class Database:
         self._limiter = trio.CapacityLimiter(1)
         self._connection: sqlite3.Connection | None = None
 
-    async def run(self, work: Callable[[sqlite3.Connection], T], warn: Warn | None = None) -> T:
-        """Do the work in a thread, and return what it returns."""
+    async def run(
+        self, work: Callable[[sqlite3.Connection], T], warn: Warn | None = None, *, abandon_on_cancel: bool = False
+    ) -> T:
+        """Do the work in a thread, and return what it returns. What only reads may be abandoned: it ends by itself."""
         try:
-            return await trio.to_thread.run_sync(partial(self._do_or_replace, work, warn), limiter=self._limiter)
+            return await trio.to_thread.run_sync(
+                partial(self._do_or_replace, work, warn), limiter=self._limiter, abandon_on_cancel=abandon_on_cancel
+            )
         finally:
             self._tell()
 
@@ -103,6 +107,10 @@ class Database:
         """Close the file."""
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(self._close, limiter=self._limiter)
+
+    def close_now(self) -> None:
+        """Close the file; only while no `run` is under way."""
+        self._close()
 
     async def replace(self, work: Callable[[Path, sqlite3.Connection], T]) -> T:
         """Set a damaged file aside under a dated name, and do the work with that name and a new file.

@@ -1,7 +1,7 @@
 """InfluxDB 2.7 as the store: points through influxdb-client, questions in InfluxQL; `influxdb_server` asks them.
 
 Another program may write into our measurements. What it wrote with other types is not even seen, for each field is
-asked for with its type; a row that lacks a tag which each of ours has is skipped, and counted.
+asked for with its type; a row that lacks a tag which each of ours has is skipped, and counted (`model/fields.py`).
 """
 
 from __future__ import annotations
@@ -43,10 +43,9 @@ _EXPIRED = re.compile(r"partial write: dropped (\d+) points outside retention po
 _UNREADABLE = "database not found"  # which InfluxQL says with 200, of a bucket that the token may not read, too
 _TAGS = ", ".join(f'"{tag.name}"::tag' for tag in fields.TAGS)
 _EVENT = ", ".join([_TAGS, *(f'"{field.name}"::{field.type}' for field in fields.FIELDS)])
+_IS_OURS = " AND ".join(f"\"{name}\" != ''" for name in fields.IDENTIFYING)  # what lacks one hides none of ours
 _ENTITY = "state::string, removed::boolean"  # every event has one of them
 _HOUR = ", ".join(f'"{name}"::float' for name in ("mean", "min", "max", "sum", "state"))
-_PYTHON: dict[str, tuple[type, ...]] = {"string": (str,), "float": (float, int), "integer": (int,), "boolean": (bool,)}
-_TYPES = {of.name: _PYTHON[of.type] for of in (*fields.TAGS, *fields.FIELDS)} | {"time": (int,)}
 
 T = TypeVar("T")
 
@@ -136,6 +135,13 @@ class InfluxDBStore:
                 break
         return self._ours(rows, fields.event)
 
+    async def count_since(self, home: str, from_ns: int) -> int:
+        """Return how many events of a home there are since then."""
+        asked = "count(state::string) AS changes, count(removed::boolean) AS removals"  # every event has one of them
+        where = f"home = '{home}' AND time >= {from_ns} AND {_IS_OURS}"
+        found = await self._select(f'SELECT {asked} FROM "{EVENTS}" WHERE {where}')
+        return sum(self._whole(found[0], name) for name in ("changes", "removals")) if found else 0
+
     async def keys(self, home: str, from_ns: int, to_ns: int, *, statistics: bool = False) -> dict[str, set[int]]:
         """Return the times of all events, or statistics, of a home within [from, to), by entity."""
         where = f"home = '{home}' AND time >= {from_ns} AND time < {to_ns}"  # a home's name holds no quotes
@@ -145,8 +151,8 @@ class InfluxDBStore:
 
         def take(row: Mapping[str, Any]) -> None:
             nonlocal foreign
-            if row.get("entity_id") and row.get(kind):
-                found.setdefault(str(row["entity_id"]), set()).add(self._whole(row, "time"))
+            if fields.is_key(self._whole(row, "time"), row.get("entity_id"), row.get(kind)):
+                found.setdefault(row["entity_id"], set()).add(row["time"])
             else:
                 foreign += 1
 
@@ -245,7 +251,7 @@ class InfluxDBStore:
 
     def _ours(self, rows: Sequence[Mapping[str, Any]], make: Callable[[Mapping[str, Any]], T]) -> list[T]:
         """Make something of each row that is ours; count the others."""
-        made = [make(row) for row in rows if _is_ours(row)]
+        made = [make(row) for row in rows if fields.is_event(row)]
         self._skipped(len(rows) - len(made))
         return made
 
@@ -283,7 +289,7 @@ class InfluxDBStore:
 
 
 def _query(limit: int, entity_id: str | None, before_ns: int | None, seconds: int | None) -> str:
-    conditions = []
+    conditions = [_IS_OURS]
     if entity_id is not None:
         quoted = entity_id.replace("\\", "\\\\").replace("'", "\\'")
         conditions.append(f"entity_id = '{quoted}'")
@@ -291,15 +297,7 @@ def _query(limit: int, entity_id: str | None, before_ns: int | None, seconds: in
         conditions.append(f"time < {before_ns}")
     if seconds is not None:
         conditions.append(f"time > {'now()' if before_ns is None else before_ns} - {seconds}s")
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f'SELECT {_EVENT} FROM "{EVENTS}"{where} ORDER BY time DESC LIMIT {limit}'
-
-
-def _is_ours(row: Mapping[str, Any]) -> bool:
-    """Return whether a row has every tag that ours have, and of each value the type that it was asked for with."""
-    return all(row.get(tag) for tag in fields.IDENTIFYING) and all(
-        isinstance(value, _TYPES.get(name, object)) or (value is None and name != "time") for name, value in row.items()
-    )
+    return f'SELECT {_EVENT} FROM "{EVENTS}" WHERE {" AND ".join(conditions)} ORDER BY time DESC LIMIT {limit}'
 
 
 def _watermark(row: Mapping[str, Any]) -> Watermark:

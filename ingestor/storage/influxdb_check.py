@@ -59,13 +59,16 @@ async def _is_there(server: InfluxDBServer) -> bool:
 
 
 async def _retention(server: InfluxDBServer, days: int) -> tuple[str, str]:
-    """Return what the bucket keeps, and a warning where RETENTION_DAYS does not rule it."""
+    """Return what the bucket keeps, or will with the next run, and a warning where RETENTION_DAYS does not rule it."""
     bucket = await server.find_bucket()
     if bucket is None:
         return "", ""
-    differs = bucket.retention.seconds != Retention.of_days(days).seconds
+    wanted = Retention.of_days(days)
+    differs = bucket.retention.seconds != wanted.seconds
+    if differs and bucket.retention.is_ours:
+        return f"; it keeps {bucket.retention}, and {wanted} with the next run", ""
     hint = f"RETENTION_DAYS={days} is not applied: {foreign(server.bucket, bucket)}"
-    return f"; it keeps {bucket.retention}", hint if differs and not bucket.retention.is_ours else ""
+    return f"; it keeps {bucket.retention}", hint if differs else ""
 
 
 async def _write_and_read(server: InfluxDBServer, select: Select) -> None:

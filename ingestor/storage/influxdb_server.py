@@ -42,7 +42,9 @@ TOO_LARGE = 413
 _LOG_IN = {401: ErrorCode.HTTP_401, 403: ErrorCode.HTTP_403}
 _REFUSED = _LOG_IN | {404: ErrorCode.HTTP_404}
 _BAD_STATUS = {400, TOO_LARGE, 422}
+_NEEDED = ", and InfluxDB 2.7 is needed"
 _FOREIGN_VERSION = re.compile(r"v?(?!2\.)(\d+\.[\w.-]+)")
+_NAMES_ITSELF = re.compile(r"(\w+)(?: server)? is healthy", re.IGNORECASE)
 _HTTPS_SPOKEN = re.compile(r"https? request (was sent )?to (an )?https", re.IGNORECASE)
 
 _CONFLICT = re.compile(
@@ -130,13 +132,16 @@ class InfluxDBServer:
         return answer
 
     async def version(self) -> str:
-        """Return what the server says that it is; nothing when it does not say. Raises for an InfluxDB of another age.
+        """Return what the server says that it is; nothing when it does not say. Raises for one that is another.
 
-        A version that is no number is a build of one's own.
+        A version that is no number is a build of one's own. VictoriaMetrics takes points, too, and names itself
+        elsewhere, as Prometheus does.
         """
         said = str((await self.ask("GET", "/ping")).headers.get("X-Influxdb-Version", ""))
         if another := _FOREIGN_VERSION.match(said):
-            raise self.another(f"InfluxDB {another[1]}, and InfluxDB 2.7 is needed")
+            raise self.another(f"InfluxDB {another[1]}{_NEEDED}")
+        if not said and (named := _NAMES_ITSELF.match((await self.ask("GET", "/-/healthy")).text)):
+            raise self.another(f"{named[1]}{_NEEDED}")
         return said.removeprefix("v")
 
     async def try_to_write(self, line: str = "") -> None:
@@ -206,8 +211,8 @@ class InfluxDBServer:
         if own and status in _REFUSED and own.message != "path not found":
             return self._refused(status, own.message[:QUOTED_CHARACTERS].strip())
         if status in _LOG_IN:
-            sentence = f"something in front of InfluxDB at {self.url} wants a log-in of its own (HTTP {status})"
-            return CredentialsRefused(sentence, code=_LOG_IN[status])
+            front = f"something in front of InfluxDB at {self.url} wants a log-in of its own (HTTP {status})"
+            return CredentialsRefused(f"{front}, or it is an InfluxDB 3{_NEEDED}", code=_LOG_IN[status])
         if "Location" in headers:
             return self.another(f"a redirect to {self._clean(headers['Location'])}: set INFLUXDB_URL to its goal")
         wants_https = "a server that wants https: begin INFLUXDB_URL with https://"

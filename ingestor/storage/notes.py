@@ -30,7 +30,7 @@ def write(connection: sqlite3.Connection, notes: Sequence[Note]) -> None:
 
 def read(connection: sqlite3.Connection) -> list[Written]:
     """Return all notes that are what was written, the oldest first."""
-    rows = connection.execute("SELECT id, checksum, body FROM notes ORDER BY id")
+    rows = connection.execute("SELECT id, checksum, CAST(body AS BLOB) FROM notes ORDER BY id")
     return [Written(id_, _decoder.decode(body)) for id_, checksum, body in rows if zlib.crc32(body) == checksum]
 
 

@@ -8,7 +8,7 @@ is none, which takes back an earlier one. What an older version kept is bound to
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import msgspec
@@ -26,6 +26,15 @@ class LiveSettings(Struct, frozen=True, kw_only=True):
     retention_days: int
     weather_cache_minutes: float
 
+    @classmethod
+    def configured(cls, settings: Settings) -> LiveSettings:
+        """Return what the environment says."""
+        return cls(**{name: getattr(settings, name) for name in cls.__struct_fields__})
+
+    def differing(self, other: LiveSettings) -> frozenset[str]:
+        """Return the names of the settings that are another here."""
+        return frozenset(name for name in self.__struct_fields__ if getattr(self, name) != getattr(other, name))
+
 
 class _Known(Struct, frozen=True):
     current: LiveSettings
@@ -42,11 +51,7 @@ class SettingsStore:
         self._database = database
         self._warn = warn
         self._listeners: list[Callable[[LiveSettings], None]] = []
-        self._configured = configured = LiveSettings(
-            weather_location=settings.weather_location,
-            retention_days=settings.retention_days,
-            weather_cache_minutes=settings.weather_cache_minutes,
-        )
+        self._configured = configured = LiveSettings.configured(settings)
         known = self._load(configured)
         self.current = known.current
         self._forgotten = known.forgotten
@@ -54,16 +59,12 @@ class SettingsStore:
     @property
     def changed(self) -> frozenset[str]:
         """The names of the settings that are not what the environment says."""
-        now, configured = (msgspec.structs.asdict(one) for one in (self.current, self._configured))
-        return frozenset(name for name in now if now[name] != configured[name])
+        return self.current.differing(self._configured)
 
     def told(self) -> list[str]:
         """Return what a user must know at a start, in sentences without values."""
-        by_api = "as it was changed through the API; change it there to what the environment says, to reset it"
         again = "as the environment says, which is something else than when it was changed through the API"
-        return [f"{name.upper()} is {by_api}" for name in sorted(self.changed)] + [
-            f"{name.upper()} is {again}" for name in self._forgotten
-        ]
+        return changed_by_api(self.changed) + [f"{name.upper()} is {again}" for name in self._forgotten]
 
     def listen(self, listener: Callable[[LiveSettings], None]) -> None:
         """Tell the listener of every change."""
@@ -86,6 +87,24 @@ class SettingsStore:
         )
 
 
+def changed_by_api(names: Iterable[str]) -> list[str]:
+    """Return a sentence for each setting that is not what the environment says."""
+    by_api = "as it was changed through the API; change it there to what the environment says, to reset it"
+    return [f"{name.upper()} is {by_api}" for name in sorted(names)]
+
+
+def in_effect(configured: LiveSettings, connection: sqlite3.Connection) -> LiveSettings:
+    """Return what a run goes by that begins now. Raises `Damaged`; changes nothing."""
+    says = _texts(configured)
+    rows = connection.execute("SELECT name, value, ifnull(configured, '') FROM settings").fetchall()
+    try:
+        held = {name: msgspec.json.decode(value) for name, value, then in rows if then in {"", says.get(name)}}
+        known = {name: value for name, value in held.items() if name in says}
+        return msgspec.convert(msgspec.structs.asdict(configured) | known, LiveSettings)
+    except msgspec.MsgspecError as error:
+        raise Damaged(f"a setting is not what was written: {error}") from None
+
+
 def _keep(connection: sqlite3.Connection, rows: list[tuple[str, str, str]]) -> None:
     with transaction(connection):
         connection.executemany("INSERT OR REPLACE INTO settings (name, value, configured) VALUES (?, ?, ?)", rows)
@@ -98,13 +117,7 @@ def _read(configured: LiveSettings, connection: sqlite3.Connection) -> _Known:
             connection.execute("UPDATE settings SET configured = ifnull(configured, ?) WHERE name = ?", (text, name))
             gone = connection.execute("DELETE FROM settings WHERE name = ? AND configured <> ?", (name, text))
             forgotten += [name] * gone.rowcount
-    rows = connection.execute("SELECT name, value FROM settings").fetchall()
-    try:
-        stored = {name: msgspec.json.decode(value) for name, value in rows if name in LiveSettings.__struct_fields__}
-        current = msgspec.convert(msgspec.structs.asdict(configured) | stored, LiveSettings)
-    except msgspec.MsgspecError as error:
-        raise Damaged(f"a setting is not what was written: {error}") from None
-    return _Known(current, tuple(forgotten))
+    return _Known(in_effect(configured, connection), tuple(forgotten))
 
 
 def _texts(settings: LiveSettings) -> dict[str, str]:

@@ -1,4 +1,8 @@
-"""The embedded store: one SQLite file in the data directory, for those who run no database of their own."""
+"""The embedded store: one SQLite file in the data directory, for those who run no database of their own.
+
+Another program may write into it: a row of its own is skipped in reading, and counted (`model/fields.py`). SQLite holds
+what a column was not made for, text in place of a number, and text that is no UTF-8; the latter is read as bytes.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from ingestor.model import disk, fields
 from ingestor.model.errors import Damaged, IngestorError, Rejected
@@ -27,15 +32,20 @@ FILE = "events.sqlite3"
 SCHEMA = Schema.read(MIGRATIONS / "events", columns=COLUMNS, derived=DERIVED)
 EXPIRY_SECONDS = 3600.0
 EXPIRED_ROWS = 20_000  # at once, so that a write never waits long
+FOREIGN_ROWS = 10_000  # that may lie among the newest and hide none of ours
 DAY_NS = 86_400 * SECOND_NS
 
-_EVENT_KEYS = """SELECT s.entity_id, e.time
+_EVENT_KEYS = """SELECT e.time, s.entity_id, s.domain
     FROM events AS e INDEXED BY events_time JOIN series AS s ON s.id = e.series_id
     WHERE e.time >= ? AND e.time < ? AND s.home = ?"""
-_STATISTIC_KEYS = "SELECT entity_id, time FROM home_assistant_statistics WHERE time >= ? AND time < ? AND home = ?"
+_COUNT = """SELECT count(*) FROM events INDEXED BY events_time
+    WHERE time >= ? AND typeof(time) = 'integer'
+    AND series_id IN (SELECT id FROM series WHERE home = ? AND domain <> '')"""
+_STATISTIC_KEYS = """SELECT time, entity_id, source
+    FROM home_assistant_statistics WHERE time >= ? AND time < ? AND home = ?"""
 _OLDEST = """SELECT min(e.time) FROM events AS e JOIN series AS s ON s.id = e.series_id
-    WHERE s.home = ? AND e.persons_home IS NOT NULL"""
-_MARK = "SELECT ifnull(max(number), 0) FROM commits"
+    WHERE s.home = ? AND typeof(e.persons_home) = 'integer' AND typeof(e.time) = 'integer'"""
+_MARK = "SELECT ifnull(max(number), 0) FROM commits WHERE typeof(number) = 'integer'"
 _RAISE_MARK = "INSERT INTO commits VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET number = number + 1 RETURNING number"
 _EXPIRE = "DELETE FROM events WHERE (series_id, time) IN (SELECT series_id, time FROM events WHERE time < ? LIMIT ?)"
 _FORGET = (
@@ -43,6 +53,8 @@ _FORGET = (
     """DELETE FROM observations WHERE observed_at < ?
     AND id NOT IN (SELECT observation_id FROM events WHERE observation_id IS NOT NULL)""",
 )
+
+T = TypeVar("T")
 
 
 class SQLiteStore:
@@ -63,6 +75,7 @@ class SQLiteStore:
     ) -> None:
         self._database, self._reader = (Database(data_dir / FILE, SCHEMA, report) for _ in range(2))
         self.marked = 0
+        self._report = report
         self._watermarks = Watermarks()
         self._retention_days = retention_days
         self._clock_ns = clock_ns
@@ -97,12 +110,18 @@ class SQLiteStore:
 
     async def recent(self, *, limit: int, entity_id: str | None = None, before_ns: int | None = None) -> list[Event]:
         """Return the newest events first."""
-        return await self._reader.run(lambda connection: _recent(connection, limit, entity_id, before_ns))
+        return self._ours(
+            await self._reader.run(lambda reader: _recent(reader, limit, entity_id, before_ns), abandon_on_cancel=True)
+        )
+
+    async def count_since(self, home: str, from_ns: int) -> int:
+        """Return how many events of a home there are since then, by an index alone."""
+        return await self._reader.run(lambda reader: _count(reader, from_ns, home), abandon_on_cancel=True)
 
     async def keys(self, home: str, from_ns: int, to_ns: int, *, statistics: bool = False) -> dict[str, set[int]]:
         """Return the times of all events, or statistics, of a home within [from, to), by entity."""
         query = _STATISTIC_KEYS if statistics else _EVENT_KEYS
-        return await self._reader.run(lambda connection: _keys(connection, query, (from_ns, to_ns, home)))
+        return self._ours(await self._reader.run(lambda reader: _keys(reader, query, (from_ns, to_ns, home))))
 
     async def newest(self, home: str) -> list[Watermark]:  # noqa: ARG002  the store's interface
         """Return nothing: the watermarks are in the same file."""
@@ -154,12 +173,20 @@ class SQLiteStore:
             return [Finding(works=False, detail=str(error), hint=error.hint)]
         finally:
             await tried.aclose()
-        return [Finding(detail=f"embedded, {path}; a point was written, read back and undone")]
+        kept = f"it keeps {self.retention}"
+        return [Finding(detail=f"embedded, {path}; a point was written, read back and undone; {kept}")]
 
     async def aclose(self) -> None:
         """Close the file."""
         await self._reader.aclose()
         await self._database.aclose()
+
+    def _ours(self, read: tuple[T, int]) -> T:
+        """Return what was read; tell of the rows that were skipped."""
+        found, foreign = read
+        if foreign:
+            self._report(facts.RowsSkipped(store=self.name, rows=foreign))
+        return found
 
     def _write(
         self, connection: sqlite3.Connection, points: Sequence[Point], notes: Sequence[Note], *, live: bool
@@ -195,21 +222,49 @@ class SQLiteStore:
             self._expired_at = time.monotonic()
 
 
-def _recent(connection: sqlite3.Connection, limit: int, entity_id: str | None, before_ns: int | None) -> list[Event]:
+def _recent(
+    connection: sqlite3.Connection, limit: int, entity_id: str | None, before_ns: int | None
+) -> tuple[list[Event], int]:
     conditions = {"entity_id = ?": entity_id, "time < ?": before_ns}
     given = {text: value for text, value in conditions.items() if value is not None}
     where = f"WHERE {' AND '.join(given)}" if given else ""
     query = f"SELECT * FROM home_assistant_events {where} ORDER BY time DESC LIMIT ?"
-    cursor = connection.execute(query, (*given.values(), limit))
+    connection.text_factory = _text
+    cursor = connection.execute(query, (*given.values(), limit + FOREIGN_ROWS))
     names = [column[0] for column in cursor.description]
-    return [fields.event(dict(zip(names, row, strict=True))) for row in cursor]
+    found: list[Event] = []
+    foreign = 0
+    for values in cursor:
+        if fields.is_event(row := dict(zip(names, values, strict=True))):
+            found.append(fields.event(row))
+            if len(found) == limit:
+                break
+        else:
+            foreign += 1
+    return found, foreign
 
 
-def _keys(connection: sqlite3.Connection, query: str, values: tuple[int, int, str]) -> dict[str, set[int]]:
+def _keys(connection: sqlite3.Connection, query: str, values: tuple[int, int, str]) -> tuple[dict[str, set[int]], int]:
+    connection.text_factory = _text
     found: dict[str, set[int]] = {}
-    for entity_id, time_ns in connection.execute(query, values):
-        found.setdefault(entity_id, set()).add(time_ns)
-    return found
+    foreign = 0
+    for time_ns, entity_id, kind in connection.execute(query, values):
+        if fields.is_key(time_ns, entity_id, kind):
+            found.setdefault(entity_id, set()).add(time_ns)
+        else:
+            foreign += 1
+    return found, foreign
+
+
+def _count(connection: sqlite3.Connection, from_ns: int, home: str) -> int:
+    return int(connection.execute(_COUNT, (from_ns, home)).fetchone()[0])
+
+
+def _text(raw: bytes) -> str | bytes:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
 
 
 def _write_and_undo(connection: sqlite3.Connection) -> None:
@@ -217,7 +272,7 @@ def _write_and_undo(connection: sqlite3.Connection) -> None:
     try:
         point = Statistic(time_ns=0, home="", entity_id=FILE, source=FILE)
         Tables().insert(connection, [point])
-        if FILE not in _keys(connection, _STATISTIC_KEYS, (0, 1, point.home)):
+        if FILE not in _keys(connection, _STATISTIC_KEYS, (0, 1, point.home))[0]:
             raise Damaged(f"{FILE} does not have what was just written: move it away, and a new one is made")
     finally:
         connection.execute("ROLLBACK")

@@ -87,6 +87,9 @@ class Store(Protocol):
     async def recent(self, *, limit: int, entity_id: str | None = None, before_ns: int | None = None) -> list[Event]:
         """Return the newest events first, `limit` at most, all older than `before_ns`."""
 
+    async def count_since(self, home: str, from_ns: int) -> int:
+        """Return how many events of a home there are since then. May be given up when it takes long."""
+
     async def keys(self, home: str, from_ns: int, to_ns: int, *, statistics: bool = False) -> dict[str, set[int]]:
         """Return the times of all events, or statistics, of a home within [from, to), by entity."""
 

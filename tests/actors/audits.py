@@ -121,9 +121,9 @@ class Rig:
         ahead_ns = UNDERWAY_US * 1000 - 500_000_000
         return Audit(archive, holdings, self.jobs, UNDERWAY_US, lambda: time.time_ns() + ahead_ns)
 
-    async def audited(self, from_us: int, to_us: int) -> Job:
-        """Return an audit at its end."""
-        job = await self.jobs.ask(HOME, JobKind.AUDIT, from_us, to_us, to_us)
+    async def audited(self, from_us: int, to_us: int, kind: JobKind = JobKind.AUDIT) -> Job:
+        """Return an audit, or another job, at its end."""
+        job = await self.jobs.ask(HOME, kind, from_us, to_us, to_us)
         assert job is not None
         return await self.audit().run(job)
 

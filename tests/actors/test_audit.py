@@ -12,6 +12,8 @@ from trio.testing import MockClock
 from ingestor.history.audit import CONFIRMED_SECONDS
 from ingestor.model.errors import Unavailable
 from ingestor.model.records import Event
+from ingestor.storage.store import Retention
+from metrics.codes import JobKind
 from tests.actors.audits import Rig, auditing
 
 ENTITY = "sensor.a"
@@ -89,3 +91,19 @@ async def test_what_it_brings_back_tells_the_state_before_however_long_ago_that_
         "sensor.new": (None, None),
     }
     assert (found.compared, found.imported) == (6, 5)
+
+
+@pytest.mark.parametrize("kind", [JobKind.AUDIT, JobKind.BACKFILL])
+async def test_what_is_older_than_the_store_keeps_is_not_brought_back_and_that_is_said(
+    kind: JobKind, tmp_path: Path
+) -> None:
+    to_us = now_us()
+    from_us = to_us - 90 * HOUR_US
+    async with auditing(tmp_path, ENTITY) as rig:
+        rig.store.retention = Retention.of_days(2)
+        for hours in (80, 49, 47, 2):
+            rig.record(ENTITY, to_us - hours * HOUR_US, str(hours))
+        found = await rig.audited(from_us, to_us, kind)
+    assert [one.state for one in rig.refilled] == ["47", "2"]
+    assert found.imported == 2
+    assert found.reason == "the database keeps 2 days, so nothing older"

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 import trio
 
+from ingestor.assembly.files import state_database
 from ingestor.assembly.lock import locked
 from ingestor.assembly.run import Exit
 from ingestor.commands import check
@@ -21,6 +22,8 @@ from ingestor.config import Settings, load
 from ingestor.homeassistant import endpoint
 from ingestor.simulator.server import SimulatedServer
 from ingestor.simulator.weather import serve_weather
+from ingestor.storage.settings import SettingsStore
+from ingestor.storage.sqlite import SQLiteStore
 from ingestor.storage.store import Finding
 from tests.actors.homes import TOKEN, listening, serving, simulated
 
@@ -192,6 +195,21 @@ async def test_names_that_may_be_meant_for_us_are_told(tmp_path: Path) -> None:
         settings.warnings.append("INCLUD: is no setting; is INCLUDE meant?")
         told = words(await check.find(settings), works=True)
         assert told["settings"].startswith("INCLUD: is no setting; is INCLUDE meant? | ")
+
+
+@pytest.mark.parametrize(("days", "kept"), [(30, "7 days"), (90, "90 days")])
+async def test_the_retention_is_that_of_a_run_which_an_earlier_change_may_rule(
+    days: int, kept: str, tmp_path: Path
+) -> None:
+    async with settled(tmp_path, retention_days=30) as (_, settings):
+        state = state_database(settings, lambda _fact: None)
+        await SettingsStore(settings, state, print).change({"retention_days": 7})
+        await state.aclose()
+        await SQLiteStore(tmp_path, 7).prepare()
+        told = {one.subject: one for one in await check.find(settings.model_copy(update={"retention_days": days}))}
+    assert told["database"].detail.endswith(f"; it keeps {kept}")
+    is_changed = "RETENTION_DAYS is as it was changed through the API" in told["settings"].detail
+    assert (is_changed, told["settings"].hint) == (days == 30, "")
 
 
 async def test_little_room_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -202,7 +202,7 @@ class Desk:
 class Prompt(Database):
     """A file that is worked on in the loop's own thread: a clock that jumps waits for no other."""
 
-    async def run(self, work: Any, warn: Any = None) -> Any:
+    async def run(self, work: Any, warn: Any = None, **_options: Any) -> Any:
         await trio.lowlevel.checkpoint()
         return self.run_now(work, warn)
 

@@ -50,6 +50,9 @@ class ScriptedStore:
     async def prepare(self) -> None:
         await trio.lowlevel.checkpoint()
 
+    async def count_since(self, home: str, from_ns: int) -> int:  # noqa: ARG002  the store's interface
+        return 0
+
     async def keys(self, home: str, from_ns: int, to_ns: int, *, statistics: bool = False) -> dict[str, set[int]]:
         raise NotImplementedError
 

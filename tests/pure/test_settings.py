@@ -11,7 +11,7 @@ from ingestor.assembly.files import STATE
 from ingestor.config import Settings, load
 from ingestor.model.errors import Unavailable
 from ingestor.storage.database import Database
-from ingestor.storage.settings import LiveSettings, SettingsStore
+from ingestor.storage.settings import LiveSettings, SettingsStore, in_effect
 
 FILE = "state.sqlite3"
 
@@ -135,3 +135,15 @@ def test_a_change_that_can_not_be_kept_raises_and_changes_nothing(tmp_path: Path
     with pytest.raises(Unavailable, match=r"state\.sqlite3"):
         change(store, {"retention_days": 90})
     assert (store.current, heard) == (CONFIGURED, [])
+
+
+@pytest.mark.parametrize("days", [30, 90])
+def test_what_is_in_effect_is_known_without_a_change(days: int, tmp_path: Path) -> None:
+    store, _ = opened(tmp_path)
+    change(store, {"retention_days": 365, "weather_location": None})
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        before = connection.execute("SELECT * FROM settings").fetchall()
+        told = in_effect(LiveSettings.configured(settings(tmp_path, days)), connection)
+        assert connection.execute("SELECT * FROM settings").fetchall() == before
+    assert told == opened(tmp_path, days)[0].current
+    assert told.retention_days == {30: 365, 90: 90}[days]

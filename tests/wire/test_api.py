@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestor.api.jobs import AuditJob
-from ingestor.api.models import Configuration, EventStats, HomeAssistantEvent, SystemHealth
+from ingestor.api.models import Configuration, DayStats, EventStats, HomeAssistantEvent, SystemHealth
 from metrics import facts
 from tests.actors.trees import Tree, running
 from tests.servers.processes import free_port
@@ -36,7 +36,10 @@ async def test_every_route_answers_in_its_shape(tmp_path: Path) -> None:
         assert set(health["service_status"].values()) == {"healthy"}
         assert (health["connection_status"]["connected"], health["problems"]) == (True, {})
         stats = (await tree.get("/api/stats")).json()
+        assert DayStats(**stats).model_dump(mode="json") == stats
+        stored = stats.pop("stored_today")
         assert EventStats(**stats).model_dump(mode="json") == stats == health["event_stats"]
+        assert stored["home"].items() >= {"time_zone": "Europe/Amsterdam", "reason": ""}.items()
         assert (stats["events_per_hour"], stats["total_events_today"], stats["error_rate"]) == (1200, 1200, 0.0)
 
 
@@ -68,6 +71,8 @@ async def test_the_newest_events_of_before_a_restart_come_from_the_store(tmp_pat
         before = (await tree.get("/api/events/recent?limit=200")).json()
     async with healthy(tmp_path, changes=50) as tree:
         after = (await tree.get("/api/events/recent?limit=1000")).json()
+        stats = (await tree.get("/api/stats")).json()
+    assert stats["total_events_today"] < 300 <= stats["stored_today"]["home"]["events"]
     shown = [(event["entity_id"], event["timestamp"], event["state_value"]) for event in after]
     old = [(event["entity_id"], event["timestamp"], event["state_value"]) for event in before]
     assert [one for one in shown if one in old] == old

@@ -83,7 +83,7 @@ def test_a_second_run_on_the_same_data_is_refused(home: SimHome, tmp_path: Path)
         code, said = command(tmp_path, "check", **settings | {"API_PORT": service.url.rpartition(":")[2]})
         found = table(said)
         assert (code, found["API"]) == (0, (True, f"{service.url}, where the service runs now"))
-        assert found["database"][1].endswith("; a point was written, read back and undone")
+        assert found["database"][1].endswith("; a point was written, read back and undone; it keeps for ever")
         assert service.get("/health")["status"] == "healthy"
 
 

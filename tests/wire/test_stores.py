@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -87,6 +87,18 @@ async def test_what_is_written_is_read_back_whole_newest_first(kind: str, tmp_pa
         assert await store.recent(limit=2) == [read_back(kind, one) for one in (written[4], written[3])]
         assert await store.recent(limit=9, entity_id="sensor.number_1") == [read_back(kind, written[1])]
         assert await store.recent(limit=1, before_ns=written[1].time_ns) == [written[0]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_events_since_a_moment_are_counted_removals_too(kind: str, tmp_path: Path) -> None:
+    async with opened(kind, tmp_path) as store:
+        written = [event(1), removal(2), full(3), event(4, home="another")]
+        assert await store.count_since("home", 0) == 0
+        await store.write([*written, STATISTIC, ENTITY, WEATHER])
+        counted = [await store.count_since("home", one.time_ns) for one in written] + [
+            await store.count_since("another", 0)
+        ]
+        assert counted == [3, 2, 1, 0, 1]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -280,3 +292,52 @@ async def test_attributes_of_a_megabyte_cost_the_event_only_its_attributes(kind:
             event(1, attributes=most),
         ]
     assert heard == [facts.AttributesOmitted(store="influxdb", events=1)]
+
+
+FOREIGN: dict[str, str] = {
+    "text for a number": "UPDATE events SET value = 'much' WHERE time = {at}",
+    "text for a time": "UPDATE events SET time = 'now' WHERE time = {at}",
+    "a fraction for a time": "UPDATE events SET time = 1.5 WHERE time = {at}",
+    "text for a whole number": "UPDATE events SET persons_home = 'all' WHERE time = {at}",
+    "a fraction for a whole number": "UPDATE events SET persons_home = 1.5 WHERE time = {at}",
+    "text for yes or no": "UPDATE events SET removed = 'yes' WHERE time = {at}",
+    "bytes for a text": "UPDATE events SET state = x'00ff' WHERE time = {at}",
+    "text that is no UTF-8": "UPDATE events SET state = CAST(x'ff' AS TEXT) WHERE time = {at}",
+    "weather of no time": "UPDATE observations SET observed_at = 9223372036854775807",
+    "weather of text": "UPDATE observations SET observed_at = 'now'",
+    "no domain": "UPDATE series SET domain = '' WHERE entity_id = 'sensor.number_2'",
+    "bytes for an entity": "UPDATE series SET entity_id = x'00' WHERE entity_id = 'sensor.number_2'",
+    "an entity that is no UTF-8": "UPDATE series SET entity_id = CAST(x'ff' AS TEXT) WHERE entity_id LIKE '%_2'",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FOREIGN)
+async def test_rows_of_another_program_in_the_embedded_database_are_skipped_counted_and_hide_none_of_ours(
+    case: str, tmp_path: Path
+) -> None:
+    heard: list[facts.Fact] = []
+    store = SQLiteStore(tmp_path, retention_days=0, report=heard.append)
+    async with using(store):
+        await store.write([event(1, persons_home=1), event(2, persons_home=1, weather=WEATHER), STATISTIC])
+        ours = await store.recent(limit=9, entity_id="sensor.number_1")
+        with closing(sqlite3.connect(tmp_path / "events.sqlite3")) as other, other:
+            other.execute(FOREIGN[case].format(at=event(2).time_ns))
+            other.execute("INSERT INTO notes (checksum, body) VALUES (1, 'text'), ('x', x'00')")
+            other.execute("INSERT INTO commits VALUES (2, 'many')")
+            other.execute("INSERT INTO watermarks VALUES (7, 'now', 'no', 'x'), (8, 1, 0, 5)")
+            other.execute("INSERT INTO captured VALUES (7, 'home', 'sensor.x', '{}', 'x'), (8, x'00', 'y', 'z', 5)")
+            other.execute(
+                "INSERT INTO home_assistant_statistics (home, entity_id, source, unit, time)"
+                " VALUES ('home', x'00', 's', '', 1), ('home', 'b', '', '', 2), ('home', 'b', 's', '', 1.5)"
+            )
+        assert await store.recent(limit=1) == ours
+        assert await store.recent(limit=9) == ours
+        assert any(isinstance(fact, facts.RowsSkipped) for fact in heard)
+        assert "sensor.number_1" in await store.keys("home", 0, 2**63 - 1)
+        assert await store.keys("home", 0, 2**62, statistics=True) == {"sensor.a": {STATISTIC.time_ns}}
+        assert await store.count_since("home", 0) in {1, 2}
+        assert await store.oldest_ns("home") == event(1).time_ns
+        assert (await store.mark("home"), await store.notes(), await store.newest("home")) == (1, [], [])
+        assert await store.open() == []
+        await store.write([event(3)])
+        assert [one.time_ns for one in await store.recent(limit=1)] == [event(3).time_ns]

@@ -24,7 +24,7 @@ from tests.actors.homes import listening
 from tests.faults.databases import InfluxDB, influxdb
 from tests.servers.ingestor import Ingestor
 from tests.servers.processes import wait_until
-from tests.servers.records import SECOND_NS, START_NS, event
+from tests.servers.records import SECOND_NS, START_NS, event, removal
 from tests.servers.simulated_home import SimHome, simulated_home
 from tests.servers.truth import compare, expected
 
@@ -161,6 +161,62 @@ async def test_another_server_is_told(case: str, database: InfluxDB) -> None:
         assert not all(finding.works for finding in await made.check())
 
 
+HOST = b"x-server-hostname: db\r\n"
+NOT_KNOWN = b"401 Unauthorized\r\n\r\n"
+PROGRAMS: dict[str, tuple[dict[bytes, bytes], str]] = {
+    "VictoriaMetrics": (
+        {
+            b"/ping": b"204 No Content\r\n" + HOST + b"\r\n",
+            b"/-/healthy": b"200 OK\r\n" + HOST + b"\r\nVictoriaMetrics is Healthy.\n",
+            b"/health": b"200 OK\r\n" + HOST + b"\r\nOK",
+            b"/api/v2/write": b"204 No Content\r\n" + HOST + b"\r\n",
+            b"/query": b'200 OK\r\n\r\n{"results":[{"series":[{"columns":["name"],"values":[["_internal"]]}]}]}',
+        },
+        "is VictoriaMetrics, and InfluxDB 2.7 is needed",
+    ),
+    "Prometheus": (
+        {b"/-/healthy": b"200 OK\r\n\r\nPrometheus Server is Healthy.\n"},
+        "is Prometheus, and InfluxDB 2.7 is needed",
+    ),
+    "InfluxDB 1.8": (
+        {b"/ping": b"204 No Content\r\nX-Influxdb-Build: OSS\r\nX-Influxdb-Version: 1.8.10\r\n\r\n"},
+        "is InfluxDB 1.8.10, and InfluxDB 2.7 is needed",
+    ),
+    "InfluxDB Enterprise 1": (
+        {b"/ping": b"204 No Content\r\nX-Influxdb-Build: ENT\r\nX-Influxdb-Version: 1.11.5-c1.11.5\r\n\r\n"},
+        "is InfluxDB 1.11.5-c1.11.5, and InfluxDB 2.7 is needed",
+    ),
+    "InfluxDB 3 Core": (
+        {
+            b"/ping": b"200 OK\r\nx-influxdb-version: 3.11.0\r\nx-influxdb-build: Core\r\n\r\n"
+            b'{"version":"3.11.0","revision":"e0bae40187","process_id":"1"}'
+        },
+        "is InfluxDB 3.11.0, and InfluxDB 2.7 is needed",
+    ),
+    "InfluxDB 3 that does not know the token": (
+        dict.fromkeys((b"/ping", b"/-/healthy", b"/api/v2/write"), NOT_KNOWN),
+        "or it is an InfluxDB 3, and InfluxDB 2.7 is needed",
+    ),
+}
+"""What other programs answer by their paths, as their documentation and their users have it; else it is 404."""
+
+
+@pytest.mark.parametrize("case", PROGRAMS)
+async def test_another_program_is_named(case: str, database: InfluxDB) -> None:
+    answers, words = PROGRAMS[case]
+
+    async def give(stream: trio.SocketStream) -> None:
+        path = (await stream.receive_some()).split(b" ")[1].partition(b"?")[0]
+        answer = answers.get(path, b"404 Not Found\r\n\r\n404 page not found\n")
+        await stream.send_all(b"HTTP/1.1 " + answer.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n", 1))
+        await stream.aclose()
+
+    async with listening(give) as url, store(database, url=url) as made:
+        said = await refusal(made)
+        assert said[1].endswith(words), said
+        assert any(not one.works and one.detail.endswith(words) for one in await made.check())
+
+
 ODD_ROWS: dict[str, bytes] = {
     "nested": b'{"results": [{"series": [{"columns": ["time"], "values": ' + b"[" * 100_000,
     "no such column": b'{"results": [{"series": [{"columns": ["when"], "values": [[1]]}]}]}',
@@ -243,6 +299,8 @@ async def test_rows_of_another_program_are_skipped_counted_and_hide_none_of_ours
         f'home_assistant_events,home=home,entity_id=sensor.number_1 value="much",state=7 {another_shard_ns - MONTH_NS}',
         f'home_assistant_events,home=home,entity_id=sensor.number_1 state="mine" {later_ns}',
         f'home_assistant_events,home=home state="mine" {later_ns}',
+        f'home_assistant_events,home=home,domain=sensor state="mine" {later_ns + 1}',
+        f"home_assistant_events,home=home,domain=sensor,entity_id=sensor.number_2 removed=1 {another_shard_ns}",
         f'home_assistant_events,home=home,entity_id=sensor.number_1 persons_home="all" {another_shard_ns}',
         f'ingestor_marks,home=home batch="much" {another_shard_ns}',
     ]
@@ -254,11 +312,14 @@ async def test_rows_of_another_program_are_skipped_counted_and_hide_none_of_ours
         assert (await made.mark("home"), await made.recent(limit=9), await made.keys("home", 0, 2 * later_ns)) == (
             (0, [], {})
         )
-        assert await made.newest("home") == []
-        await made.write([event(1)])
-        assert await made.recent(limit=9) == [event(1)]
-        assert await made.keys("home", 0, 2 * later_ns) == {"sensor.number_1": {event(1).time_ns}}
-        assert [one.at_ns for one in await made.newest("home")] == [event(1).time_ns]
+        assert (await made.newest("home"), await made.count_since("home", 0)) == ([], 0)
+        await made.write([event(1), removal(2)])
+        assert await made.recent(limit=2) == [removal(2), event(1)]
+        assert await made.count_since("home", 0) == 2
+        keys = {"sensor.number_1": {event(1).time_ns}, "sensor.number_2": {removal(2).time_ns}}
+        assert await made.keys("home", 0, 2 * later_ns) == keys
+        newest = {one.series.entity_id: {one.at_ns} for one in await made.newest("home")}
+        assert newest == keys
         assert await made.oldest_ns("home") is None
     assert {type(fact) for fact in heard} == {facts.RowsSkipped}
 

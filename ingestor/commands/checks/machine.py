@@ -3,43 +3,55 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from urllib.parse import urlsplit
 
 import trio
 
 from ingestor.api import server
-from ingestor.assembly.files import STATE_FILE, make_store
+from ingestor.assembly.files import STATE_FILE, has_state, make_store, state_database
 from ingestor.assembly.lock import running_api
 from ingestor.assembly.offline import reading
 from ingestor.config import Settings
 from ingestor.model import disk
 from ingestor.model.errors import IngestorError
 from ingestor.storage.database import Outdated
-from ingestor.storage.settings import LiveSettings
+from ingestor.storage.settings import LiveSettings, changed_by_api, in_effect
 from ingestor.storage.store import Finding
 
 LEAST_FREE_BYTES = 100 * 1000 * 1000  # a spool that fills, or the copy for an upgrade, soon takes it
 
 
 class Machine:
-    """This machine, and the store of its database, whose library takes long to load: before anything is tried."""
+    """This machine, and the store of its database, whose library takes long to load: before anything is tried.
+
+    `changed` has the names of the settings that a run takes from an earlier change through the API.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        live = LiveSettings(
-            weather_location=settings.weather_location,
-            retention_days=settings.retention_days,
-            weather_cache_minutes=settings.weather_cache_minutes,
-        )
+        configured = live = LiveSettings.configured(settings)
+        with suppress(IngestorError):  # which is told of DATA_DIR
+            live = _in_effect(settings, configured)
+        self.changed = live.differing(configured)
         self.store = make_store(settings, live, lambda _fact: None)
 
 
 async def names(machine: Machine) -> list[Finding]:
     """Tell of variables that may be meant for us: the others were read, or there were no settings."""
     warnings = machine.settings.warnings
-    if not warnings:
-        return [Finding(detail="understood")]
-    return [Finding(detail="; ".join(warnings), hint="another program's variable may stay as it is")]
+    told = "; ".join([*(warnings or ["understood"]), *changed_by_api(machine.changed)])
+    return [Finding(detail=told, hint="another program's variable may stay as it is" if warnings else "")]
+
+
+def _in_effect(settings: Settings, configured: LiveSettings) -> LiveSettings:
+    if not has_state(settings):
+        return configured
+    state = state_database(settings, lambda _fact: None, upgrades=False)
+    try:
+        return state.run_now(partial(in_effect, configured))
+    finally:
+        state.close_now()
 
 
 async def data_dir(machine: Machine) -> list[Finding]:

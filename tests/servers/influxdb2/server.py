@@ -178,6 +178,7 @@ class InfluxDB2:
         entities = [re.sub(r"\\(.)", r"\1", found) for found in re.findall(r"entity_id = '((?:\\.|[^'\\])*)'", text)]
         needed = re.findall(r'^SELECT "?(\w+)"?(?:::\w+)? FROM', text)
         homes = re.findall(r"home = '([^']*)'", text)
+        filled = re.findall(r'"?(\w+)"? != \'\'', text)
         since = [int(found) for found in re.findall(r"time >= (-?\d+)", text)]
         before = [int(found) for found in re.findall(r"time < (-?\d+)", text)]
         after = [
@@ -191,6 +192,7 @@ class InfluxDB2:
                 and all(row["time"] < bound for bound in before)
                 and all(row["time"] > bound for bound in after)
                 and all(row["time"] >= bound for bound in since)
+                and all(row.get(name) for name in filled)
                 and all(row.get("home") == home for home in homes)
                 and all(row.get("entity_id") == entity for entity in entities)
             )
@@ -199,6 +201,8 @@ class InfluxDB2:
         bucket, group = self.buckets[query["db"]], groups[0].replace('"', "").split(", ") if groups else []
         if maximum := re.findall(r"max\((\w+)::integer\)", text):
             return bucket.select(measurement, 1, wanted, first=lambda row: -row[maximum[0]], asked=asked)
+        if counted := re.findall(r"count\((\w+)::\w+\) AS (\w+)", text):
+            return bucket.count(measurement, dict(counted), wanted, asked)
         limit, sign = int(limits[0]) if limits else None, 1 if "ORDER BY time LIMIT" in text else -1
         return bucket.select(measurement, limit, wanted, first=lambda row: sign * row["time"], group=group, asked=asked)
 

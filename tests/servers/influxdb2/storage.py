@@ -120,6 +120,21 @@ class Bucket:
             if of == measurement and tags.items() <= dict(has).items() and _ns(start) <= at_ns <= _ns(stop):
                 del self.points[key]
 
+    def count(
+        self,
+        measurement: str,
+        counted: Mapping[str, str],
+        wanted: Callable[[dict[str, Any]], bool],
+        asked: Mapping[str, str],
+    ) -> dict[str, Any]:
+        """Return how many values there are of each field that is `counted`, under its new name."""
+        [result] = self.select(measurement, None, wanted, asked=asked)["results"]
+        for series in result.get("series", ()):
+            columns = zip(series["columns"], zip(*series["values"], strict=True), strict=True)
+            numbers = {name: sum(value is not None for value in values) for name, values in columns}
+            series |= {"columns": ["time", *counted.values()], "values": [[0, *(numbers[name] for name in counted)]]}
+        return {"results": [result]}
+
     def _refusal(self, point: Point, at_ns: int) -> str | None:
         if set(point.fields) == {"time"}:
             return f'invalid field name: input field "time" on measurement "{point.measurement}" is invalid'
