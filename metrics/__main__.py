@@ -8,8 +8,7 @@ from inspect import getdoc
 from pathlib import Path
 
 from metrics.declarations import Metric
-from metrics.facts import CATALOGUE, UPDATES, Fact, ServiceEvent
-from metrics.facts.service import SUPERVISION
+from metrics.facts import CATALOGUE, UPDATES, Fact, ServiceEvent, level_of
 
 FILE = Path(__file__).parents[1] / "docs" / "metrics.md"
 LOGS = FILE.with_name("logs.md")
@@ -50,10 +49,10 @@ def logs() -> str:
 def _line(kind: type[Fact]) -> str:
     if issubclass(kind, ServiceEvent):
         fields: Iterable[str] = kind.__struct_fields__
-        level = "as it is" if "level" in vars(kind) else logging.getLevelName(kind.LEVEL).lower()
     else:
         fields = (name for name in kind.__dataclass_fields__ if name != "error")
-        level = logging.getLevelName(SUPERVISION[kind][0]).lower()
+    number = level_of(kind)
+    level = "as it is" if number is None else logging.getLevelName(number).lower()
     shown = ("oldest_seconds" if name == "ages_seconds" else name for name in fields)
     meaning = (getdoc(kind) or "").partition("\n\n")[0].replace("\n", " ")
     return f"| `{kind.__name__}` | {level} | {', '.join(f'`{name}`' for name in shown) or '-'} | {meaning} |\n"

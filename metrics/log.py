@@ -64,6 +64,11 @@ class LogReporter:
         self._log = structlog.stdlib.get_logger("ingestor")
         self._enabled = logging.getLogger("ingestor").isEnabledFor
 
+    def hears(self, kind: type[facts.Fact]) -> bool:
+        """Return whether facts of this kind can be loud enough."""
+        level = facts.level_of(kind)
+        return level is None or self._enabled(level)
+
     def __call__(self, fact: facts.Fact) -> None:
         """Write the fact, as loudly as it says itself."""
         level = facts.level(fact)

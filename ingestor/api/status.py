@@ -19,7 +19,7 @@ MINUTES = 60  # that events and errors are counted for
 LATELY = 50  # records, of which most must be stored
 STUCK_SECONDS = 600  # a gap that is not filled for so long waits for the user, whatever keeps the recorder
 _WITH_EVERY_FRAME = frozenset({facts.FramesReceived, facts.ChangesReceived, facts.EventSkipped})
-"""What says nothing of how we are: to compare each with every case below would be most of the cost of telemetry."""
+"""What says nothing of how we are; to compare each with every case below would be most of the cost of telemetry."""
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -238,10 +238,12 @@ class StatusBoard:
         """Why events do not get the present weather."""
         return self._of_homes(lambda home: home.weather_problem)
 
+    def hears(self, kind: type[facts.Fact]) -> bool:
+        """Return whether facts of this kind say anything of how we are."""
+        return kind not in _WITH_EVERY_FRAME
+
     def __call__(self, fact: facts.Fact) -> None:
         """Fold a fact in."""
-        if type(fact) in _WITH_EVERY_FRAME:
-            return
         home = self.homes.get(getattr(fact, "home", ""))
         if home is not None:
             home.fold(fact, self.clock())

@@ -86,7 +86,7 @@ class Attributes:
         values, tags, text = astuple(given), plan.tags(given), attributes
         if plan.in_text < len(values):
             text = str(_write(plan.write(*values[: plan.in_text])), "utf-8")
-        if plan.may_be_place or privacy.may_hold(text if plan.used == plan.in_text else attributes):
+        if plan.may_be_place or privacy.may_hold(text if plan.text_tells_all else attributes):
             used = dict(zip(plan.names[: plan.used], values, strict=False))
             harmless = {name: raw for name, raw in used.items() if not privacy.holds(name, raw, self._location)}
             if len(harmless) < len(used):

@@ -38,6 +38,11 @@ class Use(Struct, frozen=True):
     chosen: str | None = None
     may_be_place: bool = False
 
+    @property
+    def is_number(self) -> bool:
+        """Whether nothing but a number can come of it."""
+        return self.chosen is None and (self.field is None or self.field[1] is not typed.text)
+
 
 NOTHING = Use()
 
@@ -46,7 +51,8 @@ class Plan(Struct, frozen=True):
     """What becomes of attributes with these `names`: first come those `in_text`, then others `used`, then the rest.
 
     `read` returns a struct of their values, and raises `ValidationError` where the names are others; `write` takes the
-    values of those in the text. Elsewhere attributes are numbers: their places among the names.
+    values of those in the text. Elsewhere attributes are numbers: their places among the names. Where `text_tells_all`,
+    a look at the text finds whatever would be stored of their values, but numbers.
     """
 
     names: tuple[str, ...]
@@ -59,6 +65,7 @@ class Plan(Struct, frozen=True):
     chosen: tuple[tuple[int, str], ...]
     unit: int | None
     may_be_place: bool
+    text_tells_all: bool
 
     def fit(self, attributes: str) -> Any:  # noqa: ANN401  a struct of the plan's own
         """Return the values of attributes with the names of the plan; None where they have others."""
@@ -85,6 +92,7 @@ def make_plan(uses: Mapping[str, Use]) -> Plan:
         chosen=tuple((place, use.chosen) for place, use in by_place if use.chosen is not None),
         unit=names.index(typed.UNIT_OF_TEMPERATURES) if typed.UNIT_OF_TEMPERATURES in names else None,
         may_be_place=any(use.may_be_place for use in uses.values()),
+        text_tells_all=all(use.in_text or use.is_number for use in uses.values() if use != NOTHING),
     )
 
 

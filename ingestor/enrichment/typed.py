@@ -15,6 +15,8 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec import Raw
 
+from ingestor.model.unreadable import UNREADABLE
+
 CELSIUS = "°C"
 FAHRENHEIT = "°F"
 UNIT_OF_TEMPERATURES = "temperature_unit"
@@ -23,6 +25,7 @@ LONGEST_TEXT = 16_384  # as much as Home Assistant's recorder keeps of all attri
 
 _TEXT_OF_A_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _NUMBERS = (float, int)
+_decode = msgspec.json.Decoder().decode
 _FREEZING_FAHRENHEIT = 32.0
 _FAHRENHEIT_PER_KELVIN = 1.8
 
@@ -31,23 +34,26 @@ Reader: TypeAlias = Callable[[Raw, str | None], Any]
 
 def number(raw: Raw, _unit: str | None = None) -> float | None:
     """Return the number of an attribute, also one that is sent as text; none of a boolean or of anything else."""
-    given = _decoded(raw)
-    if type(given) is float:
-        return given  # JSON has finite ones alone
-    if isinstance(given, str) and _TEXT_OF_A_NUMBER.fullmatch(given):
-        given = float(given)
-    if type(given) not in _NUMBERS:  # a boolean is an `int`, too
-        return None
     try:
+        given = _decode(raw)
+        if type(given) is float:  # JSON has finite ones alone
+            return given
+        if isinstance(given, str) and _TEXT_OF_A_NUMBER.fullmatch(given):
+            given = float(given)
+        if type(given) not in _NUMBERS:  # a boolean is an `int`, too
+            return None
         found = float(given)
-    except OverflowError:
+    except UNREADABLE:
         return None
     return found if isfinite(found) else None
 
 
 def text(raw: Raw, _unit: str | None = None) -> str | None:
     """Return the text of an attribute; none of an empty one, of one that is a document, or of anything else."""
-    given = _decoded(raw)
+    try:
+        given = _decode(raw)
+    except UNREADABLE:
+        return None
     return given if isinstance(given, str) and 0 < len(given) <= LONGEST_TEXT else None
 
 
@@ -57,13 +63,6 @@ def celsius(raw: Raw, unit: str | None) -> float | None:
     if found is None or unit == CELSIUS:
         return found
     return (found - _FREEZING_FAHRENHEIT) / _FAHRENHEIT_PER_KELVIN if unit == FAHRENHEIT else None
-
-
-def _decoded(raw: Raw) -> Any:  # noqa: ANN401  any JSON value
-    try:
-        return msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return None
 
 
 ANY_DOMAIN = ""

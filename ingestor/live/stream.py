@@ -290,7 +290,7 @@ class Stream:
             self._draft.written = {**written, **new}
 
     def _read_clock(self, events: Iterable[Event], heard_ns: int) -> None:
-        newest_ns = max((event.time_ns for event in events if not event.late), default=None)
+        newest_ns = max([event.time_ns for event in events if not event.late], default=None)
         if newest_ns is None:
             return
         note = read_clock(self._home, self._draft.clock, newest_ns, heard_ns)

@@ -83,3 +83,10 @@ CATALOGUE |= {UNACCOUNTED.name: UNACCOUNTED}
 def level(fact: Fact) -> int:
     """Return how loudly the log says a fact."""
     return fact.level if isinstance(fact, ServiceEvent) else SUPERVISION.get(type(fact), (INFO, ()))[0]
+
+
+def level_of(kind: type[Fact]) -> int | None:
+    """Return how loudly the log says all facts of a kind; None where each says that itself."""
+    if issubclass(kind, ServiceEvent):
+        return None if "level" in vars(kind) else kind.LEVEL
+    return SUPERVISION.get(kind, (INFO, ()))[0]
