@@ -45,8 +45,10 @@ from tests.servers.simulated_home import SimHome
 RUN, CHECK, AUDIT, AUDIT_FROM, BACKFILL = "run", "check", "audit", "audit --from TIME", "backfill --from TIME"
 JOBS, CANCEL, DEMO = "jobs", "jobs cancel ID", "demo"
 LIST, SHOW, REPLAY, DROP = (f"quarantine {words}" for words in ("list", "show ID", "replay ID", "drop ID"))
-LOSSES, ACKNOWLEDGE = "losses", "losses acknowledge"
-FORMS = (RUN, CHECK, AUDIT, AUDIT_FROM, BACKFILL, JOBS, CANCEL, LIST, SHOW, REPLAY, DROP, LOSSES, ACKNOWLEDGE, DEMO)
+LOSSES, ACKNOWLEDGE, RENAME = "losses", "losses acknowledge", "rename sensor.old sensor.new"
+FORMS = (
+    RUN, CHECK, AUDIT, AUDIT_FROM, BACKFILL, JOBS, CANCEL, LIST, SHOW, REPLAY, DROP, LOSSES, ACKNOWLEDGE, RENAME, DEMO,
+)  # fmt: skip
 GOOD, UNREADABLE, MISSING = "1", "2", "1000"  # ids in the quarantine
 CRASHING = """
 from supervisors import Intensity
@@ -104,11 +106,13 @@ class Place(Struct, frozen=True, kw_only=True):
 
 @pytest.fixture(scope="module")
 def lived(home: SimHome, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the files of a service that has run, with two records in the quarantine and a job to be done."""
+    """Return the files of a service that has run: two records in the quarantine, a job to be done, an entity gone."""
     data_dir = tmp_path_factory.mktemp("lived") / "data"
     service = Ingestor(data_dir, HA_URL=home.url, HA_TOKEN=home.token)
     service.start()
     service.wait_connected()
+    for state in ("1", None):
+        home.put("sensor.old", state)
     home.run(count=20, rate=1000)
     assert service.stop() == 0
     trio.run(leave, data_dir)
@@ -187,8 +191,8 @@ def with_the_home_away(form: str) -> Callable[[Place], tuple[int, str]]:
     return lambda place: place.end(form, HA_URL=f"http://127.0.0.1:{free_port()}")
 
 
-def interrupted(form: str) -> Callable[[Place], tuple[int, str]]:
-    """Return what runs a form against a home that never answers, and presses Ctrl-C."""
+def interrupted(form: str, setting: str = "HA_URL") -> Callable[[Place], tuple[int, str]]:
+    """Return what runs a form against a server that never answers, and presses Ctrl-C."""
 
     def ends(place: Place) -> tuple[int, str]:
         with ExitStack() as kept:
@@ -201,7 +205,8 @@ def interrupted(form: str) -> Callable[[Place], tuple[int, str]]:
                 time.sleep(0.2)
                 return True
 
-            return place.interrupt(form, signal.SIGINT, until=is_connected, HA_URL=url)
+            influxdb = {"INFLUXDB_TOKEN": "t", "INFLUXDB_ORG": "o"} if setting == "INFLUXDB_URL" else {}
+            return place.interrupt(form, signal.SIGINT, until=is_connected, **influxdb, **{setting: url})
 
     return ends
 
@@ -248,6 +253,7 @@ CASES: list[tuple[int, str, Callable[[Place], tuple[int, str]]]] = [
     (3, RUN, crashing(RUN)),
     (3, DEMO, crashing(DEMO)),
     *[(130, form, interrupted(form)) for form in (CHECK, AUDIT_FROM, BACKFILL)],
+    (130, RENAME, interrupted(RENAME, "INFLUXDB_URL")),
 ]
 
 
