@@ -118,13 +118,26 @@ class Track:
         """Whether the recorder has nothing of an entity that has changed."""
         return self.interval.until_us is not None and not self._anything
 
+    def removal(self) -> list[Event]:
+        """Return the removal of an entity that is gone, and of which nobody says when it went.
+
+        Home Assistant fires none for what it does not bring back when it starts. It was there until its last row, and
+        a snapshot lacked it; one that has returned meanwhile was only late.
+        """
+        lacked_us, last = self.interval.lacked_us, self._teller.last
+        if lacked_us is None or self._before_us is not None or not self._was_there():
+            return []
+        return [self._teller.end(max(lacked_us, self._after_us + 1, last.at_us + 1 if last else 0))]
+
     def _is_over(self) -> bool:
         """Return whether everything is known until the entity was absent, or all of it is of another interval."""
         is_of_another = self._before_us is not None and self._before_us <= self._after_us + 1
-        if is_of_another or self.was_renamed:
-            return True
+        return is_of_another or self.was_renamed or not self._was_there()
+
+    def _was_there(self) -> bool:
+        """Return whether the entity was there at last, as far as is known."""
         gone = self._teller.last is None or self._teller.last.s is None
-        return gone if self.refilled else self.interval.was_absent
+        return not (gone if self.refilled else self.interval.was_absent)
 
     def _last(self, event: Event, row: Row) -> list[Event]:
         """Complete the last missed state, which was stored when the gap was found; its attributes are richer.
@@ -220,6 +233,10 @@ class Group:
         """Take it that an entity was given another id, under which its history is now."""
         for track in self._by_entity[entity_id]:
             track.was_renamed = True
+
+    def removals(self) -> list[Event]:
+        """Return the removals of entities that are gone without one."""
+        return [event for track in self._tracks.values() for event in track.removal()]
 
     def verdicts(self) -> tuple[list[int], dict[int, str]]:
         """Return the ids of the intervals that are closed, and why the others are not."""

@@ -98,9 +98,11 @@ class Refill:
             await self._find_renamed(group, past)
             await _explain_silence(group, past)
             rhythm.lack(group.lacking)
+            await self._holdings.keep(removals := group.removals())
+            refilled = group.refilled + len(removals)
             closed, listed = group.verdicts()
-            await self._ledger.close(gap.gap, closed=closed, listed=listed, refilled=group.refilled)
-            self._report(facts.IntervalsSettled(home=self._archive.home, refilled=group.refilled, listed=len(listed)))
+            await self._ledger.close(gap.gap, closed=closed, listed=listed, refilled=refilled)
+            self._report(facts.IntervalsSettled(home=self._archive.home, refilled=refilled, listed=len(listed)))
         return rhythm
 
     async def _before(self, group: Group, past: Past) -> dict[str, Row]:

@@ -93,6 +93,13 @@ class Teller:
         change = Change(at_us, self._number, row.s, kept, previous, late=True)
         return make_event(change, described, around.at(at_us))
 
+    def end(self, at_us: int) -> Event:
+        """Return the removal of an entity of which there is no row."""
+        previous = None if self.last is None or self.last.s is None else (self.last.s, self.last.at_us)
+        return make_event(
+            Change(at_us, 0, None, NOTHING_KEPT, previous, late=True), described_as(self._series), Around()
+        )
+
 
 class Timeline:
     """How many persons were at home at any time, from the rows of all persons: the first tell who was there then."""

@@ -166,12 +166,14 @@ class Batch:
         captured = dict(entities.wanted())
         if opening is not None:
             self.findings.add(close_gap(opening, present, captured.items(), now_ns))
+        newest = max((state.last_updated for state in snapshot.values()), default=None)
+        lacked_us = None if newest is None else min(instants.microseconds(newest), instants.to_us(now_ns))
         for entity_id in [*present, *(captured.keys() - present.keys())]:
             state, last = present.get(entity_id), entities.get(entity_id)
             if last is not None and last.left_out and state is not None:
                 self._want_again(entity_id, last, state, instants.microseconds(state.last_updated))
             elif differs(last, state, opening, self.known.session):
-                gap = self._miss(entity_id, last, state, now_ns)
+                gap = self._miss(entity_id, last, state, now_ns, lacked_us=None if state else lacked_us)
                 if state is None and last is not None:
                     entities.put(entity_id, replace(last, at=None, absent_in=gap))
         self.remember_left_out([*entities.unwanted(), *(of for of in snapshot if not entities.wants(of))])
@@ -217,10 +219,12 @@ class Batch:
         state: wire.State | None,
         now_ns: int,
         created: wire.State | None = None,
+        lacked_us: int | None = None,
     ) -> str | None:
         """Store the state before, if there is one, and note the gap up to it; return its name.
 
-        Where there is none, the state with which an entity is `created` tells the tags of one never captured before.
+        Where there is none, the state with which an entity is `created` tells the tags of one never captured before; of
+        one that a snapshot lacked, it says when.
         """
         if state is not None:
             restored = self._restore(entity_id, state, last)
@@ -229,7 +233,7 @@ class Batch:
         if last is None and created is not None:
             data = wire.EventData(entity_id=entity_id, new_state=created)
             series = describe_change(self._home, entity_id, data, self.known.registry, None, self._wanted)[0].series
-        return self.findings.miss(entity_id, last, None, series, self.known.opening, now_ns)
+        return self.findings.miss(entity_id, last, None, series, self.known.opening, now_ns, lacked_us)
 
     def _want_again(self, entity_id: str, last: Last, state: wire.State | None, at_us: int) -> Last:
         """Begin afresh with an entity that was left out until `at_us`, or until the state before."""

@@ -143,11 +143,12 @@ class Findings(Struct):
         series: Series | None,
         opening: Opening | None,
         now_ns: int,
+        lacked_us: int | None = None,
     ) -> str | None:
         """Note that the changes from the last captured one to `until` were missed; no event is absence.
 
-        `series` are the tags of an entity that was never captured. Return the name of the gap; None where there is
-        nothing that could have been missed.
+        A snapshot may have lacked it, at `lacked_us`. `series` are the tags of an entity that was never captured.
+        Return the name of the gap; None where there is nothing that could have been missed.
         """
         series = series if last is None else last.described.series
         if series is None or (opening is not None and opening.fresh):
@@ -163,6 +164,7 @@ class Findings(Struct):
             was_absent=was_absent,
             until_us=until.at_us if until else None,
             until_series=until.series if until else None,
+            lacked_us=lacked_us,
         )
         self.add(gap, interval)
         return gap.gap

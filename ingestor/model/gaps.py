@@ -13,8 +13,9 @@ class Interval(Struct, frozen=True, kw_only=True):
     """What was missed of one entity: everything behind `after_us`, up to and with the state of `until_us`.
 
     `after_us` is the last captured change, one of `captured` in its microsecond, or none; `was_absent` says that it was
-    a removal. Without `until_us` the entity did not exist when the gap ended, and its first live event is the bound.
-    `series` are the tags of what lies between, frozen; `until_series` those with which the last state was stored.
+    a removal. Without `until_us` the entity did not exist when the gap ended, and its first live event is the bound;
+    `lacked_us` is when a snapshot lacked it, by Home Assistant's clock. `series` are the tags of what lies between,
+    frozen; `until_series` those with which the last state was stored.
     """
 
     entity_id: str
@@ -24,6 +25,7 @@ class Interval(Struct, frozen=True, kw_only=True):
     was_absent: bool = True
     until_us: int | None = None
     until_series: Series | None = None
+    lacked_us: int | None = None
 
 
 class GapFound(Struct, frozen=True, kw_only=True, tag=True):

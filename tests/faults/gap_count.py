@@ -70,7 +70,7 @@ def count(changes: Mapping[Key, Made], stored: Iterable[Row], frame: Frame) -> t
         f"{key} {problem}"
         for key, row in rows
         if (problem := _problem(row, truth.get(key), frame, excused=key in excused or _is_within(key[1], twice),
-                                untagged=key in untagged))
+                                untagged=key in untagged, vanished=_vanished(key, row, truth)))
     ]  # fmt: skip
     found = Counter(
         made=len(counted),
@@ -165,10 +165,20 @@ def _restored_at_first(rows: Iterable[tuple[Key, Row]]) -> set[Key]:
     return {key for key, row in firsts.values() if RESTORED in (row.get("attributes") or "")}
 
 
-def _problem(row: Row, true: tuple[Made, str] | None, frame: Frame, *, excused: bool, untagged: bool) -> str:
+def _vanished(key: Key, row: Row, truth: Mapping[Key, tuple[Made, str]]) -> bool:
+    """Return whether a removal is of what nobody saw go: of an older id, or of what a restart did not bring back."""
+    if not row["removed"] or row["entity_id"] != key[0]:
+        return bool(row["removed"])
+    later = [(at, made) for (of, at), (made, _) in truth.items() if of == key[0] and at > key[1]]
+    return not later or min(later, key=lambda one: one[0])[1].first
+
+
+def _problem(
+    row: Row, true: tuple[Made, str] | None, frame: Frame, *, excused: bool, untagged: bool, vanished: bool
+) -> str:
     """Return what a stored row says wrongly."""
     if true is None:
-        return "was never made"
+        return "" if vanished else "was never made"
     made, entity_id = true
     refilled = row["caused_by"] is None
     since_ever = made.true_ns <= frame.from_ns and row["previous_state"] is None

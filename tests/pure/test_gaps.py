@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec import Raw, Struct
@@ -186,6 +187,38 @@ def test_an_absence_without_a_removal_is_listed_unless_the_home_restarted() -> N
     gone = Interval(entity_id="sensor.a", series=SERIES, after_us=START_US, captured=1, was_absent=False)
     _, track = taken(gone, at(0, "1"), at(1, "2"))
     assert ("removal" in str(track.verdict(intact=True)), track.verdict(intact=False)) == (True, None)
+
+
+GONE = Interval(
+    entity_id="sensor.a",
+    series=SERIES,
+    after_us=START_US,
+    captured=1,
+    was_absent=False,
+    lacked_us=START_US + 9_000_000,
+)
+ENDS: dict[str, tuple[Interval, list[Row], list[tuple[int, str | None]]]] = {  # what is missed, its rows, the removal
+    "it was there": (GONE, [at(0, "1"), at(4, "2")], [(9, "2")]),
+    "nothing was missed before it went": (GONE, [at(0, "1")], [(9, "1")]),
+    "the recorder has forgotten it": (GONE, [], [(9, None)]),
+    "the recorder says when it went": (GONE, [at(0, "1"), at(4, None)], []),
+    "it came and went": (replace(GONE, was_absent=True), [at(4, "2")], [(9, "2")]),
+    "it was gone before": (replace(GONE, was_absent=True), [at(0, "1")], []),
+    "it is there": (BETWEEN, [at(0, "1"), at(3, "3")], []),
+    "no snapshot has said so": (replace(GONE, lacked_us=None), [at(0, "1")], []),
+    "nothing else has changed since": (replace(GONE, lacked_us=START_US - 5), [at(0, "1"), at(4, "2")], [(4, "2")]),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_an_entity_that_a_restart_did_not_bring_back_is_removed_when_a_snapshot_lacks_it(name: str) -> None:
+    missed, rows, expected = ENDS[name]
+    _, track = taken(missed, *rows)
+    found = track.removal()
+    assert [(one.at_us // 10**6 - START_US // 10**6, one.previous_state) for one in found] == expected
+    assert [(one.removed, one.state, one.series) for one in found] == [(True, None, SERIES)] * len(expected)
+    track.bound(START_US + 10_000_000)
+    assert track.removal() == []  # it was only late
 
 
 def attributes_only(number: int, state: str, changed: int) -> Row:

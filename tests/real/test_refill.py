@@ -223,7 +223,9 @@ def _ns(iso: str | None) -> int:
 def test_a_restart_of_home_assistant_loses_nothing_and_its_tail_is_called_unproven(
     home: Home, service: Ingestor
 ) -> None:
+    restarted = isinstance(home, RealHome)
     home.truth()
+    home.put("sensor.once", "there")
     home.restart()
     home.run(count=1000, rate=1000, seed=5)
     service.wait_for("it is connected again", 90, connection_status__reconnect_count=1)
@@ -231,8 +233,12 @@ def test_a_restart_of_home_assistant_loses_nothing_and_its_tail_is_called_unprov
     wait_filled(service)
     [gap] = gaps(service)
     found = judge(home, service)
-    assert (found["missing"], found["extra"], found["doubled"]) == (0, 0, 0)
-    restarted = isinstance(home, RealHome)
+    once = [row for row in service.query(f"{EVERYTHING} ORDER BY time") if row["entity_id"] == "sensor.once"]
+    gone = [(row["state"], row["previous_state"], row["removed"]) for row in once][1:]
+    assert gone == ([(None, "there", 1)] if restarted else [])
+    last = "SELECT removed FROM home_assistant_entities WHERE entity_id = 'sensor.once' ORDER BY time DESC LIMIT 1"
+    assert service.query(last) == [{"removed": int(restarted)}]
+    assert (found["missing"], found["extra"], found["doubled"]) == (0, len(gone), 0)  # its own bus never said so
     assert gap["state"] == ("tail_unproven" if restarted else "filled")
     assert gap["cause"] == ("home_restart" if restarted else "closed")
 
