@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ingestor.enrichment.attributes import Attributes
 from ingestor.enrichment.event import Around, Change, describe_change, make_event
-from ingestor.enrichment.privacy import said
 from ingestor.homeassistant import wire
+from ingestor.homeassistant.privacy import said
 from ingestor.homeassistant.registry import Place, Registry
 from ingestor.model import instants
 from ingestor.model.errors import Rejected

@@ -2,8 +2,8 @@
 
 | left out | unless |
 |---|---|
-| secrets (`privacy.py`) | never stored |
-| places (`privacy.py`) | `LOCATION=true` |
+| secrets (`homeassistant/privacy.py`) | never stored |
+| places (`homeassistant/privacy.py`) | `LOCATION=true` |
 | what `EXCLUDE_ATTRIBUTES` names | |
 | what Home Assistant's recorder leaves out (`unrecorded.py`), in the text alone | `ATTRIBUTES=all` |
 
@@ -23,9 +23,10 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import astuple, replace
 
-from ingestor.enrichment import privacy, typed
+from ingestor.enrichment import typed
 from ingestor.enrichment.plan import NOTHING, Plan, Tags, Use, make_plan
 from ingestor.enrichment.unrecorded import unrecorded
+from ingestor.homeassistant import privacy
 from ingestor.model.records import Chosen, Details
 
 _NAMES_CACHED = 20_000  # of all domains and integrations together; no home has so many

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from ingestor.enrichment.attributes import Attributes
-from ingestor.enrichment.privacy import hidden, is_password, is_text
 from ingestor.history.rows import Surroundings, Timeline
 from ingestor.homeassistant.answers import Row
 from ingestor.homeassistant.chunks import AnswerSizes, Chunks
 from ingestor.homeassistant.endpoint import Endpoint
+from ingestor.homeassistant.privacy import hidden, is_password, is_text
 from ingestor.homeassistant.recorder import AnswerTooLarge, Recorder, opened
 from ingestor.model.records import WeatherObservation
 

@@ -16,9 +16,9 @@ from ingestor.enrichment.attributes import Attributes
 from ingestor.enrichment.causes import TELLING, Causes
 from ingestor.enrichment.event import Around, Change, describe_change, make_event
 from ingestor.enrichment.presence import Presence
-from ingestor.enrichment.privacy import TEXTS, said, scrubbed
 from ingestor.enrichment.series import described_as
 from ingestor.homeassistant import wire
+from ingestor.homeassistant.privacy import TEXTS, said, scrubbed
 from ingestor.homeassistant.registry import Registry
 from ingestor.homeassistant.snapshot import Snapshot
 from ingestor.live.chain import Findings, Opening, close_gap, differs, follows, open_gap

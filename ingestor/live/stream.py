@@ -16,9 +16,9 @@ from msgspec import Raw, Struct
 from ingestor.enrichment.attributes import Attributes
 from ingestor.enrichment.causes import TELLING, Causes
 from ingestor.enrichment.presence import Presence
-from ingestor.enrichment.privacy import scrubbed
 from ingestor.enrichment.series import device_class
 from ingestor.homeassistant import wire
+from ingestor.homeassistant.privacy import scrubbed
 from ingestor.homeassistant.registry import Registry
 from ingestor.homeassistant.session import FENCE, REGISTRY_EVENTS
 from ingestor.homeassistant.snapshot import read

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ingestor.enrichment.privacy import is_secret, scrubbed
+from ingestor.homeassistant.privacy import is_secret, scrubbed
 from ingestor.model.errors import Damaged
 from ingestor.model.records import Event, RawEvent, Record, events_in
 

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from msgspec import Raw
 from msgspec.structs import asdict
 
-from ingestor.enrichment import privacy, typed
+from ingestor.enrichment import typed
 from ingestor.enrichment.attributes import Attributes, Kept
 from ingestor.enrichment.plan import TAGS
 from ingestor.enrichment.unrecorded import BY_DOMAIN, unrecorded
+from ingestor.homeassistant import privacy
 from ingestor.model.fields import DETAIL_FIELDS
 from ingestor.model.records import Details
 
@@ -216,7 +217,7 @@ states = st.dictionaries(st.sampled_from([*NAMES, *SECRETS, *PLACES, *ODD]), val
 
 
 def is_harmful(name: str, value: Any, *, location: bool, is_nested: bool = False) -> bool:
-    """Return whether an attribute is never stored, as the head of `privacy.py` has it."""
+    """Return whether an attribute is never stored, as the head of `homeassistant/privacy.py` has it."""
     if privacy.is_secret(name) or (not location and privacy.is_place(name)):
         return True
     if isinstance(value, str):

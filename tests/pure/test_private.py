@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ingestor.enrichment.privacy import HIDDEN, scrubbed
+from ingestor.homeassistant.privacy import HIDDEN, scrubbed
 from ingestor.live.frames import Frame
 from tests.pure.test_event import Home, answer
 from tests.servers.changes import change, frame_of, state

@@ -104,7 +104,7 @@ def compare(truth: dict[Key, Row], stored: Iterable[Row]) -> dict[str, int]:
     keys = Counter((row["entity_id"], row["time"]) for row in stored)
     by_key = {(row["entity_id"], row["time"]): row for row in stored}
     different = [
-        (name, truth[key][name], row.get(name))
+        (name, truth[key][name], row.get(name), *key)
         for key, row in by_key.items()
         if key in truth
         for name in truth[key]
