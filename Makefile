@@ -19,7 +19,7 @@ demo: install
 	DEMO_SECONDS=$(DEMO_SECONDS) $(BIN)/ingestor demo
 
 test: lint coverage-supervisors
-	$(BIN)/python -m pytest --ignore=tests/supervisors --numprocesses=4 --dist=loadscope  # they mostly wait for servers
+	$(BIN)/python -m pytest --ignore=tests/supervisors --numprocesses=4 --dist=loadscope --no-loadscope-reorder  # they mostly wait for servers
 
 # What has been received is stored, whatever fails: make faults FAULTS="us: crash" TIMES=20 SEED=1 HA=simulated DATABASE=embedded
 # What was missed is refilled or listed, in real homes: make faults FAULTS='link:*' (or 'away:*', 'home:*', 'listed:*')

@@ -20,6 +20,10 @@ sys.dont_write_bytecode = False
 os.environ["WEATHER_PROVIDER"] = "none"  # no test asks a service of the internet: who wants weather has a double
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("real") is None)  # the long ones first, so that none is last
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     _, required = left_out(_reasons(session.config))
     if required and os.environ.get("CI") and session.exitstatus == pytest.ExitCode.OK:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import TypeAlias
@@ -11,6 +12,7 @@ import pytest
 from tests.servers.any_influxdb import any_influxdb, events_in
 from tests.servers.home_assistant import RealHome
 from tests.servers.ingestor import Ingestor
+from tests.servers.processes import wait_until
 from tests.servers.simulated_home import SimHome
 from tests.servers.truth import compare, expected, since_start
 
@@ -30,6 +32,12 @@ def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         started.stop()
 
 
+def heard(service: Ingestor, home: Home) -> None:
+    """Wait until the service has everything that the home has said so far."""
+    home.put("sensor.last_of_all", str(time.monotonic_ns()))
+    wait_until(lambda: bool(service.get("/api/events/recent?entity_id=sensor.last_of_all")), "the last one is heard")
+
+
 ENTITIES = "SELECT * FROM home_assistant_entities"
 EVERYTHING = "SELECT * FROM home_assistant_events"
 
@@ -40,6 +48,7 @@ def test_twenty_thousand_changes_are_stored_whole(home: Home, tmp_path: Path) ->
     try:
         service.wait_connected()
         home.run(count=20_100, rate=1000, burst=2000, bursts=3, seed=7)  # some come before any person is known
+        heard(service, home)
     finally:
         code = service.stop()
     stored = service.query(EVERYTHING)
@@ -62,6 +71,7 @@ def test_a_restart_of_home_assistant_is_survived_and_told(home: Home, tmp_path: 
             "it is connected again", connection_status__connected=True, connection_status__reconnect_count=1
         )
         home.run(count=500, rate=500, seed=8)
+        heard(service, home)
     finally:
         code = service.stop()
     stored = service.query(f"{EVERYTHING} WHERE home_assistant_events.entity_id NOT LIKE 'sensor.sun%'")
@@ -78,6 +88,7 @@ def test_twenty_thousand_changes_are_stored_whole_in_influxdb(home: Home, tmp_pa
         try:
             service.wait_connected()
             home.run(count=20_000, rate=1000, burst=2000, bursts=3, seed=9)
+            heard(service, home)
         finally:
             code = service.stop()
         stored = events_in(influxdb)
