@@ -11,7 +11,7 @@ DATABASE ?= both
 BENCH_SECONDS ?= 10
 VERSIONS ?=
 
-.PHONY: install demo test faults job-kills fuzz compatibility lint bench dashboard diagram schema
+.PHONY: install demo test faults job-kills fuzz compatibility lint bench dashboard pictures diagram schema
 .PHONY: coverage-supervisors soak-supervisors bench-supervisors secrets influxdb-token clean
 
 install: $(VENV)/.installed
@@ -74,6 +74,10 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 dashboard: $(VENV)/.installed-dev
 	$(BIN)/python -m grafana
 	$(BIN)/python -m metrics
+
+# The dashboard in docs/monitoring.md: five situations, made for real, in ten minutes; root may mount the small disk.
+pictures: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.pictures
 
 # The tree in docs/supervisors.md, from its specs.
 diagram: $(VENV)/.installed-dev

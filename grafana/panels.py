@@ -55,6 +55,7 @@ class Column:
     width: int | None = None
     unit: str = ""
     is_coloured: bool = False
+    wraps: bool = False
 
     def properties(self) -> Iterator[models.DynamicConfigValue]:
         """Yield what differs from other columns."""
@@ -62,6 +63,8 @@ class Column:
             yield models.DynamicConfigValue("mappings", [_mapped(self.words)])
         if self.is_coloured:
             yield models.DynamicConfigValue("custom.cellOptions", {"type": "color-text"})
+        if self.wraps:
+            yield models.DynamicConfigValue("custom.cellOptions", {"type": "auto", "wrapText": True})
         if self.url:
             yield models.DynamicConfigValue("links", [{"title": "", "url": self.url, "targetBlank": True}])
         if self.unit:

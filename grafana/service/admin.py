@@ -45,7 +45,7 @@ ADMIN = Section(
             api("/api/health", {"key": "Part", "value": "Reason"}, root=".problems | to_entries"),
             help_="The problems and warnings of `/health`, in full sentences.",
             look=Look(width=12, height=6, none="All is well"),
-            columns={"Part": Column(width=150)},
+            columns={"Part": Column(width=150), "Reason": Column(wraps=True)},
         ),
         rows(
             "Configuration",

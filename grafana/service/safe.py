@@ -22,16 +22,16 @@ _SHRINKS = "(-deriv(ingestor_disk_free_bytes[30m]) > 0)"
 _IS_USED = "ingestor_disk_free_bytes < 0.4 * ingestor_disk_total_bytes"
 _WEEK = 7 * 86_400
 _PARTS = {
-    "service": "The service",
-    "websocket_client": "Home Assistant",
-    "selection": "INCLUDE, EXCLUDE",
-    "enrichment_service": "Enrichment",
-    "spool": "Disk",
-    "database": "Database",
-    "quarantine": "Quarantine",
-    "recorder": "Recorder",
-    "weather_api": "Weather",
-    "losses": "Lost",
+    "service": ("The service", RED),
+    "websocket_client": ("Home Assistant", RED),
+    "spool": ("Disk", RED),
+    "losses": ("Lost", RED),
+    "selection": ("INCLUDE, EXCLUDE", RED),
+    "enrichment_service": ("Enrichment", RED),
+    "database": ("Database", ORANGE),
+    "recorder": ("Recorder", ORANGE),
+    "quarantine": ("Quarantine", YELLOW),
+    "weather_api": ("Weather", YELLOW),
 }
 _CODES = {
     "down": "it does not answer: does the process run? its log says why it ended",
@@ -192,8 +192,10 @@ SAFE = Section(
             look=Look(width=14, height=6, none="Nothing"),
             fields={"part": "Part", "code": "What to do", "instance": "Instance"},
             columns={
-                "Part": Column(words={part: (word, RED) for part, word in _PARTS.items()}, width=130, is_coloured=True),
-                "What to do": Column(words={code: (f"{code}: {hint}", "") for code, hint in _CODES.items()}),
+                "Part": Column(words=_PARTS, width=130, is_coloured=True),
+                "What to do": Column(
+                    words={code: (f"{code}: {hint}", "") for code, hint in _CODES.items()}, wraps=True
+                ),
                 "Instance": Column(width=140),
             },
         ),

@@ -34,7 +34,7 @@ class Pipeline:
 
     def commit(self, texts: Sequence[str]) -> float:
         """Do what the service does with the frames of one commit; return the seconds."""
-        began = time.perf_counter()
+        began = time.thread_time()
         events: list[Event] = []
         for text in texts:
             taken = self._stream.take([Frame(session=1, received_at_ns=0, text=text)])
@@ -55,7 +55,7 @@ class Pipeline:
                 ages_seconds=ages,
             )
         )
-        return time.perf_counter() - began
+        return time.thread_time() - began
 
 
 def measure(events: int, per_frame: int, scrapes: int) -> tuple[float, float, float]:
@@ -72,9 +72,9 @@ def measure(events: int, per_frame: int, scrapes: int) -> tuple[float, float, fl
         more.append(took[with_] - took[without])
     scraped: list[float] = []
     for _ in range(scrapes):
-        began = time.perf_counter()
+        began = time.thread_time()
         prometheus.render()
-        scraped.append(time.perf_counter() - began)
+        scraped.append(time.thread_time() - began)
     return median(off), median(more), median(scraped) * 1e3
 
 

@@ -11,6 +11,7 @@ import pytest
 from ingestor.storage.sqlite import SQLiteStore
 from tests.bench import (
     bench_backlog,
+    bench_before,
     bench_chain,
     bench_commit,
     bench_cost,
@@ -31,6 +32,11 @@ from tests.bench.sampled import SampledIngestor
 def test_the_pipeline_s_bench_runs() -> None:
     found = bench_pipeline.measure(events=200, rounds=1)
     assert list(found) == [1, 100]
+
+
+@pytest.mark.parametrize("kind", bench_before.KINDS)
+def test_the_bench_beside_another_version_runs(kind: str) -> None:
+    assert bench_before.taken(bench_before.frames(*bench_before.KINDS[kind], events=200)) > 0
 
 
 def test_the_bench_of_telemetry_runs() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from html import escape
+from textwrap import wrap
 from typing import Any
 
 from tests.pictures import graphs
@@ -16,7 +17,7 @@ from tests.pictures.values import DIM, WHITE, colour, mapping, shown
 
 COLUMN, LINE, GAP = 50, 30, 4
 _LETTER = 0.56  # of the size of the letters, on average
-_ROW = 18  # of a table
+_ROW, _SIZE = 34, 11  # of a table: a line is high enough for two of text
 
 
 def drawn(board: dict[str, Any], answers: dict[int, list[Found]], title: str) -> str:
@@ -102,11 +103,14 @@ def _table(panel: dict[str, Any], found: list[Found], area: Box) -> Iterator[str
 
 def _column(title: str, values: list[str], look: dict[str, Any], area: Box) -> Iterator[str]:
     yield text(area.x, area.y + 10, title, 10, "#6e9fff")
-    for line, value in enumerate(values[: int(area.height // _ROW) - 1], 1):
+    options = look.get("custom.cellOptions", {})
+    letters = int(area.width / _SIZE / _LETTER)
+    for row, value in enumerate(values[: int(area.height / _ROW)]):
         mapped = mapping(look.get("mappings", []), value)
-        words = cut(mapped.get("text", value), area.width / 11 / _LETTER)
-        tint = colour(mapped.get("color")) if "custom.cellOptions" in look else WHITE
-        yield text(area.x, area.y + 12 + line * _ROW, words, 11, tint)
+        words = mapped.get("text", value)
+        tint = colour(mapped.get("color")) if options.get("type") == "color-text" else WHITE
+        for line, part in enumerate(wrap(words, letters) if options.get("wrapText") else [cut(words, letters)]):
+            yield text(area.x, area.y + 28 + row * _ROW + line * _SIZE * 1.3, part, _SIZE, tint)
 
 
 def _alerts(panel: dict[str, Any], found: list[Found], area: Box) -> Iterator[str]:

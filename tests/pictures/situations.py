@@ -83,7 +83,7 @@ def watched(directory: Path) -> Generator[Situation]:
         service = Ingestor(directory / "data", **given)
         service.start()
         stack.callback(service.stop)
-        service.wait_connected()
+        service.wait_connected(120)
         prometheus = Prometheus(directory, f"127.0.0.1:{port}", NO_ALERTMANAGER)
         stack.callback(prometheus.stop)
         prometheus.wait_scraping()

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -16,6 +17,7 @@ from grafana.board import rendered
 from grafana.prometheus import narrowed
 from grafana.service.runbooks import PAGES
 from metrics.facts import CATALOGUE
+from tests.pictures.drawing import drawn
 
 ROOT = Path(__file__).parents[2]
 SCREEN_ROWS = 24
@@ -118,3 +120,11 @@ def test_an_expression_asks_of_what_was_chosen(expr: str, asked: str) -> None:
 def test_an_expression_that_asks_for_a_metric_that_there_is_not_is_no_query() -> None:
     with pytest.raises(KeyError):
         narrowed("ingestor_evnets_lost")
+
+
+def test_a_picture_has_every_open_panel_and_says_what_was_not_found() -> None:
+    [file] = [file for file in DASHBOARDS if file.stem == "ingestor"]
+    picture = ET.fromstring(drawn(board(file), {}, "nothing is known"))  # noqa: S314  our own
+    told = {text.text for text in picture.iter("{http://www.w3.org/2000/svg}text")}
+    assert {panel["title"] for panel in board(file)["panels"] if panel["type"] != "row"} < told
+    assert {"Prometheus has no answer", "Nothing", "not in sight"} < told
