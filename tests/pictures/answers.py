@@ -16,7 +16,7 @@ _CHOSEN = {"$__rate_interval": "10s", "$instance": ".*", "$home": ".*"}
 
 
 class Found(Struct):
-    """What one query found of a series: its legend, its labels, and its values by Unix seconds."""
+    """What one query found of a series: its legend, its labels, and its values by the seconds since the picture, below 0."""
 
     name: str
     labels: dict[str, str]
@@ -47,10 +47,10 @@ def _found(prometheus: str, asked: dict[str, Any], now: float) -> list[Found]:
     path = "query" if asked.get("instant") else "query_range"
     answer = CLIENT.get(f"{prometheus}/api/v1/{path}", params={"query": expr, **times}, timeout=30).json()
     assert answer["status"] == "success", answer
-    return [_read(one, asked.get("legendFormat", "")) for one in answer["data"]["result"]]
+    return [_read(one, asked.get("legendFormat", ""), now) for one in answer["data"]["result"]]
 
 
-def _read(one: dict[str, Any], legend: str) -> Found:
+def _read(one: dict[str, Any], legend: str, now: float) -> Found:
     labels = one["metric"]
     name = re.sub(r"\{\{(\w+)\}\}", lambda label: str(labels.get(label[1], "")), legend)
-    return Found(name, labels, [(at, float(value)) for at, value in one.get("values") or [one["value"]]])
+    return Found(name, labels, [(at - now, float(value)) for at, value in one.get("values") or [one["value"]]])

@@ -28,11 +28,10 @@ def lines(panel: dict[str, Any], found: list[Found], area: Box) -> Iterator[str]
         yield rect(Box(plot.x, down, plot.width, 0.5), "#2c3235")
         words = number(most * tick / _TICKS, defaults.get("unit", "short"), defaults.get("decimals"))
         yield text(plot.x - 4, down + 4, words, 9, DIM, anchor="end")
-    end = max(one.points[-1][0] for one in found)
     left = area.x
     for one, tint in zip(found, PALETTE * 9, strict=False):
         places = [
-            (plot.x + plot.width * (1 - (end - at) / SHOWN_SECONDS), plot.y + plot.height * (1 - min(1, value / most)))
+            (plot.x + plot.width * (1 + at / SHOWN_SECONDS), plot.y + plot.height * (1 - min(1, value / most)))
             for at, value in one.points
             if not math.isnan(value)
         ]
@@ -52,7 +51,6 @@ def timeline(panel: dict[str, Any], found: list[Found], area: Box) -> Iterator[s
     defaults = panel["fieldConfig"]["defaults"]
     names = area.width * 0.11
     each = min(40.0, area.height / len(found))
-    end = max(one.points[-1][0] for one in found)
     for line, one in enumerate(found):
         down, thick = area.y + line * each, each * 0.8
         yield text(area.x, down + thick * 0.65, cut(one.name, names / 6), min(11, thick * 0.8), DIM)
@@ -60,7 +58,9 @@ def timeline(panel: dict[str, Any], found: list[Found], area: Box) -> Iterator[s
         for value, run in groupby(one.points, key=lambda point: point[1]):
             times = [at for at, _ in run]
             words, tint = shown(defaults, value)
-            span = Box(area.x + area.width - width * (end - times[0]), down, width * (times[-1] - times[0] + 1), thick)
+            span = Box(
+                area.x + area.width + width * times[0], down, width * min(times[-1] - times[0] + 1, -times[0]), thick
+            )
             yield rect(span, tint)
             size = min(12, thick * 0.7)
             if len(words) * size * 0.56 < span.width:
