@@ -16,7 +16,7 @@ _CHOSEN = {"$__rate_interval": "10s", "$instance": ".*", "$home": ".*"}
 
 
 class Found(Struct):
-    """What one query found of a series: its legend, its labels, and its values by the seconds since the picture, below 0."""
+    """What one query found of a series: its legend, its labels, its values by seconds since the picture, below 0."""
 
     name: str
     labels: dict[str, str]
