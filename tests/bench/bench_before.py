@@ -43,19 +43,30 @@ def _zigbee(random: Random, number: int) -> dict[str, Any]:
 def _light(random: Random, number: int) -> dict[str, Any]:
     color = [random.randrange(256), 7, number % 256]
     modes = {"effect_list": ["None", "colorloop"], "supported_color_modes": ["color_temp", "xy"], "effect": None}
-    least = {"min_color_temp_kelvin": 2202, "max_color_temp_kelvin": 6535, "min_mireds": 153, "max_mireds": 454}
+    least = {
+        "supported_features": 44,
+        "min_color_temp_kelvin": 2202,
+        "max_color_temp_kelvin": 6535,
+        "min_mireds": 153,
+        "max_mireds": 454,
+    }
     now = {"color_mode": "xy", "brightness": color[0], "color_temp_kelvin": None, "color_temp": None}
     return {**least, **modes, **now, "hs_color": color[:2], "rgb_color": color, "xy_color": [0.3, random.random()]}
 
 
 def _climate(random: Random, number: int) -> dict[str, Any]:
-    can = {"hvac_modes": ["off", "heat"], "min_temp": 7, "max_temp": 35, "preset_modes": ["none", "eco"]}
+    can = {"hvac_modes": ["off", "heat"], "min_temp": 7, "max_temp": 35, "supported_features": 17}
     has = {"current_temperature": round(random.uniform(15, 25), 1), "current_humidity": random.randrange(30, 70)}
     return {**can, **has, "temperature": 21, "hvac_action": ("heating", "idle")[number % 2], "preset_mode": "none"}
 
 
 def _player(random: Random, number: int) -> dict[str, Any]:
-    song = {"media_content_id": f"track:{number}", "media_title": f"Song {number}", "media_artist": "Artist"}
+    song = {
+        "supported_features": 64,
+        "media_content_id": f"track:{number}",
+        "media_title": f"Song {number}",
+        "media_artist": "Artist",
+    }
     place = {"media_duration": 230, "media_position": number % 230, "volume_level": round(random.random(), 2)}
     picture = f"/api/media_player_proxy/media_player.x?token=5a1&cache={number}"
     return {**song, **place, "source": "TV", "source_list": ["TV", "Radio"], "entity_picture": picture}
@@ -80,7 +91,7 @@ def frames(domain: str, attributes: Attributes, events: int) -> list[str]:
         state = {
             "entity_id": entity_id,
             "state": f"{chance.uniform(0, 30):.2f}" if domain == "sensor" else "on",
-            "attributes": attributes(chance, number) | {"friendly_name": entity_id, "supported_features": 44},
+            "attributes": attributes(chance, number) | {"friendly_name": entity_id},
             **dict.fromkeys(("last_changed", "last_reported", "last_updated"), at),
             "context": context,
         }
