@@ -72,8 +72,10 @@ async def _supervised(service: Service, companions: tuple[Companion, ...]) -> Ex
     records, events = service.drop()
     if records:
         await note_loss(service, records, events)
-    dropped = service.status.dropped > 0
-    return Exit.FAILED if dropped and outcome is Exit.DONE else outcome
+    if service.status.dropped > 0 and outcome is Exit.DONE:
+        outcome = Exit.FAILED
+    service.report(facts.ServiceStopped(exit_code=outcome, pending_events=service.status.pending))
+    return outcome
 
 
 async def note_loss(service: Service, records: int, events: int) -> None:

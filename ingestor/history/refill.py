@@ -18,6 +18,7 @@ from ingestor.history.gaps import Group
 from ingestor.history.holdings import Holdings
 from ingestor.history.keeper import LedgerKeeper
 from ingestor.history.ledger import Missed, OpenGap
+from ingestor.history.pace import Pace
 from ingestor.history.silences import Rhythm
 from ingestor.history.sweep import ENTITIES_IN_A_GROUP, in_groups, sweep
 from ingestor.homeassistant.answers import Row
@@ -89,11 +90,14 @@ class Refill:
         rhythm = Rhythm(gap.from_us, to_us)
         left_out = [one.id for one in gap.missed if not self._holdings.entities.wants(one.interval.entity_id)]
         await self._ledger.close(gap.gap, closed=left_out, listed={}, refilled=0)
-        for missed in _groups([one for one in gap.missed if one.id not in left_out], gap.from_us):
+        wanted = [one for one in gap.missed if one.id not in left_out]
+        done = _Done(self._archive.home, len(wanted), self._report)
+        for missed in _groups(wanted, gap.from_us):
             group = Group(gap, missed)
+            done.begin(group, len(missed))
             for entity_id, row in (await self._before(group, past)).items():
                 group.follow(entity_id, row)
-            judge = _Filling(group, rhythm, self._fence, self.progress.report)
+            judge = _Filling(group, rhythm, self._fence, self._got_on(done))
             await sweep(past, group.entity_ids, (group.start_us, group.end_us), judge, self._holdings.keep)
             await self._find_renamed(group, past)
             await _explain_silence(group, past)
@@ -104,6 +108,13 @@ class Refill:
             await self._ledger.close(gap.gap, closed=closed, listed=listed, refilled=refilled)
             self._report(facts.IntervalsSettled(home=self._archive.home, refilled=refilled, listed=len(listed)))
         return rhythm
+
+    def _got_on(self, done: _Done) -> Callable[[int | None], None]:
+        def got_on(until_us: int | None) -> None:
+            self.progress.report()
+            done.tell(until_us)
+
+        return got_on
 
     async def _before(self, group: Group, past: Past) -> dict[str, Row]:
         """Return the last row of each entity of which nothing is known, where the recorder has one."""
@@ -141,10 +152,42 @@ class Refill:
         )
 
 
+class _Done:
+    """Tells how much of a gap is filled, where that takes long."""
+
+    def __init__(self, home: str, intervals: int, report: facts.Report) -> None:
+        self._home = home
+        self._intervals = intervals
+        self._report = report
+        self._pace = Pace()
+        self._groups: list[tuple[Group, int]] = []
+
+    def begin(self, group: Group, intervals: int) -> None:
+        """Go on to a group of so many intervals: those before it are filled."""
+        self._groups.append((group, intervals))
+
+    def tell(self, until_us: int | None) -> None:
+        """Tell how far the sweep is, which has the present group until then, if that is due."""
+        if not self._pace.is_due():
+            return
+        *_, (group, intervals) = self._groups
+        span_us = (group.end_us or 0) - group.start_us
+        share = (until_us - group.start_us) / span_us if until_us is not None and span_us > 0 else 0.0
+        done = sum(number for _, number in self._groups[:-1]) + intervals * min(max(share, 0.0), 1.0)
+        self._report(
+            facts.WorkProgressed(
+                home=self._home,
+                work="refill",
+                share_percent=int(100 * done / max(self._intervals, 1)),
+                imported=sum(one.refilled for one, _ in self._groups),
+            )
+        )
+
+
 class _Filling:
     """The judge of a group of intervals. One that has no end is bounded by what was heard before each answer."""
 
-    def __init__(self, group: Group, rhythm: Rhythm, fence: Fence, got_on: Callable[[], None]) -> None:
+    def __init__(self, group: Group, rhythm: Rhythm, fence: Fence, got_on: Callable[[int | None], None]) -> None:
         self._group = group
         self._rhythm = rhythm
         self._fence = fence
@@ -161,8 +204,8 @@ class _Filling:
         for at_us in (row.at_us for row in chain.from_iterable(rows.values())):  # no row outlives its answer
             self._rhythm.note(at_us)
 
-    async def leave(self, _until_us: int | None) -> bool:
-        self._got_on()
+    async def leave(self, until_us: int | None) -> bool:
+        self._got_on(until_us)
         return True
 
 

@@ -25,6 +25,7 @@ from msgspec.structs import replace
 from ingestor.history.audit import Audit
 from ingestor.history.holdings import DAY_US
 from ingestor.history.ledger import Ledger
+from ingestor.history.pace import Pace
 from ingestor.history.work import PERIODIC, UNFINISHED, Job, JobState, new_job
 from ingestor.homeassistant.recorder import Refused
 from ingestor.model import instants
@@ -70,6 +71,7 @@ class Worker:
         self._waits: dict[int, Delays] = {}
         self._due: dict[int, float] = {}
         self._turns: dict[int, float] = {}
+        self._paces: dict[int, Pace] = {}
         self._begun: set[int] = set()
         self._has_resumed = False
 
@@ -134,12 +136,15 @@ class Worker:
         """
         began = trio.current_time()
         self._turns[job.id] = began
+        pace = self._paces.setdefault(job.id, Pace())
 
         def goes_on(now: Job) -> bool:
             nonlocal job
             job = replace(now, crashes=0, code="", state=JobState.RUNNING)
             self.progress.report()
             told(job)
+            if pace.is_due():
+                self._tell_share(job)
             return trio.current_time() - began < TURN_SECONDS or not others()
 
         with self._jobs.worked_off(job) as scope:
@@ -182,8 +187,12 @@ class Worker:
             await self._ledger.tell(*_outcome(job))
         await self._jobs.save(job)
 
+    def _tell_share(self, job: Job) -> None:
+        share_percent, imported = int(100 * job.share), job.imported + job.statistics
+        self._report(facts.WorkProgressed(home=job.home, work=job.kind, share_percent=share_percent, imported=imported))
+
     def _tell_end(self, job: Job) -> None:
-        for kept in (self._waits, self._due, self._turns):
+        for kept in (self._waits, self._due, self._turns, self._paces):
             kept.pop(job.id, None)
         self._begun.discard(job.id)
         self.progress.report()

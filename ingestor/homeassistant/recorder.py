@@ -38,6 +38,9 @@ _LONG_AGO = "2020-01-01T00:00:00+00:00"
 NOBODY = "sensor.ingestor_asks_for_nobody"
 """An id that never existed. Without one among the ids some empty answers are given without looking."""
 
+PASSING = ("unknown_error", "timeout", "home_assistant_error")
+"""How Home Assistant says that something failed in it; it may work the next time, and is no refusal."""
+
 
 class AnswerTooLarge(Unavailable):
     """An answer was larger than is taken, and has to be asked for in shorter spans: the sizes know of it."""
@@ -239,7 +242,10 @@ class Recorder:
                 if message.type == "result" and message.id == number:
                     break
         if not message.success:
-            said = message.error or wire.Failure()
+            said = message.error
+            if said is None or said.code in PASSING:
+                words = "says that it did not, and not why" if said is None else f"failed: {said.message} ({said.code})"
+                raise RemoteProtocolError(f"Home Assistant's recorder {words}")
             code = ErrorCode(said.code) if said.code in REFUSALS else ErrorCode.REFUSED
             refusal = NoRecorder if code == ErrorCode.UNKNOWN_COMMAND else Refused
             raise refusal(f"Home Assistant's recorder cannot be asked: {said.message} ({said.code})", code=code)

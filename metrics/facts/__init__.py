@@ -26,6 +26,7 @@ from metrics.facts.gaps import IntervalsSettled as IntervalsSettled
 from metrics.facts.gaps import JobEnded as JobEnded
 from metrics.facts.gaps import RefillFailed as RefillFailed
 from metrics.facts.gaps import RefillReady as RefillReady
+from metrics.facts.gaps import WorkProgressed as WorkProgressed
 from metrics.facts.home import ChangesReceived as ChangesReceived
 from metrics.facts.home import ConnectFailed as ConnectFailed
 from metrics.facts.home import EntitiesSelected as EntitiesSelected
@@ -42,6 +43,7 @@ from metrics.facts.service import BreakerChanged as BreakerChanged
 from metrics.facts.service import ProblemsNotified as ProblemsNotified
 from metrics.facts.service import ServiceMeasured as ServiceMeasured
 from metrics.facts.service import ServiceStarted as ServiceStarted
+from metrics.facts.service import ServiceStopped as ServiceStopped
 from metrics.facts.service import ServiceStopping as ServiceStopping
 from metrics.facts.service import TellingFailed as TellingFailed
 from metrics.facts.service import Warned as Warned

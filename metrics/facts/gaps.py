@@ -29,6 +29,8 @@ class GapsNoted(ServiceEvent, frozen=True, kw_only=True):
 class IntervalsSettled(ServiceEvent, frozen=True, kw_only=True):
     """The recorder was asked: `refilled` changes were captured, `listed` times of an entity are incomplete for good."""
 
+    LEVEL = DEBUG
+
     home: str
     refilled: int
     listed: int
@@ -115,6 +117,15 @@ class JobEnded(ServiceEvent, frozen=True, kw_only=True):
     state: str
     job: int
     reason: str
+
+
+class WorkProgressed(ServiceEvent, frozen=True, kw_only=True):
+    """How far a refill, or a job of that kind, is that takes long: a line a minute at most; `imported` until now."""
+
+    home: str
+    work: str
+    share_percent: int
+    imported: int
 
 
 class RefillReady(ServiceEvent, frozen=True, kw_only=True):

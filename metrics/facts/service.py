@@ -81,6 +81,13 @@ class ServiceStopping(ServiceEvent, frozen=True, kw_only=True):
     cause: str
 
 
+class ServiceStopped(ServiceEvent, frozen=True, kw_only=True):
+    """The service has ended, with this exit code; `pending_events` are in the spool, for the next start."""
+
+    exit_code: int
+    pending_events: int
+
+
 class ServiceMeasured(ServiceEvent, frozen=True, kw_only=True):
     """What the service is at this moment; measured when metrics are asked for.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from ingestor.history import pace
 from ingestor.simulator.recorder import SimulatedRecorder
 from metrics import facts
 from supervisors import ChildFailed
@@ -108,6 +109,22 @@ async def test_a_recorder_that_refuses_turns_refill_off_loudly_but_never_capture
         before = tree.service.status.stored
         tree.server.make_changes(100)
         await tree.until(lambda: tree.service.status.stored >= before + 100)
+
+
+async def test_a_recorder_that_only_failed_is_asked_again_soon_and_says_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "MINUTE_SECONDS", 0.0)
+    async with running(tmp_path) as tree:
+        tree.server.home.recorder.refusal = "unknown_error"
+        await miss(tree)
+        failed = await tree.heard.wait(facts.RefillFailed)
+        assert (failed.code, failed.retry_seconds) == ("protocol", 1)
+        tree.server.home.recorder.refusal = None
+        settled = await tree.heard.wait(facts.GapSettled)
+        assert settled.refilled == 500
+        told = [(one.work, one.imported) for one in tree.heard.of(facts.WorkProgressed)]
+        assert told[-1] == ("refill", 500)
 
 
 async def test_a_home_that_starts_up_is_asked_later(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from trio.testing import MockClock
 
 from ingestor.assembly.files import STATE
+from ingestor.history import pace
 from ingestor.history import worker as workers
 from ingestor.history.jobs import COVERED, KEPT, PERIODIC_KEPT, Jobs
 from ingestor.history.work import EARLIEST_US, PERIODIC, Job, JobState, new_job
@@ -64,8 +65,9 @@ async def begun(rig: Rig, kind: JobKind, from_us: int, cause: str = "") -> int:
     ("kind", "cause"), [("audit", ""), ("backfill", ""), ("loss", "store_restored"), ("clock", "clock_set_back")]
 )
 async def test_a_job_of_every_kind_brings_what_the_store_lacks_and_nothing_twice(
-    tmp_path: Path, kind: str, cause: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, cause: str
 ) -> None:
+    monkeypatch.setattr(pace, "MINUTE_SECONDS", 0.0)
     async with auditing(tmp_path, ENTITY) as rig, trio.open_nursery() as nursery:
         from_us = fill(rig, 100)
         rig.store.take([rig.event(ENTITY, from_us + number * 60 * 10**6, str(number)) for number in range(0, 100, 3)])
@@ -76,6 +78,8 @@ async def test_a_job_of_every_kind_brings_what_the_store_lacks_and_nothing_twice
         noted = [(gap.cause, gap.refilled) for gap in await rig.ledger.read()]
         nursery.cancel_scope.cancel()
     assert len({event.time_ns for event in rig.refilled}) == len(rig.refilled) == 66
+    shared = [(one.work, one.imported) for one in rig.heard.of(facts.WorkProgressed)]
+    assert (kind, 66) in shared or kind == "clock"  # which has one window, and no shares
     told = {"audit": [("audit", 66)], "backfill": [], "loss": [(cause, 0), (cause, 66)], "clock": [(cause, 66)]}
     assert noted == told[kind]
 
