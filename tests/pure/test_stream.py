@@ -71,7 +71,7 @@ def test_a_session_tells_where_the_home_is_and_what_its_entities_are() -> None:
     states = received("get_states")["result"]
     taken = one.take([started(), *answered("states", states)])
     config = received("get_config")["result"]
-    assert taken.location == Location(config["latitude"], config["longitude"])
+    assert taken.location == Location(config["latitude"], config["longitude"], config["time_zone"])
     rows = [record for record in taken.records if isinstance(record, EntityRecord)]
     registered = received("config_entity_registry_list")["result"]
     assert {row.entity_id for row in rows} == {entity["entity_id"] for entity in [*registered, *states]}
