@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -52,7 +53,6 @@ time.tzset()
 os.dup2(os.open(asked["output"], os.O_WRONLY | os.O_APPEND), 1)
 os.dup2(1, 2)
 os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-sys.path[:] = [*filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)), *sys.path]
 sys.argv = asked["words"]
 runpy.run_module(asked["words"][0], run_name="__main__", alter_sys=True)
 """
@@ -63,7 +63,8 @@ def begin(
 ) -> Forked | subprocess.Popen[bytes]:
     """Begin a process in a directory, with nothing in its environment but what is given; its output is appended."""
     python, option, *words = command
-    if (python, option) == (sys.executable, "-m") and "LD_PRELOAD" not in environment:  # it acts as a program begins
+    is_of_us = (python, option, environment.get("PYTHONPATH")) == (sys.executable, "-m", str(ROOT))
+    if is_of_us and "LD_PRELOAD" not in environment:  # which acts as a program begins
         return Forked(words, directory, environment, output)
     with output.open("ab") as file:
         return subprocess.Popen(command, cwd=directory, env=environment, stdout=file, stderr=file)
@@ -95,8 +96,9 @@ class Forked:
 
     def send_signal(self, number: int) -> None:
         """Signal it, unless it has ended."""
-        if self.poll() is None:
-            os.kill(self.pid, number)
+        with suppress(ProcessLookupError):  # until its keeper has noted that it ended
+            if self.poll() is None:
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         """Kill it."""
@@ -118,6 +120,7 @@ class _Loaded:
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
         )
+        atexit.register(self._directory.cleanup)
         atexit.register(self._process.communicate)
 
     def fork(self, asked: Mapping[str, object]) -> tuple[int, Path]:
@@ -130,4 +133,14 @@ class _Loaded:
             return int(self._process.stdout.readline()), ended
 
 
-_loaded = cache(_Loaded)
+@cache
+def _made() -> _Loaded:
+    return _Loaded()
+
+
+def _loaded() -> _Loaded:
+    with _making:  # two threads at once would make two
+        return _made()
+
+
+_making = Lock()

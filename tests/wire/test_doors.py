@@ -294,11 +294,20 @@ async def test_a_crowd_keeps_nobody_out_and_takes_no_more_than_its_room() -> Non
             stream = await trio.open_tcp_stream("127.0.0.1", port)
             await stream.send_all(head("POST", length=2) + b"{}")
             assert (await stream.receive_some(15)) == b"HTTP/1.1 200 \r\n"
-        closed = 0
-        for one in crowd:
-            with trio.move_on_after(0.01):
-                closed += await _received(one) == b""
-        assert closed == 2 * MAXIMUM_CONNECTIONS + 1
+        ended: list[bool] = []
+
+        async def hear(one: trio.SocketStream) -> None:
+            ended.append(await _received(one) == b"")
+
+        async with trio.open_nursery() as nursery:
+            for one in crowd:
+                nursery.start_soon(hear, one)
+            with trio.move_on_after(10):
+                while len(ended) <= 2 * MAXIMUM_CONNECTIONS:  # noqa: ASYNC110  as the server gets to it
+                    await trio.sleep(0.01)
+                await trio.sleep(0.2)  # for one too many
+            nursery.cancel_scope.cancel()
+        assert ended == [True] * (2 * MAXIMUM_CONNECTIONS + 1)
         for one in (*crowd, stream):
             await one.aclose()
     assert bodies == [b"{}"]
