@@ -55,6 +55,7 @@ STORE = (
         name="store: quarantine full, then repaired",
         act=store.quarantine_full,
         repeats=2,
+        alone=True,
         needs=Needs(settings={"SPOOL_MAX_BYTES": str(2**20)}),
     ),
     Row(name="store: 413", act=store.too_large),
