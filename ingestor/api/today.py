@@ -1,4 +1,4 @@
-"""How much of today is stored, by home: asked of the database, for memory knows nothing of before a restart.
+"""How much of today is stored, by home: asked of the database, for memory does not outlive a restart.
 
 A day begins at midnight where the home is: in Home Assistant's own time zone, which may have 23 or 25 hours of it.
 """

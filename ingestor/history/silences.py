@@ -23,7 +23,7 @@ USUAL_SPACINGS = 20
 
 
 class Silence(Struct, frozen=True):
-    """A time within which the recorder has no row of any entity, in microseconds."""
+    """A time within which the recorder has no row of any entity, in microseconds: from one row to the next."""
 
     from_us: int
     to_us: int
@@ -32,21 +32,23 @@ class Silence(Struct, frozen=True):
 class Rhythm:
     """When the recorder has rows, from a home's last captured change to the last missed one; they come in any order.
 
-    `lacking` are changes that were, and of which there is no row.
+    Of each bin the first and the last are kept. `lacking` are changes that were, and of which there is no row.
     """
 
     def __init__(self, from_us: int, to_us: int) -> None:
         span_us = max(to_us - from_us, 0)
         self._from_us = from_us
         self._bin_us = max(BIN_US, span_us // MOST_BINS)
-        self._counts = array("L", bytes(array("L").itemsize * (span_us // self._bin_us + 1)))
+        self._firsts = array("q", bytes(array("q").itemsize * (span_us // self._bin_us + 1)))
+        self._lasts = self._firsts[:]
         self.lacking: list[int] = []
 
     def note(self, at_us: int) -> None:
-        """Count a row; what is not within the span is left out."""
+        """Take a row; what is not within the span is left out."""
         place = (at_us - self._from_us) // self._bin_us
-        if 0 <= place < len(self._counts):
-            self._counts[place] += 1
+        if 0 <= place < len(self._firsts):
+            self._firsts[place] = min(self._firsts[place] or at_us, at_us)
+            self._lasts[place] = max(self._lasts[place], at_us)
 
     def lack(self, times: Iterable[int]) -> None:
         """Note changes that were, and of which there is no row."""
@@ -64,13 +66,14 @@ class Rhythm:
     def _is_long(self, one: Silence) -> bool:
         """Return whether it is far longer than what usually lies between rows outside of it."""
         length_us = one.to_us - one.from_us
-        outside_us = len(self._counts) * self._bin_us - length_us
-        usual_us = outside_us / max(sum(count > 0 for count in self._counts), 1)
+        outside_us = len(self._firsts) * self._bin_us - length_us
+        usual_us = outside_us / max(sum(at_us > 0 for at_us in self._firsts), 1)
         return length_us >= max(LEAST_US, LEAST_BINS * self._bin_us, USUAL_SPACINGS * usual_us)
 
     def _silences(self) -> Iterator[Silence]:
-        place = 0
-        for is_silent, bins in groupby(count == 0 for count in self._counts):
-            begin, place = place, place + sum(1 for _ in bins)
+        place, bins = 0, len(self._firsts)
+        for is_silent, alike in groupby(at_us == 0 for at_us in self._firsts):
+            begin, place = place, place + sum(1 for _ in alike)
             if is_silent:
-                yield Silence(self._from_us + begin * self._bin_us, self._from_us + place * self._bin_us)
+                from_us = self._lasts[begin - 1] if begin else self._from_us
+                yield Silence(from_us, self._firsts[place] if place < bins else self._from_us + bins * self._bin_us)

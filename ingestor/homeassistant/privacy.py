@@ -64,7 +64,7 @@ def is_place_if_nested(attribute: str) -> bool:
 
 
 def may_hold(text: str) -> bool:
-    """Return whether a value among attributes can be one that `holds` finds by itself: most can not."""
+    """Return whether a value among attributes can be one that `holds` finds by itself: most cannot."""
     return "=" in text or "@" in text or text.find("{", 1) > 0
 
 

@@ -48,6 +48,14 @@ def test_one_change_that_is_known_proves_a_long_silence() -> None:
     assert silence(without(steady(100), 7.0, 10.0), lacking=[10]) == pytest.approx((7, 10), abs=0.15)
 
 
+@pytest.mark.parametrize("lacking", [4.004, 5, 6.546])
+def test_it_lasts_from_the_last_row_to_the_first_one_and_a_change_right_behind_or_before_them_proves_it(
+    lacking: float,
+) -> None:
+    rows = [*without(steady(100), 3.9, 6.7), 4.001, 6.549]  # whose bins have nothing else
+    assert silence(rows, lacking=[lacking]) == pytest.approx((4.001, 6.549), abs=1e-6)
+
+
 def test_a_silence_in_which_no_change_is_known_is_the_homes_own() -> None:
     assert silence(without(steady(100), *DISABLED)) is None
     assert silence(without(steady(100), *DISABLED), lacking=[3, 7]) is None

@@ -220,11 +220,17 @@ def _ns(iso: str | None) -> int:
     return 2**63 if iso is None else microseconds(iso) * 1000
 
 
-def unsaid(home: Home, service: Ingestor) -> list[Row]:
-    """Return the removals of what a restart did not bring back, of which the home's own bus says nothing."""
+def unsaid(home: Home, service: Ingestor) -> list[Key]:
+    """Return the removals of what a restart did not bring back, of which the home's own bus says nothing.
+
+    Of no such entity it says anything later.
+    """
     said = expected(home.truth())
     removals = [row for row in service.query(EVERYTHING) if row["removed"] and not row["entity_id"].startswith(CORE)]
-    return [row for row in removals if (row["entity_id"], row["time"]) not in said]
+    keys = [key for row in removals if (key := (row["entity_id"], row["time"])) not in said]
+    newest = dict(sorted(said, key=lambda key: key[1]))
+    assert [(entity_id, at) for entity_id, at in keys if newest[entity_id] > at] == []
+    return keys
 
 
 def test_a_restart_of_home_assistant_loses_nothing_and_its_tail_is_called_unproven(

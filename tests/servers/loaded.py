@@ -24,6 +24,7 @@ from threading import Lock
 
 ROOT = Path(__file__).parents[2]
 _POLL_SECONDS = 0.02
+_making = Lock()
 _LOADED = """
 import json, os, runpy, sys, time
 import ingestor.assembly.service, ingestor.cli
@@ -141,6 +142,3 @@ def _made() -> _Loaded:
 def _loaded() -> _Loaded:
     with _making:  # two threads at once would make two
         return _made()
-
-
-_making = Lock()
