@@ -10,6 +10,7 @@ import pytest
 
 from ingestor.storage.sqlite import SQLiteStore
 from tests.bench import (
+    bench_attributes,
     bench_backlog,
     bench_before,
     bench_chain,
@@ -17,6 +18,7 @@ from tests.bench import (
     bench_cost,
     bench_disk,
     bench_entities,
+    bench_fields,
     bench_live,
     bench_pipeline,
     bench_profile,
@@ -75,6 +77,19 @@ async def test_the_bench_of_many_entities_runs() -> None:
 
 def test_the_bench_of_the_disk_runs() -> None:
     assert bench_disk.bytes_written(bench_disk.DAYS[0], commits=3) > 0
+
+
+def test_the_bench_of_each_field_runs() -> None:
+    found = bench_fields.measure((("previous_state",), bench_fields.WEATHER), events=1000, rounds=1)
+    assert [cost.embedded > 0 for cost in found.values()] == [True, True, True]
+    assert len(bench_fields.table(found).splitlines()) == 2 + len(found)
+
+
+def test_the_bench_of_attributes_counts_what_is_sent_and_what_is_stored() -> None:
+    attributes = {"brightness": 3, "supported_features": 44, "access_token": "secret"}
+    found = bench_attributes.measure([{"entity_id": "light.a", "attributes": attributes}], {})
+    assert found == {"light": bench_attributes.Saved(entities=1, sent=64, stored=2)}
+    assert bench_attributes.table(found).splitlines()[2:] == ["| light | 1 | 64 | 2 |"]
 
 
 def test_the_bench_of_the_service_runs() -> None:

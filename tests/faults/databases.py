@@ -208,6 +208,11 @@ class OwnInfluxDB(GivenInfluxDB):
         CLIENT.post(f"http://127.0.0.1:{port}/api/v2/setup", json=setup, timeout=30).raise_for_status()
         super().__init__(port, org=ORG, root=ROOT)
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
     def start(self) -> None:
         self._process = self._spawned(self.port)
 
