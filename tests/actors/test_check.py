@@ -100,7 +100,7 @@ FAILURES = {
         "token", ("refused HA_TOKEN", "long-lived access token"), given={"ha_token": "x"}, more=(*LOGIN, "weather"),
     ),
     "nothing is included": Case(
-        "entities", ("none of ", "see INCLUDE, EXCLUDE"), given={"include": "sensor.nothing_*"},
+        "entities", ("none of ", "INCLUDE: sensor.nothing_* matches none"), given={"include": "sensor.nothing_*"},
     ),
     "everything is excluded": Case("entities", ("none of ", "EXCLUDE"), given={"exclude": "*"}),
     "no recorder": Case(

@@ -47,10 +47,11 @@ async def entities(visit: Visit) -> list[Finding]:
     for entity_id, state in states.items():
         entities.classify(entity_id, device_class(state.attributes))
     ids = states.keys()
-    kept = sum(map(entities.wants, ids))
+    kept, slips = sum(map(entities.wants, ids)), entities.unmatched(ids)
     if not kept:
-        raise ConfigError([f"none of {len(ids)} is stored"], "see INCLUDE, EXCLUDE, and what HA_TOKEN may see")
-    return [Finding(detail=f"{kept} of {len(ids)} are stored", hint="; ".join(entities.unmatched(ids)))]
+        hint = "; ".join(slips) or "see INCLUDE, EXCLUDE, and what HA_TOKEN may see"
+        raise ConfigError([f"none of {len(ids)} is stored"], hint)
+    return [Finding(detail=f"{kept} of {len(ids)} are stored", hint="; ".join(slips))]
 
 
 async def recorder(visit: Visit) -> list[Finding]:
