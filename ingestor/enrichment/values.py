@@ -144,5 +144,10 @@ _BY_DOMAIN: dict[str, Reading] = {
     "time": _time_of_day,
 }
 _BY_DOMAIN |= dict.fromkeys(("text", "input_text", "select", "input_select"), _text)
-_BY_DOMAIN |= dict.fromkeys(("date", "datetime", "event", "button", "input_button", "scene", "image"), _moment)
+_OF_LAST_USE = (
+    *("event", "button", "input_button", "scene", "image", "notify", "tag"),
+    *("conversation", "ai_task", "stt", "tts", "wake_word", "infrared", "radio_frequency"),
+)
+"""Domains whose state is the moment in which they did something last (`entity.py` of each, Home Assistant 2026.11)."""
+_BY_DOMAIN |= dict.fromkeys(("date", "datetime", *_OF_LAST_USE), _moment)
 _BY_CLASS: dict[str | None, Reading] = {"enum": _word, "date": _moment, "timestamp": _moment}

@@ -122,6 +122,8 @@ def test_a_number_is_one_if_it_has_a_unit_or_a_class_and_else_only_in_its_plain_
         ("time", None, "01:00:05", 3605.0),
         ("button", None, "2025-11-25T12:00:00+00:00", NOON),
         ("event", None, "2025-11-25T12:00:00.000+00:00", NOON),
+        ("conversation", None, "2025-11-25T12:00:00.000001+00:00", NOON + 1e-6),
+        ("notify", None, "2025-11-25T12:00:00+00:00", NOON),
         ("sensor", "enum", "3", None),
     ],
 )

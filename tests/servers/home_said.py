@@ -39,7 +39,10 @@ _ONES: dict[str, tuple[list[str], list[str]]] = {  # by domain: what is 1, else 
     "timer": (["active"], []),
     "camera": ([], ["idle"]),
 }
-_MOMENTS = ("date", "datetime", "event", "button", "input_button", "scene", "image")
+_MOMENTS = (
+    *("date", "datetime", "event", "button", "input_button", "scene", "image", "notify", "tag"),
+    *("conversation", "ai_task", "stt", "tts", "wake_word", "infrared", "radio_frequency"),
+)
 _TEXTS = ("text", "select", "input_text", "input_select")
 _FIELDS = {  # field: attribute by domain
     "target_temperature": {"climate": "temperature", "water_heater": "temperature"},
