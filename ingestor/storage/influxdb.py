@@ -140,7 +140,8 @@ class InfluxDBStore:
         asked = "count(state::string) AS changes, count(removed::boolean) AS removals"  # every event has one of them
         where = f"home = '{home}' AND time >= {from_ns} AND {_IS_OURS}"
         found = await self._select(f'SELECT {asked} FROM "{EVENTS}" WHERE {where}')
-        return sum(self._whole(found[0], name) for name in ("changes", "removals")) if found else 0
+        names = [name for name in ("changes", "removals") if found and found[0].get(name, 0) is not None]  # null is 0
+        return sum(self._whole(found[0], name) for name in names)
 
     async def keys(self, home: str, from_ns: int, to_ns: int, *, statistics: bool = False) -> dict[str, set[int]]:
         """Return the times of all events, or statistics, of a home within [from, to), by entity."""

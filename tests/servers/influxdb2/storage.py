@@ -131,7 +131,7 @@ class Bucket:
         [result] = self.select(measurement, None, wanted, asked=asked)["results"]
         for series in result.get("series", ()):
             columns = zip(series["columns"], zip(*series["values"], strict=True), strict=True)
-            numbers = {name: sum(value is not None for value in values) for name, values in columns}
+            numbers = {name: sum(value is not None for value in values) or None for name, values in columns}
             series |= {"columns": ["time", *counted.values()], "values": [[0, *(numbers[name] for name in counted)]]}
         return {"results": [result]}
 
