@@ -74,7 +74,7 @@ async def _supervised(service: Service, companions: tuple[Companion, ...]) -> Ex
         await note_loss(service, records, events)
     if service.status.dropped > 0 and outcome is Exit.DONE:
         outcome = Exit.FAILED
-    service.report(facts.ServiceStopped(exit_code=outcome, pending_events=service.status.pending))
+    service.report(facts.ServiceStopped(exit_code=int(outcome), pending_events=service.status.pending))
     return outcome
 
 

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, SecretStr
 
 from ingestor.config.secrets import Secret
-from ingestor.config.values import Listed, Text
+from ingestor.config.values import Listed, Text, stripped
 
 
 def is_loopback(host: str) -> bool:
@@ -31,7 +31,7 @@ def _address(default: str, *, port: int = 0, dropped: str = "(?!)", **schemes: s
     example = f"{default}://192.168.1.10" + (f":{port}" if port else "")
 
     def read(text: str) -> str:
-        text = text.strip().strip("\"'").strip()
+        text = stripped(stripped(text).strip("\"'"))
         scheme, separator, rest = text.partition("://")
         if not separator:
             scheme, rest = default, text

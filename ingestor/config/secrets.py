@@ -11,6 +11,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
+from ingestor.config.values import stripped
+
 SECRETS = ("ha_token", "influxdb_token", "weather_api_key", "api_token", "heartbeat_url")
 _AROUND = " \t\r\n\v\f\0\ufeff\u200b\u00a0\"'`"
 
@@ -38,6 +40,7 @@ def clean(text: str) -> str:
         before, text = text, re.sub(r"^(bearer|token)\s+", "", text.strip(_AROUND), flags=re.IGNORECASE)
     if not text:
         raise ValueError("is empty")
+    stripped(text)
     if not all("!" <= character <= "~" for character in text):
         raise ValueError("holds a blank, a line break or a character that no token has: is it copied whole, and alone?")
     return text

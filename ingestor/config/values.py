@@ -12,7 +12,15 @@ from pydantic_settings import NoDecode
 
 from ingestor.model.rules import by_level
 
+MOST_CHARACTERS = 4096  # of what becomes a part of a request; no server takes a longer one
 _WORDS = {"warn": "warning", "open_meteo": "open-meteo"}
+
+
+def stripped(text: str) -> str:
+    """Return a text without what is around it; raise `ValueError` for one that fits in no request."""
+    if len(text := text.strip()) > MOST_CHARACTERS:
+        raise ValueError(f"is longer than {MOST_CHARACTERS:,} characters")
+    return text
 
 
 def location(text: str) -> str:
@@ -82,7 +90,7 @@ def _authorities(path: Path) -> Path:
     return path
 
 
-Text = Annotated[str, AfterValidator(str.strip)]
+Text = Annotated[str, AfterValidator(stripped)]
 Word = BeforeValidator(_word)
 """Makes a value one of the words of a `Literal`, in whatever case it is written."""
 HomeName = Annotated[Text, AfterValidator(_home_name)]

@@ -99,6 +99,14 @@ def test_no_mistake_echoes_what_was_given(variables: dict[str, str], tmp_path: P
     assert "s3cret" not in " ".join(said)
 
 
+@pytest.mark.parametrize("name", [*(name.upper() for name in config.SECRETS), "HA_URL", "INFLUXDB_URL", "INFLUXDB_ORG",
+                                  "INFLUXDB_BUCKET", "WEATHER_BASE_URL", "HA_CERTIFICATE_NAME"])  # fmt: skip
+def test_what_fits_in_no_request_is_refused_by_its_name(name: str, tmp_path: Path) -> None:
+    influxdb = {"INFLUXDB_URL": "http://db", "INFLUXDB_TOKEN": "t", "INFLUXDB_ORG": "o"}
+    said = mistakes(tmp_path, **(GOOD | influxdb | {name: f"http://s3cret.{'x' * 70_000}"}))
+    assert said == [f"{name}: is longer than 4,096 characters"]
+
+
 def test_secrets_come_from_files_that_the_environment_or_the_env_file_names(tmp_path: Path) -> None:
     for name in ("ha", "weather"):
         (tmp_path / name).write_text(f"secret-of-{name}\n")
