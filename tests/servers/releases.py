@@ -24,8 +24,9 @@ _NEEDED = [  # by what our configuration loads, and by the dialogue in which the
     "hassil", "home-assistant-intents", "mutagen", "ha-ffmpeg", "Pillow", "janus", "securetar",
 ]  # fmt: skip
 
-_DEMONSTRATING = [  # what `demo` and `kitchen_sink` load beside it, some of it for platforms that nobody tries
+_DEMONSTRATING = [  # what `demo` and `kitchen_sink` load, some of it for platforms that nobody tries, and `rest`
     "gazetteer-matcher==1.1.0", "infrared-protocols==10.5.0", "rf-protocols==4.3.0", "PyTurboJPEG==1.8.3", "numpy",
+    "jsonpath-python==1.1.6", "xmltodict==1.0.4",
 ]  # fmt: skip
 
 
@@ -63,10 +64,10 @@ class Release:
         return ""
 
     def demonstrations(self) -> Path:
-        """Return where what `demo` and `kitchen_sink` need is, installed once. Raises `Unobtainable`."""
-        folder = CACHE / f"demonstrations-{self.version}"
+        """Return where what `demo`, `kitchen_sink` and `rest` need is, installed once. Raises `Unobtainable`."""
+        folder, needed = CACHE / f"demonstrations-{self.version}", " ".join(_DEMONSTRATING)
         with alone(f"install-{self.version}"):
-            if not (folder / "complete").exists():
+            if not (folder / "complete").exists() or (folder / "complete").read_text() != needed:
                 shutil.rmtree(folder, ignore_errors=True)
                 install = [
                     "-m",
@@ -79,7 +80,7 @@ class Release:
                 ]
                 constrained = ["--constraint", str(self._constraints), "--target", str(folder)]
                 output([str(self.interpreter), *install, *constrained, *_DEMONSTRATING], seconds=_INSTALL_SECONDS)
-                (folder / "complete").touch()
+                (folder / "complete").write_text(needed)
         return folder
 
     @property
