@@ -27,9 +27,10 @@ MOST_SECONDS = 120
 _POLL_SECONDS = 0.02
 _making = Lock()
 _LOADED = """
-import json, os, runpy, sys, time
+import gc, json, os, runpy, sys, time
 import ingestor.assembly.service, ingestor.cli
 
+gc.freeze()
 for line in sys.stdin:
     asked = json.loads(line)
     if not (keeper := os.fork()):
