@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Generator
@@ -19,7 +18,7 @@ from tests.servers.home_assistant import RealHome
 from tests.servers.influxdb2.server import ORG, influxdb2
 from tests.servers.influxdb2.server import ROOT as ROOT_TOKEN
 from tests.servers.ingestor import Ingestor
-from tests.servers.loaded import ROOT
+from tests.servers.loaded import ROOT, ended
 from tests.servers.processes import wait_until
 from tests.servers.simulated_home import SimHome
 from tests.servers.truth import compare, refilled, since_start
@@ -44,7 +43,7 @@ def audit(home: Home, data: Path, *arguments: str, **more: str) -> tuple[int, st
     """Run the command; return its exit code and what it said."""
     settings = {"HA_URL": home.url, "HA_TOKEN": home.token, "DATA_DIR": str(data), "PYTHONPATH": str(ROOT)} | more
     command = [sys.executable, "-m", "ingestor", "audit", *arguments]
-    done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, timeout=120, check=False)
+    done = ended(command, data, os.environ | settings)
     return done.returncode, (done.stdout + done.stderr).strip()
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import sqlite3
-import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -20,7 +18,7 @@ import pytest
 from tests.servers.any_influxdb import any_influxdb, events_in
 from tests.servers.home_assistant import RealHome
 from tests.servers.ingestor import Ingestor
-from tests.servers.loaded import ROOT
+from tests.servers.loaded import ROOT, begin, ended
 from tests.servers.processes import wait_until
 from tests.servers.simulated_home import SimHome
 from tests.servers.statistics import hour, import_statistics
@@ -59,22 +57,20 @@ def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         started.stop()
 
 
-def command(home: Home, data: Path, *arguments: str, **settings: str) -> subprocess.Popen[str]:
+def words(home: Home, data: Path, arguments: Iterable[str], settings: dict[str, str]) -> dict[str, Any]:
+    """Return how the command is begun."""
     given = {"HA_URL": home.url, "HA_TOKEN": home.token, "DATA_DIR": str(data), "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(
-        [sys.executable, "-m", "ingestor", "backfill", *arguments],
-        env=os.environ | given | settings,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    return {
+        "command": [sys.executable, "-m", "ingestor", "backfill", *arguments],
+        "directory": data,
+        "environment": os.environ | given | settings,
+    }
 
 
 def backfill(home: Home, data: Path, *arguments: str, **settings: str) -> tuple[int, str]:
     """Run the command; return its exit code and what it said."""
-    running = command(home, data, *arguments, **settings)
-    said, _ = running.communicate(timeout=120)
-    return running.returncode, said.strip()
+    done = ended(**words(home, data, arguments, settings))
+    return done.returncode, (done.stdout + done.stderr).strip()
 
 
 def figures(said: str) -> tuple[int, int, int]:
@@ -139,10 +135,10 @@ def test_history_of_before_the_installation_is_imported_whole_and_a_second_time_
 def test_one_that_is_killed_goes_on_where_it_was_and_doubles_nothing(home: Home, tmp_path: Path) -> None:
     began = hour(0).isoformat()
     for least in (1, 2000, 4000):
-        running = command(home, tmp_path, "--from", began)
+        running = begin(**words(home, tmp_path, ("--from", began), {}), output=tmp_path / "said")
         wait_until(partial(holds, tmp_path, least), "it has come so far", 60)
-        running.send_signal(signal.SIGKILL)
-        running.communicate()
+        running.kill()
+        running.wait(20)
         assert stored(tmp_path) < 19_000
     code, said = backfill(home, tmp_path, "--from", began)
     assert code == 0, said

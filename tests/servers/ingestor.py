@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from tests.servers.asking import CLIENT
-from tests.servers.loaded import ROOT
+from tests.servers.loaded import ROOT, ended
 from tests.servers.processes import Process, wait_until
 
 
@@ -114,7 +114,7 @@ class Ingestor:
         """Run another command of its command line, in its environment, to the end."""
         command = [sys.executable, "-m", "ingestor", *arguments]
         environment = os.environ | self._environment
-        return subprocess.run(command, cwd=self.directory, capture_output=True, text=True, check=False, env=environment)
+        return ended(command, self.directory, environment)
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """Return rows of its embedded database."""

@@ -23,12 +23,14 @@ from pathlib import Path
 from threading import Lock
 
 ROOT = Path(__file__).parents[2]
+MOST_SECONDS = 120
 _POLL_SECONDS = 0.02
 _making = Lock()
 _LOADED = """
-import json, os, runpy, sys, time
+import gc, json, os, runpy, sys, time
 import ingestor.assembly.service, ingestor.cli
 
+gc.freeze()
 for line in sys.stdin:
     asked = json.loads(line)
     if not (keeper := os.fork()):
@@ -52,7 +54,7 @@ os.environ.clear()
 os.environ.update(asked["environment"])
 time.tzset()
 os.dup2(os.open(asked["output"], os.O_WRONLY | os.O_APPEND), 1)
-os.dup2(1, 2)
+os.dup2(os.open(asked["errors"], os.O_WRONLY | os.O_APPEND), 2)
 os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
 sys.argv = asked["words"]
 runpy.run_module(asked["words"][0], run_name="__main__", alter_sys=True)
@@ -60,25 +62,47 @@ runpy.run_module(asked["words"][0], run_name="__main__", alter_sys=True)
 
 
 def begin(
-    command: Sequence[str], directory: Path, environment: Mapping[str, str], output: Path
+    command: Sequence[str], directory: Path, environment: Mapping[str, str], output: Path, errors: Path | None = None
 ) -> Forked | subprocess.Popen[bytes]:
-    """Begin a process in a directory, with nothing in its environment but what is given; its output is appended."""
+    """Begin a process in a directory, with nothing in its environment but what is given.
+
+    What it says is appended to `output`, what it says of errors too, unless there is a file for `errors`.
+    """
+    errors = errors or output
     python, option, *words = command
     is_of_us = (python, option, environment.get("PYTHONPATH")) == (sys.executable, "-m", str(ROOT))
     if is_of_us and "LD_PRELOAD" not in environment:  # which acts as a program begins
-        return Forked(words, directory, environment, output)
-    with output.open("ab") as file:
-        return subprocess.Popen(command, cwd=directory, env=environment, stdout=file, stderr=file)
+        return Forked(words, directory, environment, output, errors)
+    with output.open("ab") as said, errors.open("ab") as wrong:
+        return subprocess.Popen(command, cwd=directory, env=environment, stdout=said, stderr=wrong)
+
+
+def ended(
+    command: Sequence[str], directory: Path, environment: Mapping[str, str], seconds: float = MOST_SECONDS
+) -> subprocess.CompletedProcess[str]:
+    """Run a process to its end, as `subprocess.run` does. Raises `subprocess.TimeoutExpired` once it is killed."""
+    with tempfile.TemporaryDirectory() as beside:
+        said, wrong = Path(beside, "said"), Path(beside, "wrong")
+        process = begin(command, directory, environment, said, wrong)
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return subprocess.CompletedProcess([*command], code, said.read_text(), wrong.read_text())
 
 
 class Forked:
     """A process, as `subprocess.Popen` has one. The first of the words is the module that it runs."""
 
-    def __init__(self, words: Sequence[str], directory: Path, environment: Mapping[str, str], output: Path) -> None:
+    def __init__(
+        self, words: Sequence[str], directory: Path, environment: Mapping[str, str], output: Path, errors: Path
+    ) -> None:
         self._code: int | None = None
         output.touch()
-        asked = {"words": words, "environment": dict(environment), "directory": str(directory), "output": str(output)}
-        self.pid, self._ended = _loaded().fork(asked)
+        errors.touch()
+        asked = {"words": words, "environment": dict(environment), "directory": str(directory)}
+        self.pid, self._ended = _loaded().fork({**asked, "output": str(output), "errors": str(errors)})
 
     def poll(self) -> int | None:
         """Return how it ended; none while it runs."""
