@@ -171,7 +171,8 @@ class Story:
                 other = {name: text for name, text in given.items() if text != GOOD[name]}
                 self.found.append(f"{words} ended with {code} for {other!r:.500}: {told[-300:]}")
             for name in (name.upper() for name in SECRETS):
-                if len(given[name]) >= SHOWN and given[name] in told:
+                elsewhere = any(given[name] in text for other, text in given.items() if other != name)
+                if len(given[name]) >= SHOWN and given[name] in told and not elsewhere:
                     self.found.append(f"{words} shows {name}={given[name]!r:.100}")
 
     def _mutate_home(self, until: int) -> None:
