@@ -32,6 +32,7 @@ from ingestor.model.records import Chosen, Details
 _NAMES_CACHED = 20_000  # of all domains and integrations together; no home has so many
 _PLANS_CACHED = 500  # about 10 KiB each; entities of a kind share one, or a few
 _TEXT = "_text"
+_NOTHING_TOLD: list[Any] = [None] * len(typed.READERS)
 _NO_NAME = re.compile(r"[^a-z0-9_]")
 
 _read = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -74,7 +75,7 @@ class Attributes:
         self._plan = lru_cache(_PLANS_CACHED)(self._find_plan)
 
     def keep(
-        self, domain: str, integration: str | None, attributes: str, unit: str | None, plan: Plan | None = None
+        self, domain: str, integration: str | None, attributes: Raw, unit: str | None, plan: Plan | None = None
     ) -> Kept:
         """Return what is stored of the attributes of an entity; `unit` is that of the home's temperatures.
 
@@ -84,14 +85,16 @@ class Attributes:
         if plan is None or given is None:
             plan = self._plan(domain, integration, tuple(_read(attributes)))
             given = plan.read(attributes)
-        values, tags, text = astuple(given), plan.tags(given), attributes
+        values, tags = astuple(given), plan.tags(given)
         if plan.in_text < len(values):
-            text = str(_write(plan.write(*values[: plan.in_text])), "utf-8")
-        if plan.may_be_place or privacy.may_hold(text if plan.text_tells_all else attributes):
+            text = _write(plan.write(*values[: plan.in_text])).decode()
+        else:
+            text = str(attributes, "utf-8")
+        if plan.may_be_place or privacy.may_hold(text if plan.text_tells_all else str(attributes, "utf-8")):
             used = dict(zip(plan.names[: plan.used], values, strict=False))
             harmless = {name: raw for name, raw in used.items() if not privacy.holds(name, raw, self._location)}
             if len(harmless) < len(used):
-                kept = self.keep(domain, integration, str(_write(harmless), "utf-8"), unit)
+                kept = self.keep(domain, integration, Raw(_write(harmless)), unit)
                 return replace(kept, tags=tags, plan=plan)
         return Kept(
             text if self._with_text else None,
@@ -117,14 +120,17 @@ class Attributes:
 
 
 def _details(plan: Plan, values: tuple[Raw, ...], unit: str | None) -> Details | None:
+    told = [*_NOTHING_TOLD]
+    for place, field, read in plan.fields:
+        found = read(values[place])
+        if found is not None:
+            told[field] = found
     if plan.unit is not None:
         unit = typed.text(values[plan.unit]) or unit
-    fields: dict[str, Any] = {}
-    for place, field, value in plan.fields:
-        found = value(values[place], unit)
-        if found is not None:
-            fields.setdefault(field, found)
-    return Details(**fields) if fields else None
+    if unit != typed.CELSIUS:
+        for field in plan.temperatures:
+            told[field] = typed.celsius(told[field], unit)
+    return None if told == _NOTHING_TOLD else Details(*told)
 
 
 def _chosen(plan: Plan, values: tuple[Raw, ...]) -> Chosen | None:

@@ -6,7 +6,7 @@ those that come out of the recorder.
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from ingestor.enrichment.attributes import NOTHING_KEPT, Attributes, Kept
 from ingestor.enrichment.causes import Causes
@@ -87,19 +87,19 @@ def describe_change(
     """
     new, old = data.new_state, data.old_state
     if new is not None and new.state != "unavailable":
-        described = describe(home, entity_id, _text(new), registry, last, wanted)
+        described = describe(home, entity_id, _attributes(new), registry, last, wanted)
         if new.state == "unknown":
-            before = last or describe(home, entity_id, _text(old), registry, None, wanted)
+            before = last or describe(home, entity_id, _attributes(old), registry, None, wanted)
             if forgets(described.series, before.series):
                 return before, described.kept
         return described, described.kept
-    described = last or describe(home, entity_id, _text(old or new), registry, None, wanted)
+    described = last or describe(home, entity_id, _attributes(old or new), registry, None, wanted)
     if new is None:
         return described, NOTHING_KEPT
-    attributes, integration = _text(new), registry.place(entity_id).integration
+    attributes, integration = _attributes(new), registry.place(entity_id).integration
     kept = wanted.keep(described.series.domain, integration, attributes, registry.temperature_unit)
     return described, kept
 
 
-def _text(state: wire.State | None) -> str:
-    return NO_ATTRIBUTES if state is None else str(state.attributes, "utf-8")
+def _attributes(state: wire.State | None) -> Raw:
+    return NO_ATTRIBUTES if state is None else state.attributes

@@ -26,6 +26,7 @@ Tags: TypeAlias = tuple[Raw | None, ...]
 """Their values, as they were sent."""
 
 _ABSENT = "absent"
+_FIELDS = tuple(typed.READERS)
 _NO_FIELD = re.compile(r'["\\\x00-\x1f]')  # what msgspec refuses in the name of a field
 _by_names = msgspec.json.Decoder(dict[str, Raw]).decode
 
@@ -34,14 +35,14 @@ class Use(Struct, frozen=True):
     """What an attribute is for; `may_be_place` wants a look at its value."""
 
     in_text: bool = False
-    field: tuple[str, typed.Reader] | None = None
+    field: str | None = None
     chosen: str | None = None
     may_be_place: bool = False
 
     @property
     def is_number(self) -> bool:
         """Whether nothing but a number can come of it."""
-        return self.chosen is None and (self.field is None or self.field[1] is not typed.text)
+        return self.chosen is None and (self.field is None or typed.READERS[self.field] is typed.number)
 
 
 NOTHING = Use()
@@ -51,23 +52,25 @@ class Plan(Struct, frozen=True):
     """What becomes of attributes with these `names`: first come those `in_text`, then others `used`, then the rest.
 
     `read` returns a struct of their values, and raises `ValidationError` where the names are others; `write` takes the
-    values of those in the text. Elsewhere attributes are numbers: their places among the names. Where `text_tells_all`,
-    a look at the text finds whatever would be stored of their values, but numbers.
+    values of those in the text. Elsewhere attributes are numbers: their places among the names. So are the `fields` of
+    `Details` that they become, with how each is read; of two attributes that become one the last counts, if it tells
+    something. Where `text_tells_all`, a look at the text finds whatever would be stored of their values, but numbers.
     """
 
     names: tuple[str, ...]
     in_text: int
     used: int
-    read: Callable[[str], Any]
+    read: Callable[[Raw], Any]
     write: Callable[..., Any]
     tags: Callable[[Any], Tags]
-    fields: tuple[tuple[int, str, typed.Reader], ...]
+    fields: tuple[tuple[int, int, typed.Reader], ...]
+    temperatures: tuple[int, ...]
     chosen: tuple[tuple[int, str], ...]
     unit: int | None
     may_be_place: bool
     text_tells_all: bool
 
-    def fit(self, attributes: str) -> Any:  # noqa: ANN401  a struct of the plan's own
+    def fit(self, attributes: Raw) -> Any:  # noqa: ANN401  a struct of the plan's own
         """Return the values of attributes with the names of the plan; None where they have others."""
         try:
             return self.read(attributes)
@@ -80,6 +83,7 @@ def make_plan(uses: Mapping[str, Use]) -> Plan:
     names = tuple(sorted(uses, key=lambda name: (not uses[name].in_text, uses[name] == NOTHING)))
     in_text = sum(use.in_text for use in uses.values())
     by_place = [(place, uses[name]) for place, name in enumerate(names)]
+    fields = [(place, use.field) for place, use in by_place if use.field is not None]
     tags = [f"_{names.index(name)}" if name in names else _ABSENT for name in TAGS]
     return Plan(
         names=names,
@@ -88,7 +92,8 @@ def make_plan(uses: Mapping[str, Use]) -> Plan:
         read=_reader(names),
         write=_writer(names[:in_text]),
         tags=attrgetter(*tags),
-        fields=tuple((place, *use.field) for place, use in by_place if use.field is not None),
+        fields=tuple((place, _FIELDS.index(of), typed.READERS[of]) for place, of in reversed(fields)),
+        temperatures=tuple(_FIELDS.index(of) for _, of in fields if of in typed.TEMPERATURES),
         chosen=tuple((place, use.chosen) for place, use in by_place if use.chosen is not None),
         unit=names.index(typed.UNIT_OF_TEMPERATURES) if typed.UNIT_OF_TEMPERATURES in names else None,
         may_be_place=any(use.may_be_place for use in uses.values()),
@@ -96,12 +101,12 @@ def make_plan(uses: Mapping[str, Use]) -> Plan:
     )
 
 
-def _reader(names: tuple[str, ...]) -> Callable[[str], Any]:
+def _reader(names: tuple[str, ...]) -> Callable[[Raw], Any]:
     if _can_be_fields(names):
         return msgspec.json.Decoder(_struct(names)).decode
     numbered = _struct(map(str, range(len(names))))
 
-    def read(attributes: str) -> Any:  # noqa: ANN401  a struct
+    def read(attributes: Raw) -> Any:  # noqa: ANN401  a struct
         given = _by_names(attributes)
         if given.keys() != set(names):
             raise msgspec.ValidationError("other names")

@@ -11,24 +11,24 @@ from ingestor.enrichment.attributes import NOTHING_KEPT, Attributes, Kept
 from ingestor.enrichment.plan import Tags
 from ingestor.enrichment.units import UNKNOWN_UNIT, Conversion, conversion, may_be_converted
 from ingestor.enrichment.values import Reading, reading_of
-from ingestor.homeassistant.registry import Place, Registry
+from ingestor.homeassistant.registry import NOWHERE, Place, Registry
 from ingestor.model.records import Series
 
-NO_ATTRIBUTES = "{}"
+NO_ATTRIBUTES = Raw(b"{}")
 
 
 class Described(Struct, frozen=True):
     """A series with what it was made of, so that the same needs no second look.
 
-    `attributes` is the text as it was sent, `kept` what is stored of it.
+    `attributes` is a copy of what was sent, `kept` what is stored of it.
     """
 
     series: Series
     reading: Reading
-    attributes: str = ""
+    attributes: Raw = Raw()
     registry: Registry | None = None
     kept: Kept = NOTHING_KEPT
-    place: Place | None = None
+    place: Place = NOWHERE
 
 
 class _Class(Struct):
@@ -47,13 +47,17 @@ def device_class(attributes: Raw) -> str:
 
 
 def describe(
-    home: str, entity_id: str, attributes: str, registry: Registry, last: Described | None, wanted: Attributes
+    home: str, entity_id: str, attributes: Raw, registry: Registry, last: Described | None, wanted: Attributes
 ) -> Described:
     """Return the series of an entity with these attributes; `last` is reused where nothing changed."""
-    if last is not None and last.attributes == attributes and last.registry is registry:
-        return last
-    place = registry.place(entity_id)
+    if last is not None and last.registry is registry:
+        if last.attributes == attributes:
+            return last
+        place = last.place
+    else:
+        place = registry.place(entity_id)
     before = last.kept if last is not None and last.place == place else NOTHING_KEPT
+    attributes = attributes.copy()  # lest the whole message stays in memory
     domain = entity_id.partition(".")[0]
     kept = wanted.keep(domain, place.integration, attributes, registry.temperature_unit, before.plan)
     if last is not None and before.tags == kept.tags:
@@ -78,7 +82,7 @@ def forgets(series: Series, before: Series) -> bool:
 
 def redescribe(
     frozen: Series,
-    attributes: str,
+    attributes: Raw,
     wanted: Attributes,
     temperature_unit: str | None = None,
     last: Described | None = None,
@@ -88,6 +92,7 @@ def redescribe(
     Area, floor and device stay. The recorder keeps attributes of more than 16 KiB as `{}`: then every tag stays, and a
     number in a unit that may have been converted has no value.
     """
+    attributes = attributes.copy()
     kept = wanted.keep(frozen.domain, None, attributes, temperature_unit, None if last is None else last.kept.plan)
     if attributes == NO_ATTRIBUTES:
         is_unsure = may_be_converted(frozen.unit, frozen.device_class)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from math import isfinite
-from typing import Any, TypeAlias
+from math import inf, isfinite
+from typing import Annotated, TypeAlias
 
 import msgspec
-from msgspec import Raw
+from msgspec import Meta, Raw
 
+from ingestor.model.fields import DETAIL_FIELDS
 from ingestor.model.unreadable import UNREADABLE
 
 CELSIUS = "°C"
@@ -24,81 +25,76 @@ UNIT_OF_TEMPERATURES = "temperature_unit"
 LONGEST_TEXT = 16_384  # as much as Home Assistant's recorder keeps of all attributes together
 
 _TEXT_OF_A_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
-_NUMBERS = (float, int)
-_decode = msgspec.json.Decoder().decode
 _FREEZING_FAHRENHEIT = 32.0
 _FAHRENHEIT_PER_KELVIN = 1.8
 
-Reader: TypeAlias = Callable[[Raw, str | None], Any]
+_number: Callable[[Raw], float | None] = msgspec.json.Decoder(float | None).decode
+_text: Callable[[Raw], str | None] = msgspec.json.Decoder(
+    Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT)] | None
+).decode
+_any_text = msgspec.json.Decoder(str).decode
+
+Reader: TypeAlias = Callable[[Raw], float | str | None]
 
 
-def number(raw: Raw, _unit: str | None = None) -> float | None:
+def number(raw: Raw) -> float | None:
     """Return the number of an attribute, also one that is sent as text; none of a boolean or of anything else."""
     try:
-        given = _decode(raw)
-        if type(given) is float:  # JSON has finite ones alone
-            return given
-        if isinstance(given, str) and _TEXT_OF_A_NUMBER.fullmatch(given):
-            given = float(given)
-        if type(given) not in _NUMBERS:  # a boolean is an `int`, too
-            return None
-        found = float(given)
+        return _number(raw)
+    except UNREADABLE:
+        return _number_in_text(raw)
+
+
+def _number_in_text(raw: Raw) -> float | None:
+    try:
+        given = _any_text(raw)
     except UNREADABLE:
         return None
+    found = float(given) if _TEXT_OF_A_NUMBER.fullmatch(given) else inf
     return found if isfinite(found) else None
 
 
-def text(raw: Raw, _unit: str | None = None) -> str | None:
+def text(raw: Raw) -> str | None:
     """Return the text of an attribute; none of an empty one, of one that is a document, or of anything else."""
     try:
-        given = _decode(raw)
+        return _text(raw)
     except UNREADABLE:
         return None
-    return given if isinstance(given, str) and 0 < len(given) <= LONGEST_TEXT else None
 
 
-def celsius(raw: Raw, unit: str | None) -> float | None:
-    """Return the temperature of an attribute in this unit; none where the unit is unknown."""
-    found = number(raw)
+def celsius(found: float | None, unit: str | None) -> float | None:
+    """Return a temperature in this unit as degrees Celsius; none where the unit is unknown."""
     if found is None or unit == CELSIUS:
         return found
     return (found - _FREEZING_FAHRENHEIT) / _FAHRENHEIT_PER_KELVIN if unit == FAHRENHEIT else None
 
 
 ANY_DOMAIN = ""
-FIELDS: Mapping[str, Mapping[str, tuple[str, Reader]]] = {
-    ANY_DOMAIN: {"battery_level": ("battery", number), "battery": ("battery", number)},
+FIELDS: Mapping[str, Mapping[str, str]] = {
+    ANY_DOMAIN: {"battery_level": "battery", "battery": "battery"},
     "climate": {
-        "current_temperature": ("current_temperature", celsius),
-        "temperature": ("target_temperature", celsius),
-        "current_humidity": ("current_humidity", number),
-        "humidity": ("target_humidity", number),
-        "hvac_action": ("action", text),
+        "current_temperature": "current_temperature",
+        "temperature": "target_temperature",
+        "current_humidity": "current_humidity",
+        "humidity": "target_humidity",
+        "hvac_action": "action",
     },
-    "cover": {"current_position": ("position", number)},
-    "event": {"event_type": ("event_type", text)},
-    "fan": {"percentage": ("percentage", number)},
-    "humidifier": {
-        "current_humidity": ("current_humidity", number),
-        "humidity": ("target_humidity", number),
-        "action": ("action", text),
-    },
-    "light": {"brightness": ("brightness", number)},
-    "media_player": {
-        "volume_level": ("volume", number),
-        "media_title": ("media_title", text),
-        "source": ("source", text),
-    },
-    "valve": {"current_position": ("position", number)},
-    "water_heater": {
-        "current_temperature": ("current_temperature", celsius),
-        "temperature": ("target_temperature", celsius),
-    },
-    "weather": {"temperature": ("current_temperature", celsius), "humidity": ("current_humidity", number)},
+    "cover": {"current_position": "position"},
+    "event": {"event_type": "event_type"},
+    "fan": {"percentage": "percentage"},
+    "humidifier": {"current_humidity": "current_humidity", "humidity": "target_humidity", "action": "action"},
+    "light": {"brightness": "brightness"},
+    "media_player": {"volume_level": "volume", "media_title": "media_title", "source": "source"},
+    "valve": {"current_position": "position"},
+    "water_heater": {"current_temperature": "current_temperature", "temperature": "target_temperature"},
+    "weather": {"temperature": "current_temperature", "humidity": "current_humidity"},
 }
-"""By domain and attribute: the field of `Details`, and how it is read."""
+"""By domain and attribute: the field of `Details`."""
+READERS: Mapping[str, Reader] = {one.attribute: number if one.type == "float" else text for one in DETAIL_FIELDS}
+"""How each field is read, in the order of those of `Details`."""
+TEMPERATURES = frozenset(one.attribute for one in DETAIL_FIELDS if one.unit == CELSIUS)
 
 
-def field_of(domain: str, attribute: str) -> tuple[str, Reader] | None:
+def field_of(domain: str, attribute: str) -> str | None:
     """Return the field that an attribute becomes."""
     return FIELDS.get(domain, {}).get(attribute) or FIELDS[ANY_DOMAIN].get(attribute)

@@ -23,7 +23,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import trio
 from msgspec.structs import replace
 
-from ingestor.enrichment.series import describe
+from ingestor.enrichment.series import NO_ATTRIBUTES, describe
 from ingestor.enrichment.statistics import statistic, units_of
 from ingestor.enrichment.units import Conversion
 from ingestor.history.archive import FARTHEST_US, Archive, Past
@@ -167,8 +167,8 @@ class Audit:
         """Return the tags of every wanted entity that may have rows: of now, registered, or ever captured."""
         home, captured = self.home, self._holdings.series()
         registry = await past.recorder.registry()
-        states = {state.entity_id: str(bytes(state.attributes), "utf-8") for state in await past.recorder.states()}
-        known = dict.fromkeys(registry.entity_ids, "{}") | states
+        states = {state.entity_id: state.attributes for state in await past.recorder.states()}
+        known = dict.fromkeys(registry.entity_ids, NO_ATTRIBUTES) | states
         series = {
             entity_id: describe(home, entity_id, attributes, registry, None, self._archive.wanted).series
             for entity_id, attributes in known.items()

@@ -82,9 +82,9 @@ class Teller:
         self._number = self._number + 1 if before is not None and at_us == before_us else 0
         self.last, self._at_us = Before(row.s, row.lu, at_us), at_us
         previous = None if before is None or before.s is None else (before.s, before_us)
-        attributes, last = str(bytes(row.a), "utf-8"), self._described
-        if row.s is not None and attributes != last.attributes:
-            self._described = redescribe(self._series, attributes, around.wanted, around.temperature_unit, last)
+        last = self._described
+        if row.s is not None and row.a != last.attributes:
+            self._described = redescribe(self._series, row.a, around.wanted, around.temperature_unit, last)
         described = self._described
         if row.s in {None, "unavailable"} or (row.s == "unknown" and forgets(described.series, self._series)):
             described = described_as(self._series)

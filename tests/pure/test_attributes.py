@@ -31,7 +31,7 @@ NAMES = sorted({name for fields in typed.FIELDS.values() for name in fields} | {
 
 def kept(domain: str, given_: dict[str, Any], wanted: Attributes | None = None, unit: str | None = "°C") -> Kept:
     text = json.dumps(given_, separators=(",", ":"), ensure_ascii=False)
-    found = (wanted or Attributes()).keep(domain, None, text, unit)
+    found = (wanted or Attributes()).keep(domain, None, Raw(text), unit)
     return Kept(found.text, found.details, found.chosen)
 
 
@@ -97,7 +97,7 @@ def test_a_field_has_one_type_whatever_an_integration_sends(
 ) -> None:
     text = json.dumps(said)
     try:
-        found = Attributes(names=("*",)).keep(domain, None, text, unit)
+        found = Attributes(names=("*",)).keep(domain, None, Raw(text), unit)
     except ValueError:
         return  # `NaN` and `Infinity` are no JSON: the event is kept in the quarantine
     for name, one in asdict(found.details or Details()).items():
@@ -142,7 +142,7 @@ def test_a_secret_is_never_stored(name: str, text: Literal["json", "all"]) -> No
 
 def test_what_only_looks_like_a_secret_stays_the_very_text() -> None:
     text = json.dumps(HARMLESS)
-    assert Attributes().keep("sensor", None, text, None).text is text
+    assert Attributes().keep("sensor", None, Raw(text), None).text == text
 
 
 PLACES = {"latitude": 52.5, "longitude": 13.4, "gps_accuracy": 10, "Location": [52.5, 13.4], "at": {"lat": 1, "lon": 2}}
@@ -170,8 +170,8 @@ def test_what_the_recorder_leaves_out_is_left_out_of_the_text_alone() -> None:
 
 def test_an_integration_leaves_out_more() -> None:
     text = '{"friendly_name":"S","query":"q","unit_of_measurement":"W"}'
-    assert Attributes().keep("sensor", "sql", text, None).text == '{"friendly_name":"S","unit_of_measurement":"W"}'
-    assert Attributes().keep("sensor", "other", text, None).text is text
+    assert Attributes().keep("sensor", "sql", Raw(text), None).text == '{"friendly_name":"S","unit_of_measurement":"W"}'
+    assert Attributes().keep("sensor", "other", Raw(text), None).text == text
 
 
 @pytest.mark.parametrize(
@@ -190,8 +190,8 @@ def test_an_integration_leaves_out_more() -> None:
 )
 def test_so_is_what_newer_recorders_leave_out(domain: str, integration: str | None, left_out: str) -> None:
     text = json.dumps({"friendly_name": "N", left_out: 1}, separators=(",", ":"))
-    assert Attributes().keep(domain, integration, text, None).text == '{"friendly_name":"N"}'
-    assert Attributes().keep("lock", None, text, None).text is text
+    assert Attributes().keep(domain, integration, Raw(text), None).text == '{"friendly_name":"N"}'
+    assert Attributes().keep("lock", None, Raw(text), None).text == text
 
 
 def test_chosen_attributes_are_fields_named_after_them() -> None:
@@ -242,7 +242,7 @@ def test_a_plan_keeps_what_the_table_says_whichever_attributes_it_was_made_for(
     text, location = by
     wanted, plan = Attributes(text, exclude=("x*",), location=location), None
     for one in said:
-        found = wanted.keep(domain, integration, json.dumps(one), "°F", plan)
+        found = wanted.keep(domain, integration, Raw(json.dumps(one)), "°F", plan)
         harmless = {
             name: value
             for name, value in one.items()
@@ -250,9 +250,14 @@ def test_a_plan_keeps_what_the_table_says_whichever_attributes_it_was_made_for(
         }
         fields: dict[str, Any] = {}
         for name, value in harmless.items():
-            field, read = typed.field_of(domain, name) or ("", lambda *_: None)
-            if field not in fields and (number := read(Raw(json.dumps(value).encode()), "°F")) is not None:
-                fields[field] = number
+            field = typed.field_of(domain, name)
+            if field is None or field in fields:
+                continue
+            raw = Raw(json.dumps(value))
+            is_temperature = field in typed.TEMPERATURES
+            told = typed.celsius(typed.number(raw), "°F") if is_temperature else typed.READERS[field](raw)
+            if told is not None:
+                fields[field] = told
         assert json.loads(found.text or "") == {
             name: value
             for name, value in harmless.items()

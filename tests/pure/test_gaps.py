@@ -241,10 +241,10 @@ def test_a_row_whose_state_changed_at_a_row_before_it_proves_nothing() -> None:
 
 def test_tags_come_from_the_row_but_large_attributes_leave_them() -> None:
     known = Series(home="home", entity_id="sensor.a", domain="sensor", area="Attic", unit="°C", friendly_name="A")
-    fresh = redescribe(known, '{"unit_of_measurement":"kW","friendly_name":"B"}', Attributes())
+    fresh = redescribe(known, Raw('{"unit_of_measurement":"kW","friendly_name":"B"}'), Attributes())
     tags = fresh.series
     assert (tags.unit, tags.friendly_name, tags.area, value("2", fresh.reading)) == ("W", "B", "Attic", 2000)
-    large = redescribe(known, "{}", Attributes())
+    large = redescribe(known, Raw("{}"), Attributes())
     assert (large.series, value("20.5", large.reading)) == (known, None)
 
 

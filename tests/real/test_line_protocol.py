@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import Raw
 
 from ingestor.enrichment import typed
 from ingestor.enrichment.attributes import Attributes
@@ -81,7 +82,7 @@ def generated(random: Random, wanted: Attributes, number: int) -> Event:
     names = [*typed.FIELDS.get(domain, {}), *typed.FIELDS[typed.ANY_DOMAIN], "mode", "mode_text", "Fan Mode"]
     said = {name: random.choice(SENT) for name in random.sample(names, random.randint(0, len(names)))}
     text = json.dumps(said)
-    kept = wanted.keep(domain, None, text, random.choice(["°C", "°F"]))
+    kept = wanted.keep(domain, None, Raw(text), random.choice(["°C", "°F"]))
     fields = {"attributes": kept.text, "details": kept.details, "chosen": kept.chosen}
     return event(number, entity_id=f"{domain}.a", domain=domain, **fields)
 
