@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from msgspec import Raw, Struct
@@ -32,7 +32,7 @@ from ingestor.model.records import Chosen, Details
 _NAMES_CACHED = 20_000  # of all domains and integrations together; no home has so many
 _PLANS_CACHED = 500  # about 10 KiB each; entities of a kind share one, or a few
 _TEXT = "_text"
-_NOTHING_TOLD: list[Any] = [None] * len(typed.READERS)
+_NO_DETAILS = Details()
 _NO_NAME = re.compile(r"[^a-z0-9_]")
 
 _read = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -75,31 +75,33 @@ class Attributes:
         self._plan = lru_cache(_PLANS_CACHED)(self._find_plan)
 
     def keep(
-        self, domain: str, integration: str | None, attributes: Raw, unit: str | None, plan: Plan | None = None
+        self, domain: str, integration: str | None, attributes: Raw, unit: str | None, last: Kept = NOTHING_KEPT
     ) -> Kept:
         """Return what is stored of the attributes of an entity; `unit` is that of the home's temperatures.
 
-        An entity keeps to its names: the `plan` of its last state, of the same domain and integration, is tried first.
+        An entity keeps to its names, and often to its text: `last` is what was kept of it, by the same domain and
+        integration.
         """
+        plan = last.plan
         given = None if plan is None else plan.fit(attributes)
         if plan is None or given is None:
             plan = self._plan(domain, integration, tuple(_read(attributes)))
             given = plan.read(attributes)
-        values, tags = astuple(given), plan.tags(given)
-        if plan.in_text < len(values):
-            text = _write(plan.write(*values[: plan.in_text])).decode()
-        else:
+        text, tags, details = plan.tell(given, unit)
+        if text is None:
             text = str(attributes, "utf-8")
-        if plan.may_be_place or privacy.may_hold(text if plan.text_tells_all else str(attributes, "utf-8")):
-            used = dict(zip(plan.names[: plan.used], values, strict=False))
+        if plan.text_tells_all and text == last.text:
+            text = last.text
+        elif plan.may_be_place or privacy.may_hold(text if plan.text_tells_all else str(attributes, "utf-8")):
+            used = dict(zip(plan.names[: plan.used], astuple(given), strict=False))
             harmless = {name: raw for name, raw in used.items() if not privacy.holds(name, raw, self._location)}
             if len(harmless) < len(used):
                 kept = self.keep(domain, integration, Raw(_write(harmless)), unit)
                 return replace(kept, tags=tags, plan=plan)
         return Kept(
             text if self._with_text else None,
-            _details(plan, values, unit) if plan.fields else None,
-            _chosen(plan, values) if plan.chosen else None,
+            None if details == _NO_DETAILS else details,
+            _chosen(plan, astuple(given)) if plan.chosen else None,
             tags,
             plan,
         )
@@ -117,20 +119,6 @@ class Attributes:
             chosen=_NO_NAME.sub("_", name.lower()) if _matches(name, self._names) else None,
             may_be_place=privacy.is_place_if_nested(name) and not self._location,
         )
-
-
-def _details(plan: Plan, values: tuple[Raw, ...], unit: str | None) -> Details | None:
-    told = [*_NOTHING_TOLD]
-    for place, field, read in plan.fields:
-        found = read(values[place])
-        if found is not None:
-            told[field] = found
-    if plan.unit is not None:
-        unit = typed.text(values[plan.unit]) or unit
-    if unit != typed.CELSIUS:
-        for field in plan.temperatures:
-            told[field] = typed.celsius(told[field], unit)
-    return None if told == _NOTHING_TOLD else Details(*told)
 
 
 def _chosen(plan: Plan, values: tuple[Raw, ...]) -> Chosen | None:

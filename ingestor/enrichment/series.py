@@ -17,7 +17,7 @@ from ingestor.model.records import Series
 NO_ATTRIBUTES = Raw(b"{}")
 
 
-class Described(Struct, frozen=True):
+class Described(Struct, frozen=True, gc=False):
     """A series with what it was made of, so that the same needs no second look.
 
     `attributes` is a copy of what was sent, `kept` what is stored of it.
@@ -59,7 +59,7 @@ def describe(
     before = last.kept if last is not None and last.place == place else NOTHING_KEPT
     attributes = attributes.copy()  # lest the whole message stays in memory
     domain = entity_id.partition(".")[0]
-    kept = wanted.keep(domain, place.integration, attributes, registry.temperature_unit, before.plan)
+    kept = wanted.keep(domain, place.integration, attributes, registry.temperature_unit, before)
     if last is not None and before.tags == kept.tags:
         series, reading = last.series, last.reading
     else:
@@ -93,7 +93,7 @@ def redescribe(
     number in a unit that may have been converted has no value.
     """
     attributes = attributes.copy()
-    kept = wanted.keep(frozen.domain, None, attributes, temperature_unit, None if last is None else last.kept.plan)
+    kept = wanted.keep(frozen.domain, None, attributes, temperature_unit, NOTHING_KEPT if last is None else last.kept)
     if attributes == NO_ATTRIBUTES:
         is_unsure = may_be_converted(frozen.unit, frozen.device_class)
         units = UNKNOWN_UNIT if is_unsure else Conversion(frozen.unit)

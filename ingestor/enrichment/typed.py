@@ -34,10 +34,10 @@ _text: Callable[[Raw], str | None] = msgspec.json.Decoder(
 ).decode
 _any_text = msgspec.json.Decoder(str).decode
 
-Reader: TypeAlias = Callable[[Raw], float | str | None]
+Reader: TypeAlias = Callable[[Raw, str | None], float | str | None]
 
 
-def number(raw: Raw) -> float | None:
+def number(raw: Raw, _unit: str | None = None) -> float | None:
     """Return the number of an attribute, also one that is sent as text; none of a boolean or of anything else."""
     try:
         return _number(raw)
@@ -54,7 +54,7 @@ def _number_in_text(raw: Raw) -> float | None:
     return found if isfinite(found) else None
 
 
-def text(raw: Raw) -> str | None:
+def text(raw: Raw, _unit: str | None = None) -> str | None:
     """Return the text of an attribute; none of an empty one, of one that is a document, or of anything else."""
     try:
         return _text(raw)
@@ -62,8 +62,9 @@ def text(raw: Raw) -> str | None:
         return None
 
 
-def celsius(found: float | None, unit: str | None) -> float | None:
-    """Return a temperature in this unit as degrees Celsius; none where the unit is unknown."""
+def celsius(raw: Raw, unit: str | None) -> float | None:
+    """Return the temperature of an attribute in this unit; none where the unit is unknown."""
+    found = number(raw)
     if found is None or unit == CELSIUS:
         return found
     return (found - _FREEZING_FAHRENHEIT) / _FAHRENHEIT_PER_KELVIN if unit == FAHRENHEIT else None
@@ -90,9 +91,10 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     "weather": {"temperature": "current_temperature", "humidity": "current_humidity"},
 }
 """By domain and attribute: the field of `Details`."""
-READERS: Mapping[str, Reader] = {one.attribute: number if one.type == "float" else text for one in DETAIL_FIELDS}
+READERS: Mapping[str, Reader] = {
+    one.attribute: celsius if one.unit == CELSIUS else number if one.type == "float" else text for one in DETAIL_FIELDS
+}
 """How each field is read, in the order of those of `Details`."""
-TEMPERATURES = frozenset(one.attribute for one in DETAIL_FIELDS if one.unit == CELSIUS)
 
 
 def field_of(domain: str, attribute: str) -> str | None:

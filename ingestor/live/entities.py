@@ -34,7 +34,7 @@ from metrics.codes import SkippedCode
 _NONE = Registry()
 
 
-class Last(Struct, frozen=True, kw_only=True):
+class Last(Struct, frozen=True, kw_only=True, gc=False):
     """The last captured change of an entity, `captured` changes of which fell into its microsecond `at_us`.
 
     `at` is the same time as Home Assistant says it in the `old_state` of the next change; None where the entity is

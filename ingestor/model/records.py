@@ -27,7 +27,7 @@ class Stored(Struct, frozen=True):
     prefix: str = ""
 
 
-class Series(Struct, frozen=True, kw_only=True, gc=False):
+class Series(Struct, frozen=True, kw_only=True, gc=False, cache_hash=True):
     """The tags of an event: what it is about. An absent tag is unknown. `unit` is the canonical one."""
 
     home: Annotated[str, Stored("`HOME_NAME`")]
@@ -63,7 +63,7 @@ class WeatherObservation(Struct, frozen=True, kw_only=True, tag=True, gc=False):
         return self.observed_at * instants.SECOND_NS
 
 
-class Details(Struct, frozen=True, gc=False, omit_defaults=True):
+class Details(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """What entities of some domains say in their attributes alone; `enrichment/typed.py` has which ones."""
 
     current_temperature: Annotated[float | None, Stored("climate, water_heater, weather", unit="°C")] = None

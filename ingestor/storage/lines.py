@@ -121,7 +121,7 @@ class LineEncoder:
         if known is None and len(self._beginnings) >= _SERIES_CACHED:
             self._beginnings.clear()
         tags = known.text[: known.tags] if known else _series(event.series)
-        fields = _chosen(event.chosen or {})
+        fields = _chosen(event.chosen) if event.chosen else ""
         if event.attributes is not None:
             fields += f",attributes={_string(event.attributes)}"
         if event.details is not None:
@@ -195,7 +195,7 @@ def _series(series: Series) -> str:
 
 def _chosen(chosen: Chosen) -> str:
     texts = {name: _string(one) if isinstance(one, str) else _float(one) for name, one in chosen.items()}
-    return f",{_joined(texts)}" if texts else ""
+    return f",{_joined(texts)}"
 
 
 def _weather(observation: WeatherObservation) -> str:
