@@ -26,7 +26,7 @@ TAGS = ("friendly_name", "unit_of_measurement", "device_class", "state_class", "
 Tags: TypeAlias = tuple[Raw | None, ...]
 """Their values, as they were sent."""
 Told: TypeAlias = tuple[str | None, Tags, Details | None]
-"""What attributes come to: a text, none if it is the one that was sent; tags; and fields, none if they have no place."""
+"""What attributes come to: a text, none if it is the one that was sent; tags; and fields, if any of them is one."""
 
 _NO_FIELD = re.compile(r'["\\\x00-\x1f]')  # what msgspec refuses in the name of a field
 _encode = msgspec.json.Encoder().encode

@@ -13,7 +13,7 @@ from statistics import mean
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from ingestor.enrichment.attributes import Attributes
 from tests.servers.demonstration import ask
@@ -35,7 +35,7 @@ def measure(states: Iterable[Mapping[str, Any]], integrations: Mapping[str, str]
     bytes_of: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for state in states:
         domain, sent = state["entity_id"].partition(".")[0], msgspec.json.encode(state["attributes"])
-        kept = wanted.keep(domain, integrations.get(state["entity_id"]), sent.decode(), "°C")
+        kept = wanted.keep(domain, integrations.get(state["entity_id"]), Raw(sent), "°C")
         bytes_of[domain].append((len(sent), len((kept.text or "").encode())))
     found = {
         domain: Saved(len(pairs), mean(sent for sent, _ in pairs), mean(stored for _, stored in pairs))
