@@ -3,7 +3,9 @@
 Run it: `python -m tests.bench.bench_before DIR`, where DIR is a worktree of the other version, as
 `git worktree add --detach ../before 81c0e74` makes one: that is the last commit before typed fields and the cleaning of
 attributes. A process of each version gets the same frames, in turns, and measures the CPU of its thread from frames to
-events; so many that what is done once for each entity, or once for all of a kind, counts as little as in a home. Told are the least of all turns, which the machine has disturbed least, and the median of their ratios.
+events, and from these to lines; so many that what is done once for each entity, or once for all of a kind, counts as
+little as in a home. Told are the least of all turns, which the machine has disturbed least, and the median of their
+ratios.
 """
 
 from __future__ import annotations
@@ -25,9 +27,12 @@ from typing import Any
 from ingestor.live.entities import Entities
 from ingestor.live.frames import Frame
 from ingestor.live.stream import Stream
+from ingestor.model.records import Event
+from ingestor.storage.lines import LineEncoder
 
 PER_FRAME = 100
 ENTITIES = 50
+STEPS = ("to events", "to lines")
 
 Attributes = Callable[[Random, int], dict[str, Any]]
 
@@ -103,14 +108,18 @@ def frames(domain: str, attributes: Attributes, events: int) -> list[str]:
     return [json.dumps(part, separators=(",", ":"), ensure_ascii=False) for part in parts]
 
 
-def taken(texts: list[str]) -> float:
-    """Return the CPU seconds from frames to events."""
-    stream = Stream("home", Entities())
-    began = time.thread_time()
+def taken(texts: list[str]) -> tuple[float, ...]:
+    """Return the CPU seconds of each of the `STEPS`."""
+    stream, encoder = Stream("home", Entities()), LineEncoder()
+    to_events = to_lines = 0.0
     for text in texts:
-        stream.take([Frame(session=1, received_at_ns=0, text=text)])
+        began = time.thread_time()
+        taken = stream.take([Frame(session=1, received_at_ns=0, text=text)])
         stream.accept()
-    return time.thread_time() - began
+        made = time.thread_time()
+        encoder.encode(record for record in taken.records if isinstance(record, Event))
+        to_events, to_lines = to_events + made - began, to_lines + time.thread_time() - made
+    return to_events, to_lines
 
 
 class _Version:
@@ -125,20 +134,20 @@ class _Version:
             text=True,
         )
 
-    def seconds(self, kind: str) -> float:
-        """Return the CPU seconds of one turn."""
+    def seconds(self, kind: str) -> list[float]:
+        """Return the CPU seconds of one turn, by step."""
         assert self._process.stdin
         assert self._process.stdout
         print(kind, file=self._process.stdin, flush=True)
-        return float(self._process.stdout.readline())
+        return [float(seconds) for seconds in self._process.stdout.readline().split()]
 
     def stop(self) -> None:
         """End it."""
         self._process.communicate()
 
 
-def compare(other: Path, events: int, rounds: int) -> dict[str, tuple[float, float, float]]:
-    """Return for each kind the microseconds of an event: of the other version, of this one; and their ratio."""
+def compare(other: Path, events: int, rounds: int) -> dict[tuple[str, str], tuple[float, float, float]]:
+    """Return by kind and step the microseconds of an event: of the other version, of this one; and their ratio."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         loads = Path(name, "loads.json")
         loads.write_text(json.dumps({kind: frames(*of, events) for kind, of in KINDS.items()}))
@@ -146,24 +155,28 @@ def compare(other: Path, events: int, rounds: int) -> dict[str, tuple[float, flo
         for version in versions:
             stack.callback(version.stop)
         turns = {kind: [[one.seconds(kind) for one in versions] for _ in range(rounds)] for kind in KINDS}
-    return {kind: _least(pairs, events) for kind, pairs in turns.items()}
+    return {
+        (kind, step): _least([(before[place], now[place]) for before, now in pairs], events)
+        for kind, pairs in turns.items()
+        for place, step in enumerate(STEPS)
+    }
 
 
-def _least(pairs: list[list[float]], events: int) -> tuple[float, float, float]:
+def _least(pairs: list[tuple[float, float]], events: int) -> tuple[float, float, float]:
     before, now = (min(of) / events * 1e6 for of in zip(*pairs, strict=True))
     return before, now, median(one / other for other, one in pairs)
 
 
 def main(other: str, events: int = 10_000, rounds: int = 20) -> None:
     """Print the figures."""
-    for kind, (before, now, ratio) in compare(Path(other), events, rounds).items():
-        print(f"{kind:40} {before:6.2f} us before, {now:6.2f} us now; median ratio {ratio:.2f}")  # noqa: T201  it tells
+    for (kind, step), (before, now, ratio) in compare(Path(other), events, rounds).items():
+        print(f"{kind:40} {step:9} {before:6.2f} us before, {now:6.2f} us now; median ratio {ratio:.2f}")  # noqa: T201  it tells
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "measure":
         texts: dict[str, list[str]] = json.loads(Path(sys.argv[2]).read_text())
         for line in sys.stdin:
-            print(taken(texts[line.strip()]), flush=True)  # noqa: T201  it answers
+            print(*taken(texts[line.strip()]), flush=True)  # noqa: T201  it answers
     else:
         main(sys.argv[1])
