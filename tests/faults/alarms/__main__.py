@@ -15,7 +15,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.faults.alarms.faults import FAULTS
-from tests.faults.alarms.runner import LOAD, Outcome, run
+from tests.faults.alarms.judge import Outcome
+from tests.faults.alarms.runner import LOAD, run
 from tests.faults.alarms.watch import SHOWS_ALERTS, watching
 from tests.servers.home_assistant import RealHome
 
@@ -66,7 +67,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.alarms", description=__doc__)
     parser.add_argument("--only", default="", help="parts of the names of the faults to make, by commas")
     parser.add_argument("--factor", type=float, default=10, help="how much shorter every time in rules and routes is")
-    parser.add_argument("--together", type=int, default=5, help="how many faults at once")
+    parser.add_argument("--together", type=int, default=6, help="how many faults at once")
     parser.add_argument("--directory", type=Path, help="keep everything that the servers wrote and logged here")
     return parser.parse_args()
 

@@ -21,12 +21,11 @@ class Fault:
     """One fault. `from_the_start` it is there before the service has started, which it does itself.
 
     `own_home` has a home of its own, without these lines in its configuration. `patience_seconds` is how long the
-    slowest of its alerts, or its end, may take.
+    slowest of its alerts, or its end, may take; `quiet_seconds` how long nothing else may be told.
     """
 
     name: str
     act: Callable[[Situation], Stages]
-    database: str = "influxdb"
     from_the_start: bool = False
     own_home: bool = False
     without: str = ""

@@ -24,7 +24,9 @@ SHOWS_ALERTS = f"webhook:\n{PACKAGE}"
 """What a home's configuration needs beside the default; webhooks are part of that in every home."""
 POLL_SECONDS = 0.25
 NOBODY = ""
-"""The instance of an alert that is about none."""
+"""The instance of an alert that is about no service."""
+ITSELF = "itself: "
+"""Begins the name of what the service tells by itself: the part of `/health` follows."""
 _WATCHDOG = "Watchdog"
 _RUNBOOK = re.compile(r"operations\.md#(\w+)")
 
@@ -89,15 +91,26 @@ class Watch:
                 moment.alerts.setdefault(labels.get("instance", NOBODY), set()).add(labels["alertname"])
         for one in notifications(self.home):
             words = f"{one['title']} {one['message']}"
-            for anchor in _RUNBOOK.findall(words):
-                moment.shown.setdefault(_instance(one["notification_id"]), {})[anchor] = words
+            port, part = _about(one["notification_id"])
+            for name in [f"{ITSELF}{part}"] if part else _RUNBOOK.findall(words):
+                moment.shown.setdefault(instance(port) if port else NOBODY, {})[name] = words
         return moment
 
 
-def _instance(notification_id: str) -> str:
-    """Return which instance a notification is about, by the name that the package gives it."""
-    found = re.search(r"instance_(\d+)_(\d+)_(\d+)_(\d+)_(\d+)$", notification_id)
-    return "{}.{}.{}.{}:{}".format(*found.groups()) if found else NOBODY
+def instance(port: int | str) -> str:
+    """Return the label of the service whose API listens there."""
+    return f"127.0.0.1:{port}"
+
+
+def home_name(port: int) -> str:
+    """Return the name by which a service calls its home, so that its own notifications are known."""
+    return f"home_{port}"
+
+
+def _about(notification_id: str) -> tuple[str, str]:
+    """Return the port of the service that a notification is about, and the part if it tells that by itself."""
+    found = re.search(r"_(?:home|instance_127_0_0_1)_(\d+)_?(\w*)$", notification_id)
+    return (found[1], found[2]) if found else (NOBODY, "")
 
 
 @contextmanager
