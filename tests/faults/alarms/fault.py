@@ -21,7 +21,8 @@ class Fault:
     """One fault. `from_the_start` it is there before the service has started, which it does itself.
 
     `own_home` has a home of its own, without these lines in its configuration. `patience_seconds` is how long the
-    slowest of its alerts, or its end, may take; `quiet_seconds` how long nothing else may be told.
+    slowest of its alerts, or its end, may take; `quiet_seconds` how long nothing else may be told; `at_the_end` is what
+    may still be told then.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Fault:
     without: str = ""
     patience_seconds: float = 150
     quiet_seconds: float = 0
+    at_the_end: Told = field(default_factory=dict)
     needs: Needs = field(default_factory=Needs)
 
     @property

@@ -42,24 +42,21 @@ class Judge:
         self._before: Told = NOTHING
         self._wanted: Told = NOTHING
 
-    def await_told(self, told: Told, patience_seconds: float) -> None:
-        """Wait until exactly that is told, and take down when."""
+    def await_told(self, told: Told, since: float, patience_seconds: float) -> None:
+        """Wait until exactly that is told, and take down when; of nothing how long it took since it was mended."""
         must = _must(told)
         self._before, self._wanted = self._wanted, told
         self._wait(self._is_told, f"Alertmanager tells {must}", patience_seconds)
-        at_alertmanager = time.monotonic() - self._began
+        at_alertmanager = time.monotonic()
         self._wait(self._is_shown, f"the home shows {must}", patience_seconds)
+        in_home = time.monotonic()
         if must:
             self.outcome.stages.append(" and ".join(must))
-            self.outcome.at_alertmanager.append(at_alertmanager)
-            self.outcome.in_home.append(time.monotonic() - self._began)
+            self.outcome.at_alertmanager.append(at_alertmanager - self._began)
+            self.outcome.in_home.append(in_home - self._began)
+        elif self.outcome.stages and self.outcome.cleared is None:
+            self.outcome.cleared = in_home - since
         self._before = told
-
-    def await_nothing(self, since: float, patience_seconds: float) -> None:
-        """Wait until nothing is told, and take down how long that took, unless nothing was."""
-        self.await_told(NOTHING, patience_seconds)
-        if self.outcome.stages and self.outcome.cleared is None:
-            self.outcome.cleared = time.monotonic() - since
 
     def linger(self, seconds: float = LINGER_SECONDS) -> None:
         """Look for a while whether it stays so, and hear what the home says."""

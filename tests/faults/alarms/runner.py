@@ -81,13 +81,10 @@ def _live(fault: Fault, home: RealHome, watch: Watch, own: Path, outcome: Outcom
     judge, nobody = Judge(watch, instance(port), outcome), Judge(watch, NOBODY, outcome)
     since = time.monotonic()
     for told in fault.act(around):
-        if told == NOTHING:
-            judge.await_nothing(since, fault.patience_seconds)
-        else:
-            judge.await_told(told, fault.patience_seconds)
+        judge.await_told(told, since, fault.patience_seconds)
         judge.linger(max(fault.quiet_seconds, LINGER_SECONDS))
         since = time.monotonic()
-    judge.await_nothing(time.monotonic(), fault.patience_seconds)
+    judge.await_told(fault.at_the_end, time.monotonic(), fault.patience_seconds)
     judge.linger(AFTERWARDS_SECONDS)
     if not fault.from_the_start:  # the first of all may come before anything is scraped
         nobody.linger()
