@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import trio
 from ingestor.homeassistant import services
 from tests.faults.alarms.watch import SHOWS_ALERTS
 from tests.servers.alertmanager import Alertmanager
+from tests.servers.asking import CLIENT
 from tests.servers.home_assistant import RealHome
 from tests.servers.home_socket import endpoint_of, notifications
 from tests.servers.ingestor import Ingestor
@@ -47,6 +49,18 @@ def test_a_fault_reaches_a_person_with_its_cause_alone_and_is_cleared(tmp_path: 
         call("create", notification_id="ingestor_home_database", title="as NOTIFY does", message="away")
         assert titles(home) == ["as NOTIFY does"]
         call("dismiss", notification_id="ingestor_home_database")
+        tell(home, warning="firing", critical="firing")
+        wait_until(lambda: titles(home) == ["It is critical. (and 1 more)"], "two are one notification", 20)
+        [both] = notifications(home)
+        assert re.findall(r"\*\*(.+?)\*\*|what (\w+) means", both["message"]) == [
+            ("", "critical"),
+            ("It is warning.", ""),
+            ("", "warning"),
+        ]
+        tell(home, warning="firing", critical="resolved")
+        wait_until(lambda: titles(home) == ["It is warning."], "one of them stays", 20)
+        tell(home, warning="resolved")
+        wait_until(lambda: titles(home) == [], "none stays", 20)
         service.start()
         shows("CredentialsRefused")
         wait_until(
@@ -65,6 +79,25 @@ def test_a_fault_reaches_a_person_with_its_cause_alone_and_is_cleared(tmp_path: 
         manager.stop()
         service.stop()
         home.stop()
+
+
+def tell(home: RealHome, **alerts: str) -> None:
+    """Give a home what Alertmanager says of an instance: the state of an alert of each severity."""
+    said = [
+        {
+            "status": status,
+            "labels": {"severity": severity},
+            "annotations": {
+                "summary": f"It is {severity}.",
+                "description": f"what {severity} means",
+                "runbook_url": "",
+            },
+        }
+        for severity, status in alerts.items()
+    ]
+    status = "firing" if "firing" in alerts.values() else "resolved"
+    body = {"status": status, "groupKey": '{}:{instance="127.0.0.1:8080"}', "alerts": said}
+    CLIENT.post(f"{home.url}/api/webhook/ingestor_alerts", json=body, timeout=20).raise_for_status()
 
 
 def titles(home: RealHome) -> list[str]:
