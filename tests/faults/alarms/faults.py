@@ -28,7 +28,7 @@ BETWEEN_KILLS_SECONDS = 4.5
 QUIET_SECONDS = 60.0
 YOUNG: Told = {"CapturedTooLittle": MAY, "CapturedTooLittleSlowly": MAY}
 """What a missed second is much of: the hour and the day of a service that is minutes old."""
-HISTORY = "history:\n"
+RECORDER, HISTORY = "recorder:\n", "history:\n"
 
 
 def _away(s: Situation) -> None:
@@ -256,9 +256,7 @@ def _zero_a_batch(spool: Path) -> None:
 
 def recorder_disabled(s: Situation) -> Stages:
     s.home.call("recorder", "disable")
-    s.link.refuse()
-    time.sleep(1)
-    s.link.accept()
+    _missed(s)
     s.service.wait_connected(CONNECTED_SECONDS)
     s.home.call("recorder", "enable")
     yield {"ChangesListed": "", **YOUNG}
@@ -280,16 +278,32 @@ def actor_crashes(s: Situation) -> Stages:
     yield {"ActorKeepsCrashing": "writer"}
 
 
-def recorder_refuses(s: Situation) -> Stages:
+def history_not_loaded(s: Situation) -> Stages:
+    _missed(s)
+    yield {"RecorderRefuses": "unknown_command"}
+    _configured(s, HISTORY)
+
+
+def recorder_gone(s: Situation) -> Stages:
+    _missed(s)
+    yield {"RecorderRefuses": ""}
+    _configured(s, RECORDER + HISTORY)  # which has nothing of before
+    yield {"ChangesListed": "", **YOUNG}
+
+
+def _missed(s: Situation) -> None:
     s.link.refuse()
     time.sleep(1)
     s.link.accept()
-    yield {"RecorderRefuses": "unknown_command"}
-    s.link.refuse()
+
+
+def _configured(s: Situation, lines: str) -> None:
+    """Restart the home with more in its configuration."""
     home = _real(s)
+    s.link.refuse()
     home.stop()
     with (home.directory / "configuration.yaml").open("a") as file:
-        file.write(HISTORY)
+        file.write(lines)
     home.start()
     s.link.accept()
 
@@ -304,7 +318,15 @@ def told_by_the_service_itself(s: Situation) -> Stages:
 _SMALL_DISK = Needs(small_data=True)
 HOUR_SECONDS = 400.0
 FAULTS = (
-    Fault(name="recorder refuses", act=recorder_refuses, own_home=True, without=HISTORY, patience_seconds=HOUR_SECONDS),
+    Fault(
+        name="recorder gone",
+        act=recorder_gone,
+        own_home=True,
+        without=RECORDER + HISTORY,
+        patience_seconds=HOUR_SECONDS,
+        at_the_end=YOUNG,
+    ),
+    Fault(name="recorder refuses", act=history_not_loaded, own_home=True, without=HISTORY),
     Fault(
         name="recorder disabled, link cut",
         act=recorder_disabled,
