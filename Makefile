@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_SECONDS ?= 0
 FAULTS ?=
+ALARMS ?=
 TIMES ?= 20
 SEED ?= $(shell date +%s)
 HA ?= real
@@ -11,7 +12,7 @@ DATABASE ?= both
 BENCH_SECONDS ?= 10
 VERSIONS ?=
 
-.PHONY: install demo test faults job-kills fuzz compatibility lint bench dashboard pictures diagram schema
+.PHONY: install demo test faults alarms job-kills fuzz compatibility lint bench dashboard pictures diagram schema
 .PHONY: coverage-supervisors soak-supervisors bench-supervisors secrets influxdb-token clean
 
 install: $(VENV)/.installed
@@ -25,6 +26,10 @@ test: lint coverage-supervisors
 # What was missed is refilled or listed, in real homes: make faults FAULTS='link:*' (or 'away:*', 'home:*', 'listed:*')
 faults: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.faults --rows "$(FAULTS)" --times $(TIMES) --seed $(SEED) --home $(HA) --database $(DATABASE)
+
+# Every fault is told with its cause, alone, and cleared, by a real Prometheus, Alertmanager and home: make alarms ALARMS="disk full"
+alarms: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.faults.alarms --only "$(ALARMS)"
 
 # A job goes on after kill -9, and brings everything once: so many random kills of each kind of job.
 job-kills: $(VENV)/.installed-dev

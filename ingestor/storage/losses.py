@@ -1,17 +1,27 @@
-"""What was dropped, by this process or an earlier one, until the user has acknowledged it: `DATA_DIR/state.sqlite3`."""
+"""What was dropped, by this process or an earlier one, until the user has acknowledged it: `DATA_DIR/state.sqlite3`.
+
+As a rule something is dropped because the disk is full, and then there is no room for the note either. So a file of
+random bytes holds some, from the start on; it is deleted for the note, and made anew at the next start.
+"""
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from msgspec import Struct
 
+from ingestor.model.disk import make_private
+from ingestor.model.errors import Unavailable
 from ingestor.storage.database import Database, transaction
 from metrics import facts
-from metrics.codes import DropReason, WarningCode
+from metrics.codes import DropReason, ErrorCode, WarningCode
+
+RESERVE_BYTES = 256 * 1024  # a few pages, and what any of our own files takes before this one does
 
 _COLUMNS = "id, at_ns, reason, records, events, detail, acknowledged_ns"
 _ADD = "INSERT INTO losses (at_ns, reason, records, events, detail) VALUES (?, ?, ?, ?, ?)"
@@ -43,6 +53,7 @@ class Losses:
         self._database = database
         self._report = report
         self._clock_ns = clock_ns
+        self._reserve = database.path.with_suffix(".reserve")
         self._heard: list[tuple[int, facts.RecordsDropped]] = []
 
     def __call__(self, fact: facts.Fact) -> None:
@@ -51,12 +62,23 @@ class Losses:
             self._heard.append((self._clock_ns(), fact))
 
     def open_now(self) -> None:
-        """Tell what there is; only while nobody else uses the file."""
+        """Tell what there is, and hold room for more; only while nobody else uses the file."""
         self._tell(self._database.run_now(_held, self._warn))
+        with suppress(OSError):  # there is none to hold
+            make_private(self._reserve)
+            if self._reserve.stat().st_size < RESERVE_BYTES:
+                self._reserve.write_bytes(os.urandom(RESERVE_BYTES))
 
     async def keep(self) -> None:
         """Bring what was heard to the disk."""
-        if self._heard:
+        if not self._heard:
+            return
+        try:
+            await self._run(lambda _connection: None)
+        except Unavailable as error:
+            if error.code is not ErrorCode.DISK_FULL or not self._reserve.exists():
+                raise
+            self._reserve.unlink()
             await self._run(lambda _connection: None)
 
     async def read(self) -> list[Dropped]:

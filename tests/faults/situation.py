@@ -115,9 +115,10 @@ class Situation:
 
 @contextmanager
 def situation(
-    home: Home, directory: Path, kind: str, needs: Needs, random: Random, *, short: bool, settings: dict[str, str]
-) -> Generator[Situation]:
-    """Hold a service in full flow: it has connected, and its first event is stored."""
+    home: Home, directory: Path, kind: str, needs: Needs, random: Random, *, short: bool, settings: dict[str, str],
+    starts: bool = True,
+) -> Generator[Situation]:  # fmt: skip
+    """Hold a service in full flow: it has connected, and its first event is stored. Or one that has yet to start."""
     with ExitStack() as stack:
         directory.mkdir(parents=True)
         data_dir = directory / "data"
@@ -140,10 +141,11 @@ def situation(
             front = _started(stack, Proxy(store.port, http=True))
             chosen |= store.settings(front.url)
         service = CrashingIngestor(directory / "run", **chosen, **(clock.environment if clock else {}))
-        service.start()
         stack.callback(_end, service)
-        service.wait_connected(CONNECTED_SECONDS)
-        wait_until(lambda: database.newest_ns() > 0, "the first event is stored", CONNECTED_SECONDS)
+        if starts:
+            service.start()
+            service.wait_connected(CONNECTED_SECONDS)
+            wait_until(lambda: database.newest_ns() > 0, "the first event is stored", CONNECTED_SECONDS)
         yield Situation(
             random=random, short=short, home=home, service=service, link=link, database=database, data_dir=data_dir,
             store=store, front=front, disk=disk, clock=clock,
@@ -161,5 +163,5 @@ def _port(url: str) -> int:
 
 
 def _end(service: Ingestor) -> None:
-    if service.exit_code is None:
+    if service.runs:
         service.stop(signal.SIGKILL)

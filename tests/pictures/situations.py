@@ -21,6 +21,7 @@ from tests.servers.simulated_home import SimHome
 
 NO_ALERTMANAGER = "127.0.0.1:9"  # alerts are shown, and handed over to nobody
 CHANGES_PER_SECOND = 20
+FACTOR = 60  # by which every time of an alert is shorter
 _CONFLICT = 'partial write: field type conflict: input field "value" is type float, already exists as type string'
 
 
@@ -84,7 +85,7 @@ def watched(directory: Path) -> Generator[Situation]:
         service.start()
         stack.callback(service.stop)
         service.wait_connected(120)
-        prometheus = Prometheus(directory, f"127.0.0.1:{port}", NO_ALERTMANAGER)
+        prometheus = Prometheus(directory, f"127.0.0.1:{port}", NO_ALERTMANAGER, FACTOR)
         stack.callback(prometheus.stop)
         prometheus.wait_scraping()
         threading.Thread(target=_change, args=(home,), daemon=True).start()

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
 import trio
 
 from ingestor.homeassistant import services
-from ingestor.homeassistant.dialogue import Dialogue
-from ingestor.homeassistant.endpoint import Endpoint
-from ingestor.homeassistant.wire import Reply
+from tests.faults.alarms.watch import SHOWS_ALERTS
 from tests.servers.alertmanager import Alertmanager
+from tests.servers.asking import CLIENT
 from tests.servers.home_assistant import RealHome
+from tests.servers.home_socket import endpoint_of, notifications
 from tests.servers.ingestor import Ingestor
 from tests.servers.processes import free_port, wait_until
 from tests.servers.prometheus import Prometheus
 
-PACKAGE = (Path(__file__).parents[2] / "homeassistant" / "ingestor_alerts.yaml").read_text()
+FACTOR = 60  # a minute is a second
 TITLES = {
     "CredentialsRefused": "Home Assistant refuses the token.",
     "IngestorDown": "The ingestor does not answer.",
@@ -29,14 +28,14 @@ TITLES = {
 
 @pytest.mark.real
 def test_a_fault_reaches_a_person_with_its_cause_alone_and_is_cleared(tmp_path: Path) -> None:
-    home = RealHome(tmp_path / "home", more=f"webhook:\n{PACKAGE}")  # of default_config, as every home has it
+    home = RealHome(tmp_path / "home", more=SHOWS_ALERTS)
     home.start()
     port, token = free_port(), tmp_path / "token"
     token.write_text("a-token-that-is-none")
     given = {"HA_TOKEN": "", "HA_TOKEN_FILE": str(token), "INCLUDE": "", "API_PORT": str(port)}
     service = Ingestor(tmp_path / "data", HA_URL=home.url, **given)
-    manager = Alertmanager(tmp_path / "alertmanager", home.url)
-    prometheus = Prometheus(tmp_path, f"127.0.0.1:{port}", manager.address)
+    manager = Alertmanager(tmp_path / "alertmanager", home.url, FACTOR)
+    prometheus = Prometheus(tmp_path, f"127.0.0.1:{port}", manager.address, FACTOR)
 
     def call(service: str, **data: str) -> None:
         trio.run(services.call, endpoint_of(home), "persistent_notification", [(service, data)])
@@ -50,6 +49,18 @@ def test_a_fault_reaches_a_person_with_its_cause_alone_and_is_cleared(tmp_path: 
         call("create", notification_id="ingestor_home_database", title="as NOTIFY does", message="away")
         assert titles(home) == ["as NOTIFY does"]
         call("dismiss", notification_id="ingestor_home_database")
+        tell(home, warning="firing", critical="firing")
+        wait_until(lambda: titles(home) == ["It is critical. (and 1 more)"], "two are one notification", 20)
+        [both] = notifications(home)
+        assert re.findall(r"\*\*(.+?)\*\*|what (\w+) means", both["message"]) == [
+            ("", "critical"),
+            ("It is warning.", ""),
+            ("", "warning"),
+        ]
+        tell(home, warning="firing", critical="resolved")
+        wait_until(lambda: titles(home) == ["It is warning."], "one of them stays", 20)
+        tell(home, warning="resolved")
+        wait_until(lambda: titles(home) == [], "none stays", 20)
         service.start()
         shows("CredentialsRefused")
         wait_until(
@@ -70,25 +81,25 @@ def test_a_fault_reaches_a_person_with_its_cause_alone_and_is_cleared(tmp_path: 
         home.stop()
 
 
+def tell(home: RealHome, **alerts: str) -> None:
+    """Give a home what Alertmanager says of an instance: the state of an alert of each severity."""
+    said = [
+        {
+            "status": status,
+            "labels": {"severity": severity},
+            "annotations": {
+                "summary": f"It is {severity}.",
+                "description": f"what {severity} means",
+                "runbook_url": "",
+            },
+        }
+        for severity, status in alerts.items()
+    ]
+    status = "firing" if "firing" in alerts.values() else "resolved"
+    body = {"status": status, "groupKey": '{}:{instance="127.0.0.1:8080"}', "alerts": said}
+    CLIENT.post(f"{home.url}/api/webhook/ingestor_alerts", json=body, timeout=20).raise_for_status()
+
+
 def titles(home: RealHome) -> list[str]:
     """Return the titles of the notifications of ours that the home shows."""
-    found: list[dict[str, Any]] = asked(home, "persistent_notification/get")
-    return sorted(one["title"] for one in found if one["notification_id"].startswith("ingestor_"))
-
-
-def asked(home: RealHome, command: str) -> Any:
-    """Return what a home answers to a command without arguments."""
-
-    async def ask() -> Any:
-        dialogue = Dialogue(home.token)
-        async with endpoint_of(home).open() as socket:
-            while (answer := dialogue.log_in(msgspec.json.decode(await socket.get_message(), type=Reply))) is not None:
-                await socket.send_message(answer)
-            await socket.send_message(dialogue.command(command)[1])
-            return msgspec.json.decode(msgspec.json.decode(await socket.get_message(), type=Reply).result)
-
-    return trio.run(ask)
-
-
-def endpoint_of(home: RealHome) -> Endpoint:
-    return Endpoint(home="home", url=home.url, token=lambda: home.token)
+    return sorted(one["title"] for one in notifications(home))

@@ -9,18 +9,19 @@ import httpx
 
 from tests.servers.asking import CLIENT
 from tests.servers.processes import Process, free_port, program, wait_until
+from tests.servers.windows import shortened
 
 DIRECTORY = Path(__file__).parents[2] / "metrics" / "alertmanager"
 
 
 class Alertmanager:
-    """One running Alertmanager, which tells `home_url`; only the times for which it gathers are shorter."""
+    """One running Alertmanager, which tells `home_url`; `factor` shortens the times for which it gathers."""
 
-    def __init__(self, directory: Path, home_url: str) -> None:
+    def __init__(self, directory: Path, home_url: str, factor: float) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.address = f"127.0.0.1:{free_port()}"
-        routes = (DIRECTORY / "routes.yml").read_text().replace("group_wait: 10s", "group_wait: 1s")
-        (directory / "routes.yml").write_text(routes.replace("group_interval: 1m", "group_interval: 1s"))
+        routes = (DIRECTORY / "routes.yml").read_text()
+        (directory / "routes.yml").write_text(shortened(routes, factor))
         environment = {
             "HA_URL": home_url,
             "ALERT_ROUTES": str(directory / "routes.yml"),
@@ -33,9 +34,13 @@ class Alertmanager:
 
     def alerts(self, *, inhibited: bool = False) -> set[str]:
         """Return the names of the alerts that are told, or of those that are kept back."""
+        return {labels["alertname"] for labels in self.labels(inhibited=inhibited)}
+
+    def labels(self, *, inhibited: bool = False) -> list[dict[str, str]]:
+        """Return the labels of these alerts."""
         shown = {"active": "true", "silenced": "false", "inhibited": str(inhibited).lower()}
         found: list[dict[str, Any]] = CLIENT.get(f"http://{self.address}/api/v2/alerts", params=shown).json()
-        return {alert["labels"]["alertname"] for alert in found if bool(alert["status"]["inhibitedBy"]) == inhibited}
+        return [alert["labels"] for alert in found if bool(alert["status"]["inhibitedBy"]) == inhibited]
 
     def stop(self) -> int:
         """Stop it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import sys
@@ -75,6 +76,16 @@ class RealHome:
         """Kill it."""
         assert self._process
         self._process.stop(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Let it stand still: its process is there, and does nothing."""
+        assert self._process
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self._process
+        os.kill(self._process.pid, signal.SIGCONT)
 
     def restart(self, seconds: float = 60) -> None:
         """Let it restart by its own service, which ends it with exit code 100."""

@@ -46,6 +46,11 @@ class Ingestor:
         return self._process.exit_code
 
     @property
+    def runs(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.exit_code is None
+
+    @property
     def peak_mebibytes(self) -> int:
         """The most memory that it has held so far."""
         [found] = re.findall(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
@@ -71,7 +76,7 @@ class Ingestor:
 
     def change(self, settings: dict[str, str]) -> dict[str, str]:
         """Let the next start have other settings; return what these were."""
-        before = {name: self._environment[name] for name in settings}
+        before = {name: self._environment.get(name, "") for name in settings}
         self._environment |= settings
         return before
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import re
+import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,34 +12,32 @@ import yaml
 
 from tests.servers.asking import CLIENT
 from tests.servers.processes import Process, free_port, program, wait_until
+from tests.servers.windows import shortened_rules
 
 CONFIGURATION = Path(__file__).parents[2] / "metrics" / "prometheus"
 
 
-def shortened(rules: str) -> str:
-    """Return rules that fire as soon as scrapes every half second allow: two seconds stand for up to five minutes."""
-    return re.sub(r"(?m)^( +for:) [1-5]m$", r"\1 2s", rules.replace("[2m]", "[2s]"))
-
-
 class Prometheus:
-    """One running Prometheus; only the target and the intervals differ from what users run.
+    """One running Prometheus; only the targets and the intervals differ from what users run.
 
-    With an Alertmanager, which it hands its alerts to, the times of the rules are shortened.
+    `alertmanager` is whom it hands its alerts to; `factor` shortens every time of the rules.
     """
 
-    def __init__(self, directory: Path, target: str, alertmanager: str | None = None) -> None:
+    def __init__(self, directory: Path, target: str, alertmanager: str | None = None, factor: float = 1) -> None:
         binary = program("prometheus", "prometheus")
         self.url = f"http://127.0.0.1:{free_port()}"
         configuration = yaml.safe_load((CONFIGURATION / "prometheus.yml").read_text())
         configuration["global"] = {"scrape_interval": "500ms", "evaluation_interval": "1s"}
         jobs = configuration["scrape_configs"]
         configuration["scrape_configs"] = [job for job in jobs if job["job_name"] == "ingestor"]
-        configuration["scrape_configs"][0]["static_configs"] = [{"targets": [target]}]
+        self._targets = directory / "targets.json"
+        configuration["scrape_configs"][0] = {"job_name": "ingestor", "file_sd_configs": [{"files": ["targets.json"]}]}
+        self.watch([target])
         managers = [{"targets": [alertmanager]}] if alertmanager else []
         configuration["alerting"]["alertmanagers"] = [{"static_configs": managers}]
         configuration["rule_files"] = ["rules.yml"]
         rules = (CONFIGURATION / "rules.yml").read_text()
-        (directory / "rules.yml").write_text(shortened(rules) if alertmanager else rules)
+        (directory / "rules.yml").write_text(shortened_rules(rules, factor))
         (directory / "prometheus.yml").write_text(yaml.safe_dump(configuration))
         self._process = Process(
             [
@@ -50,6 +49,12 @@ class Prometheus:
             ],
             directory,
         )
+
+    def watch(self, targets: Iterable[str]) -> None:
+        """Scrape these services, and no others."""
+        made = self._targets.with_suffix(".new")
+        made.write_text(json.dumps([{"targets": list(targets)}]))
+        made.replace(self._targets)
 
     def query(self, expr: str) -> list[dict[str, Any]]:
         """Return the samples of an instant query; none while it does not answer."""
