@@ -95,9 +95,9 @@ HOME = (
     _row("listed: recorder stuck at a restart", home.recorder_stuck, FORGETFUL, lists=True),
     _row("listed: entities excluded", home.excluded, FORGETFUL, lists=True),
     _row("listed: history purged", home.purged, FORGETFUL, lists=True),
-    _row("listed: clock stepped", home.clock_stepped, STEPPED, lists=True),
     _row("listed: clock set back by seconds", home.clock_set_back, STEPPED, lists=True),
     _row("listed: clock stale at boot", home.clock_stale, STEPPED, lists=True),
+    _row("listed: clock stepped", home.clock_stepped, STEPPED, lists=True),
 )
 GAP_ROWS = LINK + HOME
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -77,7 +78,8 @@ def run(plan: GapPlan, directory: Path, tell: Callable[[str], None]) -> list[Out
     """Return the outcome of each row with each database, in their order."""
     lives = [life for row in plan.rows for life in _lives(row, plan)]
     outcomes = {life.name: Outcome(life.name, may_list=life.row.lists) for life in lives}
-    places = list(dict.fromkeys(life.row.place for life in lives))
+    in_turn = Counter(life.row.place for life in lives if not life.row.place.shared)
+    places = sorted({life.row.place for life in lives}, key=lambda place: (-in_turn[place], place.name))  # longest first
     booting = threading.Lock()  # one home after the other: each wants a processor of its own
 
     def visited(place: Place) -> list[Outcome]:

@@ -27,19 +27,18 @@ MOST_SECONDS = 120
 _POLL_SECONDS = 0.02
 _making = Lock()
 _LOADED = """
-import gc, json, os, runpy, sys, time
+import gc, json, os, runpy, signal, sys, time
 import ingestor.assembly.service, ingestor.cli
 
 gc.freeze()
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for what keeps a process
 for line in sys.stdin:
     asked = json.loads(line)
-    if not (keeper := os.fork()):
+    if not os.fork():
         break
-    os.waitpid(keeper, 0)
 else:
     os._exit(0)
-if os.fork():
-    os._exit(0)  # what keeps the process is nobody's child, so that nobody has to wait for it
+signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 process = os.fork()
 if process:
     print(process, flush=True)
