@@ -79,7 +79,8 @@ def run(plan: GapPlan, directory: Path, tell: Callable[[str], None]) -> list[Out
     lives = [life for row in plan.rows for life in _lives(row, plan)]
     outcomes = {life.name: Outcome(life.name, may_list=life.row.lists) for life in lives}
     in_turn = Counter(life.row.place for life in lives if not life.row.place.shared)
-    places = sorted({life.row.place for life in lives}, key=lambda place: (-in_turn[place], place.name))  # longest first
+    # The longest come first.
+    places = sorted({life.row.place for life in lives}, key=lambda place: (-in_turn[place], place.name))
     booting = threading.Lock()  # one home after the other: each wants a processor of its own
 
     def visited(place: Place) -> list[Outcome]:

@@ -63,7 +63,7 @@ class Truth:
         self.hass = hass
         self.file = -1
         self.load = None
-        self.persons_home = 0
+        self.persons = {}
         self.directory = Path(hass.config.config_dir)
 
     def open(self):
@@ -77,6 +77,7 @@ class Truth:
     def begin(self):
         """Listen; note what there was before."""
         self.hass.bus.async_listen("state_changed", self.heard)
+        self.persons = {state.entity_id: state for state in self.hass.states.async_all("person")}
         for state in self.hass.states.async_all():
             self.note(state.entity_id, None, state, state.last_updated, state.context, unheard=True)
         if self.load is not None:
@@ -130,8 +131,8 @@ class Truth:
     def heard(self, event):
         """Note what the bus said."""
         data, context = event.data, event.context
-        if data["entity_id"].startswith("person."):
-            self.persons_home = sum(state.state == "home" for state in self.hass.states.async_all("person"))
+        if data["entity_id"].startswith("person."):  # what the states are now, older releases hear of later
+            self.persons[data["entity_id"]] = data["new_state"]
         self.note(data["entity_id"], data["old_state"], data["new_state"], event.time_fired, context)
 
     @callback
@@ -146,7 +147,7 @@ class Truth:
             "old": old and [old.state, old.last_updated.isoformat()],
             "new": new and [new.state, dict(new.attributes), new.last_updated.isoformat()],
             "area": self.area(entity_id),
-            "persons_home": self.persons_home,
+            "persons_home": sum(state is not None and state.state == "home" for state in self.persons.values()),
         }
         try:
             text = json.dumps(line)
