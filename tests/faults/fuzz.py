@@ -33,8 +33,13 @@ from typing import Any
 from urllib.parse import urlsplit
 from zlib import crc32
 
+import trio
+from pydantic import SecretStr
+
 from ingestor import cli
 from ingestor.config import SECRETS
+from ingestor.model.errors import IngestorError
+from ingestor.weather.providers import OpenWeatherMap
 from tests.faults.between import BetweenRequests, BetweenSockets, Says, Talk
 from tests.faults.committed import in_quarantine
 from tests.faults.databases import influxdb
@@ -58,6 +63,7 @@ MEBIBYTES = 400
 PATIENCE_SECONDS = 150
 LIVED_FRAMES = 120  # of a session that is not cut in its youth: the waits between the tries grow with each that is
 API_TOKEN = "s3cret-token-of-the-api"  # noqa: S105  it opens nothing
+SERVED = 10  # answers of the weather that the service gets: it asks once a second at most, and pauses after failures
 SHOWN = 9  # characters of a secret that would be no chance
 PAGE = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>"
 ASKED: tuple[tuple[str, str, Any], ...] = (
@@ -120,6 +126,7 @@ class Story:
         settings |= {"API_TOKEN": API_TOKEN, "COMMIT_SECONDS": "0.1", "BATCH_MAX_SECONDS": "0.05"}
         self.service = Ingestor(directory / "service", **settings)
         stack.callback(self._end)
+        self.weather_key = settings["WEATHER_API_KEY"]
         self.secrets = [settings[name.upper()] for name in SECRETS if name.upper() in settings]
         self.replaced: set[tuple[str, int]] = set()
 
@@ -191,7 +198,8 @@ class Story:
         self._until_unhealthy("database")
 
     def _mutate_weather(self, until: int) -> None:
-        answered = count()
+        """Let the service hear some; the others its provider alone, which asks as often as we like."""
+        answered, served = count(), min(until, self.mutations.made + SERVED)
 
         def change(_method: str, _path: str, answer: bytes) -> bytes:
             return (
@@ -199,9 +207,19 @@ class Story:
             )  # three failures in a row are a pause
 
         self.sky.changes = change
-        while self.mutations.made < until:
+        while self.mutations.made < served:
             self._ask("PUT", "/api/config", weather_location=f"{self.random.uniform(-90, 90):.4f},4.9")
             time.sleep(0.02)
+        provider = OpenWeatherMap(self.sky.url, SecretStr(self.weather_key))
+        while self.mutations.made < until:
+            try:
+                said = repr(trio.run(provider.observe, "52.37,4.89"))
+            except IngestorError as error:
+                said = str(error)
+            except Exception as error:  # noqa: BLE001  which no part of the service expects
+                said = repr(error)
+                self.found.append(f"the weather was answered with {said:.300}")
+            self._look_for_secrets(said, "what is made of the weather")
 
     def _said_otherwise(self, frame: str, talk: Talk) -> list[Says]:
         said: list[Says] = []
@@ -305,7 +323,7 @@ class Story:
     def _ask(self, method: str, path: str, **body: Any) -> None:
         known = {"authorization": f"Bearer {API_TOKEN}"}
         answer = CLIENT.request(method, self.service.url + path, json=body or None, headers=known, timeout=60)
-        if answer.status_code not in {200, 503}:
+        if answer.status_code not in {200, 409, 503}:  # 409: the bucket of a database that says that it has none
             self.found.append(f"{method} {path} {body} was answered {answer.status_code} {answer.text[:300]}")
         self._look_for_secrets(answer.text, path)
 

@@ -145,7 +145,7 @@ def test_an_audit_that_can_not_be_done_is_told_alike_beside_a_service_and_withou
     service = Ingestor(tmp_path / "data", HA_URL=home.url, HA_TOKEN=home.token)
     service.start()
     try:
-        service.wait_connected()
+        wait_until(lambda: bool(service.get("/api/gaps")), "its first start is noted")
         home.server.home.running = False
         beside = audit(home, tmp_path / "data", "--from", "2026-01-01")
         assert service.stop() == 0

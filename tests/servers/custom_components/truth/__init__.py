@@ -147,13 +147,20 @@ class Truth:
             "old": old and [old.state, old.last_updated.isoformat()],
             "new": new and [new.state, dict(new.attributes), new.last_updated.isoformat()],
             "area": self.area(entity_id),
-            "persons_home": sum(state is not None and state.state == "home" for state in self.persons.values()),
+            "persons_home": self.persons_home(),
         }
         try:
             text = json.dumps(line)
         except TypeError:
             text = json.dumps(line | {"has_no_json": True}, default=str)
         os.write(self.file, text.encode() + b"\n")
+
+    def persons_home(self):
+        """Return how many persons are at home; none while nothing is known of any."""
+        states = [state.state for state in self.persons.values() if state is not None]
+        if states and all(state in ("unknown", "unavailable") for state in states):
+            return None
+        return states.count("home")
 
     def area(self, entity_id):
         """Return the name of the entity's area, its own or, as Home Assistant says, its device's."""
