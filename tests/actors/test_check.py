@@ -6,7 +6,7 @@ import json
 import socket
 from argparse import Namespace
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -205,7 +205,8 @@ async def test_the_retention_is_that_of_a_run_which_an_earlier_change_may_rule(
         state = state_database(settings, lambda _fact: None)
         await SettingsStore(settings, state, print).change({"retention_days": 7})
         await state.aclose()
-        await SQLiteStore(tmp_path, 7).prepare()
+        async with aclosing(SQLiteStore(tmp_path, 7)) as store:
+            await store.prepare()
         told = {one.subject: one for one in await check.find(settings.model_copy(update={"retention_days": days}))}
     assert told["database"].detail.endswith(f"; it keeps {kept}")
     is_changed = "RETENTION_DAYS is as it was changed through the API" in told["settings"].detail

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Generator, Sequence
-from contextlib import closing
+from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -128,6 +128,8 @@ class Tried(Protocol):
 
     async def count(self) -> int: ...
 
+    async def aclose(self) -> None: ...
+
 
 class Embedded:
     def __init__(self, directory: Path) -> None:
@@ -152,6 +154,9 @@ class Embedded:
 
     async def count(self) -> int:
         return await self.store.count(HOME, OLD)
+
+    async def aclose(self) -> None:
+        await self.store.aclose()
 
 
 class Remote:
@@ -188,6 +193,9 @@ class Remote:
     async def count(self) -> int:
         return await self.store.count(HOME, OLD)
 
+    async def aclose(self) -> None:
+        await self.store.aclose()
+
 
 class Died(Exception):
     """What a kill is to who looks only at the database."""
@@ -216,14 +224,15 @@ def remote(server: InfluxDB, request: pytest.FixtureRequest) -> Remote:
 async def test_everything_of_an_entity_gets_its_new_id(name: str, kind: str, remote: Remote, tmp_path: Path) -> None:
     tried: Tried = Embedded(tmp_path) if kind == "sqlite" else remote
     points, expected = CASES[name]
-    await tried.write(points)
-    before = tried.rows()
-    total, done = await tried.count(), Renamed()
-    while part := await tried.part():
-        done += part
-    assert done == expected
-    assert (total, await tried.count()) == (done.rewritten + done.repeated, 0)
-    assert same(tried.rows(), truth(before), but="area" if name.startswith("twice") else "")
+    async with aclosing(tried):
+        await tried.write(points)
+        before = tried.rows()
+        total, done = await tried.count(), Renamed()
+        while part := await tried.part():
+            done += part
+        assert done == expected
+        assert (total, await tried.count()) == (done.rewritten + done.repeated, 0)
+        assert same(tried.rows(), truth(before), but="area" if name.startswith("twice") else "")
 
 
 @pytest.mark.parametrize("dies", ["writing", "deleting"])

@@ -272,7 +272,7 @@ class NewerIngestor(Ingestor):
 
     def __init__(self, directory: Path, sources: Path, **settings: str) -> None:
         super().__init__(directory, **settings)
-        self._environment["PYTHONPATH"] = str(sources)
+        self._environment["PYTHONPATH"] = f"{sources}:{ROOT}"  # which has its version, where it is not installed
         for package in ("ingestor", "metrics", "supervisors"):
             shutil.copytree(ROOT / package, sources / package, ignore=shutil.ignore_patterns("__pycache__"))
         for name, statement in LATER.items():
