@@ -32,7 +32,6 @@ from tests.faults.ledgers import Listed, Told
 from tests.servers.truth import Key, Row, same
 
 PREVIOUS = ("previous_state", "previous_duration_seconds")
-RESTORED = '"restored":true'
 TAGS = ("device_class", "state_class", "friendly_name", "unit")
 
 _UNORDERED_NS = 10**9  # a change may be told a moment after a later one
@@ -65,7 +64,7 @@ def count(changes: Mapping[Key, Made], stored: Iterable[Row], frame: Frame) -> t
     listed = [key for key in absent if key in excused and key not in nameless]
     lost = [key for key in absent if key not in excused and key not in nameless]
     twice = _lived_twice([(at, made.true_ns) for (_, at), (made, _) in truth.items()])
-    untagged = _restored_at_first(rows)
+    untagged = _restored_at_first(rows, truth)
     wrong = [
         f"{key} {problem}"
         for key, row in rows
@@ -157,12 +156,12 @@ def _bounds(times: Sequence[int], one: Listed, live: AbstractSet[int]) -> tuple[
     return first, same_us[0] + 1 if same_us else bisect_left(times, (one.until_us + 1) * 1000)
 
 
-def _restored_at_first(rows: Iterable[tuple[Key, Row]]) -> set[Key]:
-    firsts: dict[str, tuple[Key, Row]] = {}
-    for key, row in rows:
-        if key[0] not in firsts or key[1] < firsts[key[0]][0][1]:
-            firsts[key[0]] = key, row
-    return {key for key, row in firsts.values() if RESTORED in (row.get("attributes") or "")}
+def _restored_at_first(rows: Iterable[tuple[Key, Row]], truth: Mapping[Key, tuple[Made, str]]) -> set[Key]:
+    """Return the first row of each entity of which the home has then restored a state."""
+    firsts: dict[str, Key] = {}
+    for key, _ in rows:
+        firsts[key[0]] = min(key, firsts.get(key[0], key))
+    return {key for key in firsts.values() if key in truth and truth[key][0].restored}
 
 
 def _vanished(key: Key, row: Row, truth: Mapping[Key, tuple[Made, str]]) -> bool:

@@ -20,7 +20,8 @@ class Made(NamedTuple):
     """One change: what a stored row must say of it, when it was by the true clock, whether anybody could be told it.
 
     The `first` one of its entity since Home Assistant started looks to its recorder like any other. One that is
-    `behind_untold` followed on a change that has no JSON.
+    `behind_untold` followed on a change that has no JSON. A `restored` one says at a start that its entity was there
+    before, with few attributes.
     """
 
     row: Row
@@ -28,6 +29,7 @@ class Made(NamedTuple):
     tellable: bool = True
     first: bool = False
     behind_untold: bool = False
+    restored: bool = False
 
 
 class Truth:
@@ -56,6 +58,7 @@ class Truth:
                     tellable="has_no_json" not in change and not change["unheard"],
                     first=self._boots.get(entity_id) != change["boot"],
                     behind_untold=self._untold.get(entity_id, False),
+                    restored=bool(change["new"] and change["new"][1].get("restored")),
                 )
                 self._untold[entity_id] = "has_no_json" in change
                 self._boots[entity_id] = change["boot"]

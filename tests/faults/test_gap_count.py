@@ -132,8 +132,7 @@ def test_what_was_before_a_change_is_not_compared_where_a_clock_went_back() -> N
 
 
 def test_what_home_assistant_restores_before_anything_was_heard_of_an_entity_has_tags_that_nobody_could_know() -> None:
-    truth = {key(at): change(at, unit="W") for at in (1, 2)}
-    restored = {"attributes": '{"restored":true}', "unit": None}
-    assert counted([row(2, **restored)], truth, from_ns=1) == {"made": 1, "stored": 1}
-    assert counted([row(1, unit="W"), row(2, **restored)], truth)["invented"] == 1
-    assert counted([row(2, unit=None)], truth, from_ns=1)["invented"] == 1
+    truth = {key(1): change(1, unit="W"), key(2): change(2, unit="W")._replace(restored=True)}
+    assert counted([row(2, unit=None)], truth, from_ns=1) == {"made": 1, "stored": 1}
+    assert counted([row(1, unit="W"), row(2, unit=None)], truth)["invented"] == 1
+    assert counted([row(2, unit=None)], truth | {key(2): change(2, unit="W")}, from_ns=1)["invented"] == 1
