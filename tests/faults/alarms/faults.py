@@ -287,7 +287,7 @@ def history_not_loaded(s: Situation) -> Stages:
 def recorder_gone(s: Situation) -> Stages:
     _missed(s)
     yield {"RecorderRefuses": ""}
-    _configured(s, RECORDER + HISTORY)  # which has nothing of before
+    _configured(s, RECORDER + HISTORY)  # which holds nothing older
     yield {"ChangesListed": "", **YOUNG}
 
 
