@@ -21,7 +21,7 @@ from ingestor.homeassistant.answers import Hour, Row, StatisticId
 from ingestor.homeassistant.chunks import AnswerSizes, can_be_split
 from ingestor.homeassistant.dialogue import Dialogue
 from ingestor.homeassistant.endpoint import Endpoint
-from ingestor.homeassistant.registry import Registry, temperature_unit
+from ingestor.homeassistant.registry import Registry, Startup, temperature_unit
 from ingestor.homeassistant.session import SYNCHRONISING
 from ingestor.homeassistant.snapshot import read
 from ingestor.model import instants
@@ -58,10 +58,6 @@ class NoRecorder(Refused):
 
 
 T = TypeVar("T")
-
-
-class _Config(Struct):
-    state: str = "RUNNING"
 
 
 class _Info(Struct):
@@ -117,7 +113,7 @@ class Recorder:
         answer, _ = await self._ask("get_config")
         with suppress(msgspec.MsgspecError):
             self.temperature_unit = temperature_unit(answer)
-        return _decoded(answer, _Config).state == "RUNNING"
+        return _decoded(answer, Startup).is_over
 
     async def is_recording(self) -> bool:
         """Return what the recorder says of itself; of being disabled by its action it says nothing."""

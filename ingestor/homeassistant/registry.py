@@ -72,6 +72,17 @@ class _Config(Struct):
     unit_system: _UnitSystem = _UnitSystem()
 
 
+class Startup(Struct, frozen=True):
+    """How far a home has started, by the answer to `get_config`: before it runs it still adds entities."""
+
+    state: str = "RUNNING"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it runs."""
+        return self.state == "RUNNING"
+
+
 class Place(Struct, frozen=True):
     """Where an entity belongs, by the names that people gave; `integration` is what it comes from."""
 

@@ -39,7 +39,7 @@ class Knowledge(Struct):
     `session` counts the sessions of this process, `opening` is the gap before the one whose cut has not come yet.
     `asked` are the commands under way by their ids, `written` the entity records as they were written last, `clock` the
     last note of this session's clock, `weather` the states of Home Assistant's weather entities, none before the first
-    snapshot; `unmatched` was told of the user's selection.
+    snapshot; `unmatched` was told of the user's selection. While the home is not `running` it still adds entities.
     """
 
     registry: Registry
@@ -52,6 +52,7 @@ class Knowledge(Struct):
     clock: ClockRead | None = None
     unmatched: frozenset[str] = frozenset()
     weather: Mapping[str, wire.State] | None = None
+    running: bool = True
 
 
 class Batch:
@@ -167,7 +168,9 @@ class Batch:
         if opening is not None:
             self.findings.add(close_gap(opening, present, captured.items(), now_ns))
         newest = max((state.last_updated for state in snapshot.values()), default=None)
-        lacked_us = None if newest is None else min(instants.microseconds(newest), instants.to_us(now_ns))
+        lacked_us = instants.to_us(now_ns)
+        if newest is not None:  # Home Assistant serves before it has its first state
+            lacked_us = min(instants.microseconds(newest), lacked_us)
         for entity_id in [*present, *(captured.keys() - present.keys())]:
             state, last = present.get(entity_id), entities.get(entity_id)
             if last is not None and last.left_out and state is not None:

@@ -19,7 +19,7 @@ from ingestor.enrichment.presence import Presence
 from ingestor.enrichment.series import device_class
 from ingestor.homeassistant import wire
 from ingestor.homeassistant.privacy import scrubbed
-from ingestor.homeassistant.registry import Registry
+from ingestor.homeassistant.registry import Registry, Startup
 from ingestor.homeassistant.session import FENCE, REGISTRY_EVENTS
 from ingestor.homeassistant.snapshot import read
 from ingestor.live.batch import Batch, Knowledge
@@ -222,6 +222,7 @@ class Stream:
 
     def _learn_config(self, answers: Mapping[str, Raw]) -> None:
         self._draft.registry = self._draft.registry.updated(answers)
+        self._draft.running = msgspec.json.decode(answers["config"], type=Startup).is_over
         self._taken.location = msgspec.json.decode(answers["config"], type=Location)
 
     def _learn_states(self, now_ns: int | None, answers: Mapping[str, Raw]) -> None:
@@ -236,7 +237,8 @@ class Stream:
             for entity_id, state in snapshot.items():
                 self._entities.classify(entity_id, device_class(state.attributes))
         if now_ns is not None:
-            self._tell_selected(snapshot.keys())
+            if self._draft.running:  # once it is, it is asked for all of this again
+                self._tell_selected(snapshot.keys())
             self._batch.cut(snapshot, now_ns)
             self._describe_all(now_ns)
 

@@ -35,12 +35,19 @@ class Home:
             "home", Entities(Selection([include], [exclude] if exclude else [])), captured=self.marks.values
         )
 
-    def session(self, *parts: HomeMessage, snapshot: Sequence[dict[str, Any]] | None, session: int = 1) -> Taken:
+    def session(
+        self,
+        *parts: HomeMessage,
+        snapshot: Sequence[dict[str, Any]] | None,
+        session: int = 1,
+        received_at_ns: int = 7,
+    ) -> Taken:
         """Take a session: its start, these parts, and the snapshot behind them."""
         messages = [SessionStarted(session=session, at_ns=session, results={}, cause="closed"), *parts]
         if snapshot is not None:
             answer = {"type": "result", "id": 20, "success": True, "result": snapshot}
-            messages += [CommandSent(session=session, id=20, command="states"), text(json.dumps(answer))]
+            heard = Frame(session=session, received_at_ns=received_at_ns, text=json.dumps(answer))
+            messages += [CommandSent(session=session, id=20, command="states"), heard]
         return self.take(*messages)
 
     def take(self, *messages: HomeMessage) -> Taken:
@@ -119,6 +126,14 @@ def test_an_entity_that_is_gone_was_removed_unseen_and_comes_back_without_a_new_
     assert (missed(taken), stored(taken)) == ([], [(A, 9)])
     [note] = [note for note in taken.notes if isinstance(note, EntityReturned)]
     assert (note.gap, note.entity_id, second(note.at_us)) == ("home:1", A, 9)
+
+
+@pytest.mark.parametrize(("snapshot", "lacked"), [([now(0, B)], 0), ([], 7)])
+def test_an_entity_that_is_gone_was_lacked_by_a_snapshot_of_a_home_that_has_no_state_yet_too(
+    snapshot: list[dict[str, Any]], lacked: int
+) -> None:
+    taken = Home(a=(1, False)).session(snapshot=snapshot, received_at_ns=START_NS + 7 * SECOND_NS)
+    assert {one.entity_id: second(one.lacked_us) for one in gaps(taken)[0].intervals}[A] == lacked
 
 
 def test_a_known_removed_entity_is_asked_for_too_for_it_may_have_come_and_gone() -> None:

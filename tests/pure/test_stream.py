@@ -84,7 +84,7 @@ def test_a_session_tells_where_the_home_is_and_what_its_entities_are() -> None:
     assert Stream("home", Entities()).take([started(), *answered("states", states)]).records == taken.records
 
 
-def answered(name: str, result: list[Any], at_ns: int = 0) -> list[HomeMessage]:
+def answered(name: str, result: Any, at_ns: int = 0) -> list[HomeMessage]:
     """Return the answer to a command of the running session."""
     content = json.dumps({"type": "result", "id": 77, "success": True, "result": result})
     return [CommandSent(session=1, id=77, command=name), Frame(session=1, received_at_ns=at_ns, text=content)]
@@ -369,6 +369,19 @@ def test_what_the_user_selects_is_told_at_each_cut_and_a_slip_of_the_pen_once(
         assert [fact.detail for fact in taken.reports if isinstance(fact, facts.Warned)] == expected
         if accepted:
             one.accept()
+
+
+def test_what_the_user_selects_is_told_of_a_home_that_has_started_for_before_it_still_adds_entities() -> None:
+    one = stream(include=("sensor.*",))
+    config = received("get_config")["result"]
+    zone = received("get_states")["result"][0] | {"entity_id": "zone.home"}
+    taken = one.take([started(config=config | {"state": "NOT_RUNNING"}), *answered("states", [zone])])
+    assert [fact for fact in taken.reports if isinstance(fact, facts.EntitiesSelected | facts.Warned)] == []
+    one.accept()
+    present = [zone, zone | {"entity_id": "sensor.attic"}]
+    taken = one.take([*answered("config", config | {"state": "RUNNING"}), *answered("states", present)])
+    assert [fact.selected for fact in taken.reports if isinstance(fact, facts.EntitiesSelected)] == [1]
+    assert [fact for fact in taken.reports if isinstance(fact, facts.Warned)] == []
 
 
 def test_long_details_are_cut() -> None:

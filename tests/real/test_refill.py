@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import socket
 import time
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -255,6 +258,40 @@ def test_a_restart_of_home_assistant_loses_nothing_and_its_tail_is_called_unprov
     assert (found["missing"], found["extra"], found["doubled"]) == (0, len(unsaid(home, service)), 0)
     assert gap["state"] == ("tail_unproven" if restarted else "filled")
     assert gap["cause"] == ("home_restart" if restarted else "closed")
+
+
+def listens(home: RealHome) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", home.port)):
+        return True
+    return False
+
+
+def test_a_home_that_is_met_before_it_has_its_first_state_loses_nothing_and_what_it_does_not_bring_back_is_removed(
+    home: Home, service: Ingestor
+) -> None:
+    if not isinstance(home, RealHome):
+        pytest.skip("the simulated home serves with all its states")
+    home.put("sensor.brief", "there")
+    home.run(count=500, rate=500, seed=7)
+    stopped(service)
+    home.stop()
+    home.spawn()
+    wait_until(lambda: listens(home), "Home Assistant serves", 60, every_seconds=0.002)
+    home.freeze()
+    service.start()
+    wait_until(lambda: "ServiceStarted" in service.log, "the service runs")
+    time.sleep(0.5)  # it has knocked, and is let in first
+    home.thaw()
+    home.wait_started()
+    home.run(count=500, rate=500, seed=8)
+    service.wait_connected()
+    wait_filled(service)
+    selected = [json.loads(line)["entities"] for line in service.log.splitlines() if "EntitiesSelected" in line]
+    found = judge(home, service)
+    brief = [row for row in service.query(f"{EVERYTHING} ORDER BY time") if row["entity_id"] == "sensor.brief"]
+    assert [(row["state"], row["removed"]) for row in brief] == [("there", None), (None, 1)]
+    assert (found["missing"], found["extra"], found["doubled"]) == (0, len(unsaid(home, service)), 0)
+    assert min(selected) > len(CORE)  # what a home still lacks is not said to be all that it has
 
 
 def test_what_happened_during_a_kill_is_refilled_whole_in_influxdb(home: Home, tmp_path: Path) -> None:

@@ -59,13 +59,17 @@ class RealHome:
     def start(self) -> None:
         """Start it and wait until it runs and our component is ready."""
         self.spawn()
-        wait_until(self._runs, "Home Assistant runs", STARTS_SECONDS)
+        self.wait_started()
 
     def spawn(self) -> None:
         """Start its process, without waiting."""
         (self.directory / "truth_ready").unlink(missing_ok=True)
         command = [*self._release.command, "-c", str(self.directory)]
         self._process = Process(command, self.directory, self._environment)
+
+    def wait_started(self) -> None:
+        """Wait until it runs and our component is ready."""
+        wait_until(self._runs, "Home Assistant runs", STARTS_SECONDS)
 
     def stop(self) -> None:
         """Stop it in order."""
