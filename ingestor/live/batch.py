@@ -38,8 +38,9 @@ class Knowledge(Struct):
 
     `session` counts the sessions of this process, `opening` is the gap before the one whose cut has not come yet.
     `asked` are the commands under way by their ids, `written` the entity records as they were written last, `clock` the
-    last note of this session's clock, `weather` the states of Home Assistant's weather entities, none before the first
-    snapshot; `unmatched` was told of the user's selection. While the home is not `running` it still adds entities.
+    last note of this session's clock, `heard_us` the time of the last change heard in it, `weather` the states of Home
+    Assistant's weather entities, none before the first snapshot; `unmatched` was told of the user's selection. While
+    the home is not `running` it still adds entities.
     """
 
     registry: Registry
@@ -50,6 +51,7 @@ class Knowledge(Struct):
     asked: Mapping[int, str] = {}
     written: Mapping[str, EntityRecord] = {}
     clock: ClockRead | None = None
+    heard_us: int | None = None
     unmatched: frozenset[str] = frozenset()
     weather: Mapping[str, wire.State] | None = None
     running: bool = True
@@ -84,7 +86,7 @@ class Batch:
     def start(self, started: SessionStarted, loss: str | None) -> None:
         """Begin the gap before a session; `loss` says why not all that was captured is known."""
         self.known.session += 1
-        self.known.opening = open_gap(started, self._home, self._entities.wanted(), loss)
+        self.known.opening = open_gap(started, self._home, self._entities.wanted(), self.known.heard_us, loss)
 
     def settle_in(self, presence: Presence, causes: Causes) -> None:
         """Use what is known of persons, automations and scripts from the next change on."""

@@ -55,17 +55,24 @@ class Opening(Struct, frozen=True):
     fresh: bool
 
 
-def open_gap(started: SessionStarted, home: str, captured: Iterable[tuple[str, Last]], loss: str | None) -> Opening:
-    """Return the gap before a session, given the last captured changes; `loss` says why they are not all of them."""
+def open_gap(
+    started: SessionStarted, home: str, captured: Iterable[tuple[str, Last]], heard_us: int | None, loss: str | None
+) -> Opening:
+    """Return the gap before a session, given the last captured changes; `loss` says why they are not all of them.
+
+    It begins with the newest of them, or with the one that was `heard_us` last by this process, where that is older:
+    then Home Assistant's clock was set back, and what an entity did in the gap that is new has such times.
+    """
     known = list(captured)
     present = [(entity_id, last.at_us) for entity_id, last in known if last.at is not None]
     newest = nlargest(ANCHORS, present, key=lambda link: link[1])
+    from_us = newest[0][1] if newest else instants.to_us(started.at_ns)
     gap = GapFound(
         gap=f"{home}:{started.at_ns}",
         home=home,
         cause=loss or (started.cause if known else GapCause.FIRST_START),
         detail=started.detail,
-        from_us=newest[0][1] if newest else instants.to_us(started.at_ns),
+        from_us=min(from_us, heard_us or from_us),
         found_ns=started.at_ns,
         anchors=tuple(newest),
     )

@@ -27,6 +27,7 @@ from ingestor.live.clock import read_clock
 from ingestor.live.described import described_entity
 from ingestor.live.entities import Entities
 from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
+from ingestor.model import instants
 from ingestor.model.gaps import ClockRead, Note
 from ingestor.model.records import EntityRecord, Event, Record, Watermark, WeatherObservation
 from ingestor.model.unreadable import UNREADABLE
@@ -140,6 +141,7 @@ class Stream:
             loss = self._loss()
             self._entities.load(self._captured())
         self._batch.start(started, loss)
+        self._draft.heard_us = None
 
     def _frame(self, frame: Frame) -> None:
         events = self._batch.events
@@ -292,10 +294,11 @@ class Stream:
             self._draft.written = {**written, **new}
 
     def _read_clock(self, events: Iterable[Event], heard_ns: int) -> None:
-        newest_ns = max([event.time_ns for event in events if not event.late], default=None)
-        if newest_ns is None:
+        times_ns = [event.time_ns for event in events if not event.late]
+        if not times_ns:
             return
-        note = read_clock(self._home, self._draft.clock, newest_ns, heard_ns)
+        self._draft.heard_us = instants.to_us(times_ns[-1])
+        note = read_clock(self._home, self._draft.clock, max(times_ns), heard_ns)
         if note is not None:
             self._draft.clock = note
             self._clock_notes.append(note)

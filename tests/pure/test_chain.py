@@ -167,6 +167,16 @@ def test_a_home_that_restarted_can_not_prove_otherwise() -> None:
     assert [(gap.cause, gap.intact_since_us) for gap in gaps(taken)] == [("home_restart", None)]
 
 
+@pytest.mark.parametrize(("heard", "begins"), [([], 900), ([changed(5, 4, B)], 5)])
+def test_a_gap_begins_with_what_was_heard_last_where_the_clock_is_behind_what_was_captured(
+    heard: list[Frame], begins: int
+) -> None:
+    home = Home(a=(900, False), b=(4, False))
+    home.session(*heard, snapshot=[now(900), now(5 if heard else 4, B)])
+    [gap] = gaps(home.session(snapshot=[now(900), now(8, B), now(7, "sensor.c")], session=2))
+    assert (second(gap.from_us), gap.anchors[0][0]) == (begins, A)
+
+
 def test_what_was_said_already_breaks_no_link() -> None:
     home = Home(a=(1, False))
     home.session(changed(2, 1), snapshot=[now(2)])
