@@ -16,8 +16,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from ingestor.enrichment.attributes import Attributes
-from tests.servers.demonstration import ask
 from tests.servers.home_assistant import RealHome
+from tests.servers.home_socket import ask
 from tests.servers.releases import demonstrated
 
 

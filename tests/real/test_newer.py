@@ -24,7 +24,6 @@ from tests.servers.demonstration import (
     UNITS,
     act,
     arrange,
-    ask,
     said,
     strip_of,
     units,
@@ -32,6 +31,7 @@ from tests.servers.demonstration import (
 )
 from tests.servers.home_assistant import RealHome
 from tests.servers.home_said import Row, Said, differences
+from tests.servers.home_socket import ask
 from tests.servers.home_template import STARTS_SECONDS
 from tests.servers.ingestor import Ingestor
 from tests.servers.processes import wait_until

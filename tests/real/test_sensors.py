@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.servers.absence import missing
-from tests.servers.demonstration import ask
 from tests.servers.home_assistant import RealHome
+from tests.servers.home_socket import asked
 from tests.servers.ingestor import Ingestor
 from tests.servers.processes import free_port, wait_until
 from tests.servers.releases import demonstrated
@@ -36,7 +36,7 @@ def test_a_home_shows_health_freshness_backlog_and_gaps_while_it_may_ask(tmp_pat
     service = Ingestor(tmp_path / "data", HA_URL=home.url, HA_TOKEN=home.token, API_PORT=str(port), API_TOKEN=TOKEN)
 
     def states() -> dict[str, str]:
-        [found] = ask(home, {"type": "get_states"})
+        found = asked(home, "get_states")
         return {one["entity_id"]: one["state"] for one in found if "ingestor_" in one["entity_id"]}
 
     service.start()  # first: where nobody answers when it starts, the home asks again after half a minute

@@ -6,16 +6,13 @@ units are changed by the commands that the user's browser sends.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
-
-import trio
-from trio_websocket import open_websocket_url
 
 from tests.servers.asking import CLIENT
 from tests.servers.home_assistant import RealHome
 from tests.servers.home_said import Row, Said
+from tests.servers.home_socket import ask
 
 LISTS = {"floors": "floor", "areas": "area", "labels": "label", "devices": "device", "entities": "entity"}
 PASSWORD = "s3cret"  # noqa: S105  of a demonstration
@@ -64,26 +61,6 @@ HUMID = {
     "new_entity_id": "sensor.humid",
 }
 WEATHER = [{"temperature_unit": unit, "wind_speed_unit": "mph"} for unit in ("°F", "°C", "°F")]
-
-
-def ask(home: RealHome, *commands: Row) -> list[Any]:
-    """Return the answers to commands of a user's browser."""
-
-    async def answers() -> list[Any]:
-        found: list[Any] = []
-        address = f"{home.url.replace('http', 'ws')}/api/websocket"
-        async with open_websocket_url(address, max_message_size=2**24) as socket:
-            await socket.get_message()
-            await socket.send_message(json.dumps({"type": "auth", "access_token": home.token}))
-            await socket.get_message()
-            for number, asked in enumerate(commands, 1):
-                await socket.send_message(json.dumps({"id": number, **asked}))
-                answer = json.loads(await socket.get_message())
-                assert answer["success"], (asked, answer)
-                found.append(answer["result"])
-        return found
-
-    return trio.run(answers)
 
 
 def said(home: RealHome) -> Said:

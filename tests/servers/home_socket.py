@@ -1,32 +1,42 @@
-"""What a real Home Assistant answers to a command over its socket, and the notifications that it shows."""
+"""What a real Home Assistant answers to commands over its socket, and the notifications that it shows."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 import trio
+from trio_websocket import open_websocket_url
 
-from ingestor.homeassistant.dialogue import Dialogue
 from ingestor.homeassistant.endpoint import Endpoint
-from ingestor.homeassistant.wire import Reply
 from tests.servers.home_assistant import RealHome
 
 
+def ask(home: RealHome, *commands: Mapping[str, Any]) -> list[Any]:
+    """Return what a home answers to its owner's commands, one after the other."""
+
+    async def answers() -> list[Any]:
+        found: list[Any] = []
+        address = f"{home.url.replace('http', 'ws')}/api/websocket"
+        async with open_websocket_url(address, max_message_size=2**24) as socket:
+            await socket.get_message()
+            await socket.send_message(json.dumps({"type": "auth", "access_token": home.token}))
+            await socket.get_message()
+            for number, command in enumerate(commands, 1):
+                await socket.send_message(json.dumps({"id": number, **command}))
+                answer = json.loads(await socket.get_message())
+                assert answer["success"], (command["type"], answer)
+                found.append(answer["result"])
+        return found
+
+    return trio.run(answers)
+
+
 def asked(home: RealHome, command: str, **arguments: Any) -> Any:
-    """Return what a home answers to a command of its owner."""
-
-    async def ask() -> Any:
-        dialogue = Dialogue(home.token)
-        async with endpoint_of(home).open() as socket:
-            while (answer := dialogue.log_in(msgspec.json.decode(await socket.get_message(), type=Reply))) is not None:
-                await socket.send_message(answer)
-            await socket.send_message(dialogue.command(command, **arguments)[1])
-            reply = msgspec.json.decode(await socket.get_message(), type=Reply)
-            assert reply.success, reply.error
-            return msgspec.json.decode(reply.result)
-
-    return trio.run(ask)
+    """Return what a home answers to one command."""
+    [answer] = ask(home, {"type": command, **arguments})
+    return answer
 
 
 def notifications(home: RealHome) -> list[dict[str, Any]]:
