@@ -1,7 +1,8 @@
 """InfluxDB 2.7 as the store: points through influxdb-client, questions in InfluxQL; `influxdb_server` asks them.
 
 Another program may write into our measurements. What it wrote with other types is not even seen, for each field is
-asked for with its type; a row that lacks a tag which each of ours has is skipped, and counted (`model/fields.py`).
+asked for with its type; a row that lacks a tag which each of ours has is skipped, and counted (`model/fields.py`). Tags
+are asked for as such, too: a field of the name of a tag, were there one row with it, would stand for the tag in all.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _EXPIRED = re.compile(r"partial write: dropped (\d+) points outside retention po
 _UNREADABLE = "database not found"  # which InfluxQL says with 200, of a bucket that the token may not read, too
 _TAGS = ", ".join(f'"{tag.name}"::tag' for tag in fields.TAGS)
 _EVENT = ", ".join([_TAGS, *(f'"{field.name}"::{field.type}' for field in fields.FIELDS)])
-_IS_OURS = " AND ".join(f"\"{name}\" != ''" for name in fields.IDENTIFYING)  # what lacks one hides none of ours
+_IS_OURS = " AND ".join(f"\"{name}\"::tag != ''" for name in fields.IDENTIFYING)  # what lacks one hides none of ours
 _ENTITY = "state::string, removed::boolean"  # every event has one of them
 _HOUR = ", ".join(f'"{name}"::float' for name in ("mean", "min", "max", "sum", "state"))
 
@@ -138,14 +139,14 @@ class InfluxDBStore:
     async def count_since(self, home: str, from_ns: int) -> int:
         """Return how many events of a home there are since then."""
         asked = "count(state::string) AS changes, count(removed::boolean) AS removals"  # every event has one of them
-        where = f"home = '{home}' AND time >= {from_ns} AND {_IS_OURS}"
+        where = f"home::tag = '{home}' AND time >= {from_ns} AND {_IS_OURS}"
         found = await self._select(f'SELECT {asked} FROM "{EVENTS}" WHERE {where}')
         names = [name for name in ("changes", "removals") if found and found[0].get(name, 0) is not None]  # null is 0
         return sum(self._whole(found[0], name) for name in names)
 
     async def keys(self, home: str, from_ns: int, to_ns: int, *, statistics: bool = False) -> dict[str, set[int]]:
         """Return the times of all events, or statistics, of a home within [from, to), by entity."""
-        where = f"home = '{home}' AND time >= {from_ns} AND time < {to_ns}"  # a home's name holds no quotes
+        where = f"home::tag = '{home}' AND time >= {from_ns} AND time < {to_ns}"  # a home's name holds no quotes
         found: dict[str, set[int]] = {}
         asked, kind, source = (_HOUR, "source", STATISTICS) if statistics else (_ENTITY, "domain", EVENTS)
         foreign = 0
@@ -163,19 +164,19 @@ class InfluxDBStore:
 
     async def newest(self, home: str) -> list[Watermark]:
         """Return the newest event of every entity."""
-        asked = f"SELECT {_ENTITY}, {_TAGS} FROM \"{EVENTS}\" WHERE home = '{home}'"
+        asked = f"SELECT {_ENTITY}, {_TAGS} FROM \"{EVENTS}\" WHERE home::tag = '{home}'"
         rows = await self._select(f'{asked} GROUP BY entity_id, "domain" ORDER BY time DESC LIMIT 1')
         return self._ours(rows, _watermark)
 
     async def oldest_ns(self, home: str) -> int | None:
         """Return the time of the oldest event that did not come with a snapshot."""
-        query = f"SELECT persons_home::integer FROM \"{EVENTS}\" WHERE home = '{home}' ORDER BY time LIMIT 1"
-        found = await self._select(query)
+        where = f"home::tag = '{home}' AND {_IS_OURS} ORDER BY time LIMIT 1"
+        found = await self._select(f'SELECT persons_home::integer FROM "{EVENTS}" WHERE {where}')
         return self._whole(found[0], "time") if found else None
 
     async def mark(self, home: str) -> int:
         """Return the highest mark: times do not tell which one is, a clock may have stepped."""
-        found = await self._select(f"SELECT max(batch::integer) AS batch FROM \"{MARKS}\" WHERE home = '{home}'")
+        found = await self._select(f"SELECT max(batch::integer) AS batch FROM \"{MARKS}\" WHERE home::tag = '{home}'")
         return self._whole(found[0], "batch") if found else 0
 
     async def count(self, home: str, entity_id: str) -> int:
@@ -293,7 +294,7 @@ def _query(limit: int, entity_id: str | None, before_ns: int | None, seconds: in
     conditions = [_IS_OURS]
     if entity_id is not None:
         quoted = entity_id.replace("\\", "\\\\").replace("'", "\\'")
-        conditions.append(f"entity_id = '{quoted}'")
+        conditions.append(f"entity_id::tag = '{quoted}'")
     if before_ns is not None:
         conditions.append(f"time < {before_ns}")
     if seconds is not None:

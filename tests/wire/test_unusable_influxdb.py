@@ -18,6 +18,7 @@ import trustme
 from pydantic import SecretStr
 
 from ingestor.model.errors import CredentialsRefused, IngestorError, Unavailable
+from ingestor.model.records import StoreMark
 from ingestor.storage.influxdb import InfluxDBStore
 from metrics import facts
 from tests.actors.homes import listening
@@ -303,6 +304,9 @@ async def test_rows_of_another_program_are_skipped_counted_and_hide_none_of_ours
         f"home_assistant_events,home=home,domain=sensor,entity_id=sensor.number_2 removed=1 {another_shard_ns}",
         f'home_assistant_events,home=home,entity_id=sensor.number_1 persons_home="all" {another_shard_ns}',
         f'ingestor_marks,home=home batch="much" {another_shard_ns}',
+        f'home_assistant_events home="home",entity_id="sensor.number_1",domain="sensor" {another_shard_ns}',
+        f"home_assistant_events,home=home,entity_id=sensor.number_1 persons_home=1i {another_shard_ns - 2 * MONTH_NS}",
+        f'ingestor_marks home="home",other=7i {another_shard_ns}',
     ]
     async with store(database, bucket=bucket) as made:
         made._report = heard.append
@@ -313,8 +317,10 @@ async def test_rows_of_another_program_are_skipped_counted_and_hide_none_of_ours
             (0, [], {})
         )
         assert (await made.newest("home"), await made.count_since("home", 0)) == ([], 0)
-        await made.write([event(1), removal(2)])
+        await made.write([event(1), removal(2), StoreMark(time_ns=START_NS, home="home", batch=8)])
+        assert await made.mark("home") == 8
         assert await made.recent(limit=2) == [removal(2), event(1)]
+        assert await made.recent(limit=2, entity_id="sensor.number_1") == [event(1)]
         assert await made.count_since("home", 0) == 2
         keys = {"sensor.number_1": {event(1).time_ns}, "sensor.number_2": {removal(2).time_ns}}
         assert await made.keys("home", 0, 2 * later_ns) == keys

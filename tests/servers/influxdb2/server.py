@@ -175,10 +175,10 @@ class InfluxDB2:
         asked = dict(re.findall(r'"?(\w+)"?::(string|float|integer|boolean|tag)', text))
         [measurement] = re.findall(r'FROM "?(\w+)"?', text)
         limits = re.findall(r"LIMIT (\d+)", text)
-        entities = [re.sub(r"\\(.)", r"\1", found) for found in re.findall(r"entity_id = '((?:\\.|[^'\\])*)'", text)]
+        named = re.findall(r"(home|entity_id)(::tag|) = '((?:\\.|[^'\\])*)'", text)
+        equal = [(name, is_tag, re.sub(r"\\(.)", r"\1", found)) for name, is_tag, found in named]
         needed = re.findall(r'^SELECT "?(\w+)"?(?:::\w+)? FROM', text)
-        homes = re.findall(r"home = '([^']*)'", text)
-        filled = re.findall(r'"?(\w+)"? != \'\'', text)
+        filled = re.findall(r'"?(\w+)"?(::tag|) != \'\'', text)
         since = [int(found) for found in re.findall(r"time >= (-?\d+)", text)]
         before = [int(found) for found in re.findall(r"time < (-?\d+)", text)]
         after = [
@@ -186,15 +186,20 @@ class InfluxDB2:
             for base, seconds in re.findall(r"time > (now\(\)|\d+) - (\d+)s", text)
         ]
 
+        fields = self.buckets[query["db"]].field_names(measurement)
+
+        def meant(row: dict[str, Any], name: str, is_tag: str) -> Any:  # noqa: ANN401  what stands in the row
+            """Return a tag; where there is a field of that name, it is the one that is meant, unless it `is_tag`."""
+            return row.get(name) if is_tag or name not in fields else None
+
         def wanted(row: dict[str, Any]) -> bool:
             return (
                 all(row.get(name) is not None for name in needed)
                 and all(row["time"] < bound for bound in before)
                 and all(row["time"] > bound for bound in after)
                 and all(row["time"] >= bound for bound in since)
-                and all(row.get(name) for name in filled)
-                and all(row.get("home") == home for home in homes)
-                and all(row.get("entity_id") == entity for entity in entities)
+                and all(meant(row, name, is_tag) for name, is_tag in filled)
+                and all(meant(row, name, is_tag) == text for name, is_tag, text in equal)
             )
 
         groups = re.findall(r'GROUP BY ("?\w+"?(?:, "?\w+"?)*)', text)

@@ -113,6 +113,10 @@ class Bucket:
         series = {"series": [{"name": measurement, "columns": columns, "values": values}]} if values else {}
         return {"results": [{"statement_id": 0, **series}]}
 
+    def field_names(self, measurement: str) -> set[str]:
+        """Return the names of all fields of a measurement."""
+        return {name for of, name, _ in self._kinds if of == measurement}
+
     def delete(self, measurement: str, tags: dict[str, str], start: str, stop: str) -> None:
         """Delete the points that have these tags, of both times and between them."""
         for key in [*self.points]:
