@@ -50,12 +50,15 @@ async def rename(settings: Settings, arguments: argparse.Namespace) -> Exit:
         try:
             async with offline_store(settings) as files:
                 await files.importer.confirmed()  # what waits in the spool may be of the old id, too
-                total = await _points(files, old)
+                foreign = sum([await files.store.foreign(home, old) for home in files.homes])
+                total = await _points(files, old, foreign)
                 if arguments.dry_run:
                     console.print(f"to be rewritten: {total}")
                 else:
                     with progress(console, "rewriting") as told:
                         console.print(_words(await _rewrite(files, old, new, total, told)))
+                if foreign:
+                    console.print(f"left alone, as another program wrote them: {foreign}")
         except* IngestorError as group:
             failures.append(first(group))
     if failures:
@@ -74,15 +77,16 @@ def check(old: str, new: str) -> None:
         raise UsageError(f"{old} cannot become {new}: a rename keeps the domain")
 
 
-def _nothing(old: str) -> UsageError:
-    return UsageError(f"there is nothing stored of {old}", code=ErrorCode.NOT_FOUND)
+def _nothing(old: str, foreign: int = 0) -> UsageError:
+    but = f" but what another program wrote ({foreign})" if foreign else ""
+    return UsageError(f"there is nothing stored of {old}{but}", code=ErrorCode.NOT_FOUND)
 
 
-async def _points(files: Files, old: str) -> int:
+async def _points(files: Files, old: str, foreign: int) -> int:
     """Return how many points there are to be rewritten. Raises `UsageError` where that makes no sense."""
     total = sum([await files.store.count(home, old) for home in files.homes])
     if not total:
-        raise _nothing(old)
+        raise _nothing(old, foreign)
     marks = [mark for home in files.homes for mark in files.importer.marks(home) if mark.series.entity_id == old]
     if any(not (mark.removed or mark.left_out) for mark in marks):
         raise UsageError(

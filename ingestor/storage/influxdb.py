@@ -183,6 +183,10 @@ class InfluxDBStore:
         """Return how many points there are of an entity."""
         return await self._renaming.count(home, entity_id)
 
+    async def foreign(self, home: str, entity_id: str) -> int:
+        """Return how many points have only the id of an entity, and were written by another program."""
+        return await self._renaming.foreign(home, entity_id)
+
     async def rename(self, home: str, old: str, new: str) -> Renamed | None:
         """Give a part of an entity's points another id."""
         return await self._renaming.part(home, old, new)

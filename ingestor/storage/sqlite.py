@@ -140,6 +140,10 @@ class SQLiteStore:
         """Return how many points there are of an entity."""
         return await self._reader.run(lambda connection: sqlite_rename.count(connection, home, entity_id))
 
+    async def foreign(self, home: str, entity_id: str) -> int:
+        """Return how many rows have only the id of an entity, and were written by another program."""
+        return await self._reader.run(lambda reader: sqlite_rename.count(reader, home, entity_id, foreign=True))
+
     async def rename(self, home: str, old: str, new: str) -> Renamed | None:
         """Give a part of an entity's points another id."""
         self._tables.forget()

@@ -121,6 +121,9 @@ class RenamingStore(Store, Protocol):
     async def count(self, home: str, entity_id: str) -> int:
         """Return how many points there are of an entity, but for those that say that it was removed."""
 
+    async def foreign(self, home: str, entity_id: str) -> int:
+        """Return how many points have only the id of an entity: another program wrote them, and they stay."""
+
     async def rename(self, home: str, old: str, new: str) -> Renamed | None:
         """Give a part of an entity's points another id, none of which is lost or doubled then; none when all have it.
 

@@ -253,11 +253,97 @@ async def test_killed_at_any_part_nothing_is_lost_and_the_next_run_ends_it(dies:
     assert same(remote.rows(), wanted)
 
 
-async def test_points_that_cannot_be_written_again_as_they_are_stay(remote: Remote) -> None:
-    remote.server.make_bucket()
-    remote.server.write(f'home_assistant_events,home=home,entity_id={OLD},state=x state="x" 1')
-    with pytest.raises(UsageError, match='"state" of "home_assistant_events" is not of one type'):
-        await remote.part()
+OF_OLD = f"home_assistant_events,domain=sensor,entity_id={OLD},home=home"
+SAME_NS, LATER_NS, ANOTHER_SHARD_NS = at(1).time_ns, at(1).time_ns + 1, at(1).time_ns - 30 * 86_400 * SECOND_NS
+FOREIGN: dict[str, tuple[str, int]] = {
+    "no domain": (f'home_assistant_events,home=home,entity_id={OLD} state="x" {SAME_NS}', 1),
+    "another domain": (f"home_assistant_events,domain=light,home=home,entity_id={OLD} removed=true {LATER_NS}", 1),
+    "a tag of a field's name": (f'home_assistant_events,home=home,entity_id={OLD},state=x state="x" {LATER_NS}', 1),
+    "fields of tags' names": (f'home_assistant_events home="home",entity_id="{OLD}",domain="sensor" {SAME_NS}', 0),
+    "another home": (f'home_assistant_events,domain=sensor,home=another,entity_id={OLD} state="x" {SAME_NS}', 0),
+    "another type": (f'home_assistant_events,home=home,entity_id={OLD} value="x",persons_home=1 {ANOTHER_SHARD_NS}', 1),
+    "an hour of nobody": (f"{STATISTICS},entity_id={OLD},home=home mean=1 {hour(1).time_ns}", 1),
+    "an hour of a strange source": (f"{STATISTICS},entity_id={OLD},home=home,source=a\"'b mean=1 {LATER_NS}", 1),
+    "a description without a domain": (f'{ENTITIES},entity_id={OLD},home=home area="x" {known(1).time_ns}', 1),
+}
+"""Lines of another program that stay, with how many of them have the old id."""
+STRANGE = {
+    "a tag more": f'{OF_OLD},host=x,source=a"\'b state="x" {SAME_NS}',
+    "a whole number, where ours have none": f"{OF_OLD} value=5i,more=2i,removed=true {ANOTHER_SHARD_NS}",
+    "text for a number": f'{OF_OLD} value="x",more=true,removed=true {ANOTHER_SHARD_NS}',
+    "fractions for whole numbers": f"{OF_OLD} persons_home=1.5,value=2,removed=true {ANOTHER_SHARD_NS}",
+    "a large number": f"{OF_OLD} value=18446744073709551615u,removed=true {ANOTHER_SHARD_NS}",
+    "fields of tags' names, too": f'{OF_OLD} home="x",entity_id=3i,removed=true {LATER_NS}',
+}
+"""Lines that have every tag of ours, and so are the entity's."""
+
+
+@pytest.mark.parametrize("name", [*FOREIGN, *STRANGE])
+async def test_points_of_another_program_stay_unless_they_have_all_our_tags(name: str, remote: Remote) -> None:
+    line, count = FOREIGN[name] if name in FOREIGN else (STRANGE[name], 0)
+    async with aclosing(remote):
+        await remote.write([*map(at, range(5)), hour(1), known(1), at(7, NEW, persons_home=1)])
+        remote.server.write(f'{OF_OLD} state="x",value=2 {at(1).time_ns + 7}')
+        remote.server.write(line)
+        before = exactly(remote.server)
+        assert await remote.store.foreign(HOME, OLD) == count
+        total, done = await remote.count(), Renamed()
+        while part := await remote.part():
+            done += part
+        assert done == Renamed(rewritten=total)
+        assert total == (9 if name in STRANGE else 8)
+        assert same(exactly(remote.server), [row | {"tag entity_id": NEW} if is_of_old(row) else row for row in before])
+        assert (await remote.count(), await remote.store.foreign(HOME, OLD)) == (0, count)
+
+
+def exactly(server: InfluxDB) -> list[Row]:
+    """Return all points, with tags and fields apart, and each field as each of its types."""
+    found: list[Row] = []
+    for name in MEASUREMENTS:
+        tags = [row["tagKey"] for row in server._select(f'SHOW TAG KEYS FROM "{name}"')]
+        fields = [(row["fieldKey"], row["fieldType"]) for row in server._select(f'SHOW FIELD KEYS FROM "{name}"')]
+        columns = [f"tag {tag}" for tag in tags] + [f"{kind} {field}" for field, kind in fields]
+        asked = [f'"{tag}"::tag' for tag in tags] + [f'"{field}"::{kind}' for field, kind in fields]
+        told = ", ".join(f"{one} AS c{number}" for number, one in enumerate(asked))
+        for row in server._select(f'SELECT {told} FROM "{name}"'):  # noqa: S608  our words
+            given = {column: row[f"c{number}"] for number, column in enumerate(columns)}
+            found.append({"measurement": name, "time": row["time"], **given})
+    return found
+
+
+def is_of_old(row: Row) -> bool:
+    """Return whether a row has every tag that each of ours has."""
+    last = re.fullmatch(r"\w+", row["tag source"] or "") if row["measurement"] == STATISTICS else row["tag domain"]
+    return (row["tag home"], row["tag entity_id"]) == (HOME, OLD) and last not in (None, "light")
+
+
+@pytest.mark.parametrize(("table", "stays"), [
+    ("UPDATE series SET domain = '' WHERE entity_id = 'sensor.old'", 3),
+    ("UPDATE series SET domain = x'00' WHERE entity_id = 'sensor.old'", 3),
+    ("UPDATE series SET area = '' WHERE entity_id = 'sensor.old'", 0),
+    ("UPDATE series SET area = '' WHERE entity_id = 'sensor.new'", 0),
+    ("UPDATE events SET time = 'now' WHERE time = (SELECT min(time) FROM events)", 0),
+    ("UPDATE home_assistant_statistics SET source = ''", 1),
+    ("UPDATE home_assistant_statistics SET source = x'00'", 1),
+    ("UPDATE home_assistant_entities SET domain = '', removed = 'no'", 1),
+])  # fmt: skip
+async def test_rows_of_another_program_stay_in_the_embedded_database(table: str, stays: int, tmp_path: Path) -> None:
+    tried = Embedded(tmp_path)
+    async with aclosing(tried):
+        await tried.write([*map(at, range(3)), hour(1), known(1), at(7, NEW)])
+        with closing(sqlite3.connect(tmp_path / FILE)) as other, other:
+            other.execute(table)
+        before = tried.rows()
+        assert (await tried.store.foreign(HOME, OLD), await tried.count()) == (stays, 5 - stays)
+        while await tried.part():
+            pass
+        assert (await tried.store.foreign(HOME, OLD), await tried.count()) == (stays, 0)
+        after = tried.rows()
+        assert sum(row["entity_id"] == OLD for row in after) == stays
+        assert same(
+            [row | {"entity_id": "", "area": ""} for row in after],
+            [row | {"entity_id": "", "area": ""} for row in before],
+        )
 
 
 async def test_what_the_database_does_not_have_after_all_stays_under_the_old_id(remote: Remote) -> None:
@@ -325,6 +411,17 @@ def test_it_says_how_many_and_forgets_how_far_the_old_id_was_captured(tmp_path: 
     assert command(tmp_path, "rename", OLD, NEW, **settings) == (2, f"ingestor: there is nothing stored of {OLD}\n")
     with closing(sqlite3.connect(tmp_path / "data" / FILE)) as connection:
         assert connection.execute("SELECT entity_id FROM captured JOIN watermarks USING (id)").fetchall() == [(NEW,)]
+
+
+def test_it_says_what_another_program_wrote_and_leaves_it(tmp_path: Path) -> None:
+    settings = data_dir(tmp_path / "data", [at(1), at(2, area="Attic")])
+    with closing(sqlite3.connect(tmp_path / "data" / FILE)) as other, other:
+        other.execute("UPDATE series SET domain = '' WHERE area = 'Attic'")
+    left = "left alone, as another program wrote them: 1\n"
+    assert command(tmp_path, "rename", OLD, NEW, "--dry-run", **settings) == (0, f"to be rewritten: 1\n{left}")
+    assert command(tmp_path, "rename", OLD, NEW, **settings) == (0, f"rewritten: 1  there already: 0\n{left}")
+    sentence = f"ingestor: there is nothing stored of {OLD} but what another program wrote (1)\n"
+    assert command(tmp_path, "rename", OLD, NEW, **settings) == (2, sentence)
 
 
 def test_a_command_that_is_killed_before_it_deletes_goes_on_when_it_is_given_again(tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ ORG, ORG_ID = "home", "0000000000000001"
 ROOT, WRITER, READER = "root-token", "write-only-token", "read-only-token"
 MINIMUM_RETENTION_SECONDS = 3600
 
+_COMPARED = r""""?(\w+)"?(::tag|) (=|!=|=~|!~) ['/]((?:\\.|[^'/\\])*)['/]"""
+
 Fault = Callable[["InfluxDB2"], "Answer | None"]
 
 
@@ -170,15 +172,18 @@ class InfluxDB2:
         if "read" not in rights or query["db"] not in self.buckets:
             return {"results": [{"statement_id": 0, "error": f"database not found: {query['db']}"}]}
         text = query["q"]
-        if shown := re.fullmatch(r'SHOW (TAG|FIELD) KEYS FROM "(\w+)"', text):
-            return self.buckets[query["db"]].keys(shown[2], of_tags=shown[1] == "TAG")
-        asked = dict(re.findall(r'"?(\w+)"?::(string|float|integer|boolean|tag)', text))
+        if keys := re.fullmatch(r'SHOW (TAG|FIELD) KEYS FROM "(\w+)"', text):
+            return self.buckets[query["db"]].keys(keys[2], of_tags=keys[1] == "TAG")
+        bucket, shown = self.buckets[query["db"]], text.partition(" FROM ")[0]
+        typed = re.findall(r'"?(\w+)"?::(string|float|integer|unsigned|boolean|tag)(?: AS (\w+))?', shown)
+        asked = {alias or name: (name, kind) for name, kind, alias in typed}
         [measurement] = re.findall(r'FROM "?(\w+)"?', text)
         limits = re.findall(r"LIMIT (\d+)", text)
-        named = re.findall(r"(home|entity_id)(::tag|) = '((?:\\.|[^'\\])*)'", text)
-        equal = [(name, is_tag, re.sub(r"\\(.)", r"\1", found)) for name, is_tag, found in named]
         needed = re.findall(r'^SELECT "?(\w+)"?(?:::\w+)? FROM', text)
-        filled = re.findall(r'"?(\w+)"?(::tag|) != \'\'', text)
+        compared = [
+            (name, is_tag, operator, re.sub(r"\\(.)", r"\1", said))
+            for name, is_tag, operator, said in re.findall(_COMPARED, text)
+        ]
         since = [int(found) for found in re.findall(r"time >= (-?\d+)", text)]
         before = [int(found) for found in re.findall(r"time < (-?\d+)", text)]
         after = [
@@ -186,11 +191,13 @@ class InfluxDB2:
             for base, seconds in re.findall(r"time > (now\(\)|\d+) - (\d+)s", text)
         ]
 
-        fields = self.buckets[query["db"]].field_names(measurement)
+        fields = bucket.field_names(measurement)
 
-        def meant(row: dict[str, Any], name: str, is_tag: str) -> Any:  # noqa: ANN401  what stands in the row
-            """Return a tag; where there is a field of that name, it is the one that is meant, unless it `is_tag`."""
-            return row.get(name) if is_tag or name not in fields else None
+        def holds(row: dict[str, Any], name: str, is_tag: str, operator: str, said: str) -> bool:
+            """Compare a tag; where there is a field of that name, it is the one that is meant, unless it `is_tag`."""
+            found = row["tags"].get(name, "") if is_tag or name not in fields else ""
+            equal = re.search(said, found) is not None if "~" in operator else found == said
+            return equal is operator.startswith("=")
 
         def wanted(row: dict[str, Any]) -> bool:
             return (
@@ -198,15 +205,15 @@ class InfluxDB2:
                 and all(row["time"] < bound for bound in before)
                 and all(row["time"] > bound for bound in after)
                 and all(row["time"] >= bound for bound in since)
-                and all(meant(row, name, is_tag) for name, is_tag in filled)
-                and all(meant(row, name, is_tag) == text for name, is_tag, text in equal)
+                and all(holds(row, *one) for one in compared)
             )
 
         groups = re.findall(r'GROUP BY ("?\w+"?(?:, "?\w+"?)*)', text)
-        bucket, group = self.buckets[query["db"]], groups[0].replace('"', "").split(", ") if groups else []
+        group = groups[0].replace('"', "").split(", ") if groups else []
         if maximum := re.findall(r"max\((\w+)::integer\)", text):
             return bucket.select(measurement, 1, wanted, first=lambda row: -row[maximum[0]], asked=asked)
         if counted := re.findall(r"count\((\w+)::\w+\) AS (\w+)", text):
+            asked = {name: (name, kind) for name, kind, _ in typed}
             return bucket.count(measurement, dict(counted), wanted, asked)
         limit, sign = int(limits[0]) if limits else None, 1 if "ORDER BY time LIMIT" in text else -1
         return bucket.select(measurement, limit, wanted, first=lambda row: sign * row["time"], group=group, asked=asked)

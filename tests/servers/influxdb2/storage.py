@@ -12,7 +12,12 @@ from tests.servers.influxdb2.parser import Point, Value
 
 HOUR, DAY = 3600, 86_400
 SECOND_NS = 10**9
-_TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "float": (float, int), "integer": (int,), "boolean": (bool,)}
+_CASTS: dict[str, dict[type, Callable[[Any], Value]]] = {
+    "string": {str: str}, "boolean": {bool: bool}, "float": {float: float, int: float},
+    "integer": {float: int, int: int}, "unsigned": {float: int, int: int},
+}  # fmt: skip
+Asked = Mapping[str, tuple[str, str]]
+"""The columns of an answer: the name of the tag or field of each, and the type that it is asked for with."""
 Key = tuple[str, frozenset[tuple[str, str]], int]
 
 
@@ -83,18 +88,20 @@ class Bucket:
         *,
         first: Callable[[dict[str, Any]], int] = lambda row: -row["time"],
         group: Sequence[str] = (),
-        asked: Mapping[str, str] | None = None,
+        asked: Asked | None = None,
     ) -> dict[str, Any]:
         """Return a result of InfluxQL's `SELECT *`, in the order of `first`; the limit holds for each group.
 
-        Where fields are `asked` for with their types, one of another type is absent, and so is a row with none of them.
+        Where columns are `asked` for, a field of another type is absent, and so is a row with none of the fields.
+        `wanted` and `first` get the fields of a row by their names, and its `tags`.
         """
-        rows: list[dict[str, Any]] = [
-            {"time": at_ns, **dict(tags), **found}
+        there = [
+            ({"time": at_ns, "tags": dict(tags), **_named(found, asked)}, {"time": at_ns, **dict(tags), **found})
             for (name, tags, at_ns), fields in self.points.items()
-            if name == measurement and (found := _typed(fields, asked) if asked else fields)
+            if name == measurement and (found := _typed(dict(tags), fields, asked) if asked else fields)
         ]
-        rows = sorted(filter(wanted, rows), key=first)
+        there = sorted((one for one in there if wanted(one[0])), key=lambda one: first(one[0]))
+        rows: list[dict[str, Any]] = [shown for _, shown in there]
         groups: dict[Any, list[dict[str, Any]]] = {}
         for row in rows:
             groups.setdefault(tuple(row.get(tag) for tag in group), []).append(row)
@@ -129,7 +136,7 @@ class Bucket:
         measurement: str,
         counted: Mapping[str, str],
         wanted: Callable[[dict[str, Any]], bool],
-        asked: Mapping[str, str],
+        asked: Asked,
     ) -> dict[str, Any]:
         """Return how many values there are of each field that is `counted`, under its new name."""
         [result] = self.select(measurement, None, wanted, asked=asked)["results"]
@@ -169,8 +176,18 @@ class Bucket:
         return at_ns // (self.shard_seconds * SECOND_NS)
 
 
-def _typed(fields: dict[str, Value], asked: Mapping[str, str]) -> dict[str, Value]:
-    return {name: value for name, value in fields.items() if type(value) in _TYPES.get(asked.get(name, ""), ())}
+def _typed(tags: Mapping[str, str], fields: Mapping[str, Value], asked: Asked) -> dict[str, Any]:
+    """Return the columns of a row; none without any field."""
+    found: dict[str, Any] = {}
+    for column, (name, kind) in asked.items():
+        if kind != "tag" and (cast := _CASTS[kind].get(type(fields.get(name)))):
+            found[column] = cast(fields[name])
+    return {column: tags.get(name) for column, (name, kind) in asked.items() if kind == "tag"} | found if found else {}
+
+
+def _named(found: Mapping[str, Any], asked: Asked | None) -> dict[str, Any]:
+    """Return what was found by the names of the fields."""
+    return {asked[column][0] if asked else column: value for column, value in found.items()}
 
 
 def _partial(words: str) -> Answer:
