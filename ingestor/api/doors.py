@@ -14,7 +14,7 @@ unread.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from hmac import compare_digest
 from ipaddress import ip_address
 from socket import gethostname
@@ -67,7 +67,7 @@ class Doors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that may not come in; pass on any other, with its body."""
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = _joined(scope["headers"])
         is_guarded = scope["path"].startswith(GUARDED)
         refusal = self._refusal(headers, is_guarded=is_guarded)
         body = b""
@@ -121,6 +121,15 @@ async def _body(announced_bytes: int, receive: Receive) -> bytes:
         sentence = f"the body took longer than {BODY_SECONDS:g} seconds"
         raise _BodyRefused(_refused(408, ErrorCode.TIMEOUT, sentence)) from None
     return bytes(body)
+
+
+def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return the headers by name. One that is there twice has both values: it is not what a single one says."""
+    joined: dict[str, str] = {}
+    for name, value in headers:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        joined[key] = f"{joined[key]}, {text}" if key in joined else text
+    return joined
 
 
 def _at_once(body: bytes) -> Receive:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -14,6 +15,7 @@ from ingestor.model.errors import IngestorError, UsageError
 from metrics.codes import ErrorCode
 
 _STATUS = {ErrorCode.INVALID: 400, ErrorCode.NOT_FOUND: 404, ErrorCode.CONFLICT: 409, ErrorCode.PENDING: 409}
+_NO_OBJECT = "the body must be a JSON object, sent with the header Content-Type: application/json"
 _AWAY = 503  # every other error of ours: a file, a database or a home does not serve
 _CODES = {401: ErrorCode.UNAUTHORIZED, 404: ErrorCode.NOT_FOUND, 409: ErrorCode.CONFLICT}  # of the framework's answers
 
@@ -69,5 +71,13 @@ def _sendable(text: str) -> str:
 
 def _mistakes(error: RequestValidationError) -> str:
     """Return each mistake by name, without what was given: it might be a secret."""
-    said = [f"{mistake['loc'][-1]}: {mistake['msg'].removeprefix('Value error, ')}" for mistake in error.errors()]
-    return "; ".join(said)
+    return "; ".join(_NO_OBJECT if _is_of_body(one) else f"{one['loc'][-1]}: {_words(one)}" for one in error.errors())
+
+
+def _is_of_body(mistake: Mapping[str, Any]) -> bool:
+    """Return whether the whole body is wrong: there is none, it is no JSON or no object, or has no `Content-Type`."""
+    return bool(mistake["loc"] == ("body",) or mistake["type"] == "json_invalid")
+
+
+def _words(mistake: Mapping[str, Any]) -> str:
+    return str(mistake["msg"]).removeprefix("Value error, ")

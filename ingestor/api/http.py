@@ -32,6 +32,7 @@ WRITE_SECONDS = 10.0
 LINGER_SECONDS = 3.0
 HEAD_BYTES = 16 * 1024
 READ_BYTES = 64 * 1024
+_FRAMING = {b"content-length", b"transfer-encoding"}
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -90,7 +91,7 @@ class HttpConnection:
         if not isinstance(event, h11.Request):
             return None
         names = {name for name, _ in event.headers}
-        if not names & {b"content-length", b"transfer-encoding"}:
+        if not names & _FRAMING:
             self._protocol.next_event()  # its end
         return event
 
@@ -99,6 +100,8 @@ class HttpConnection:
             self._protocol.receive_data(await self._stream.receive_some(READ_BYTES))
         if isinstance(event, h11.Request) and not event.http_version.startswith(b"1."):
             raise h11.RemoteProtocolError("only HTTP/1.1 is spoken")
+        if isinstance(event, h11.Request) and {name for name, _ in event.headers} >= _FRAMING:
+            raise h11.RemoteProtocolError("a body has one length: a proxy might see two requests here")
         return event
 
     async def _answer(self, request: h11.Request) -> None:

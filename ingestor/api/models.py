@@ -160,9 +160,9 @@ class Configuration(BaseModel):
 
 
 class ConfigurationChange(BaseModel):
-    """What may be changed. A shorter retention deletes history, and wants `confirm`."""
+    """What may be changed. A shorter retention deletes history, and wants `confirm`. Nothing is taken for a number."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     weather_location: Annotated[str, AfterValidator(location)] | None = None
     retention_days: Annotated[int, Field(ge=0, le=36_500)] | None = None

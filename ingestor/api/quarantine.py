@@ -32,7 +32,7 @@ class QuarantinedRecord(BaseModel):
 class Selection(BaseModel):
     """Which records: those with these ids, or all. What cannot be undone wants one of the two said."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     ids: list[RowId] | None = None
     all: bool = False

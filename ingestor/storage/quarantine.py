@@ -27,6 +27,7 @@ from metrics.codes import ErrorCode, WarningCode
 
 FULL_RETRY_SECONDS = 10.0
 RECORDS_IN_A_PART = 500  # a quarantine that is full does not fit into the memory
+_NAMED = 10  # ids in a sentence
 _MESSAGE_CHARACTERS = 4000
 _COLUMNS = "id, at_ns, home, entity_id, time_ns, code, message, body"
 _ADD = """INSERT INTO quarantine (at_ns, home, entity_id, time_ns, code, message, body, digest)
@@ -225,7 +226,8 @@ def parts(handles: Sequence[T]) -> Iterator[Sequence[T]]:
 
 def none_such(ids: Sequence[int]) -> UsageError:
     """Return the error for ids that are not there."""
-    return UsageError(f"the quarantine holds no {', '.join(map(str, ids))}", code=ErrorCode.NOT_FOUND)
+    more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
+    return UsageError(f"the quarantine holds no {', '.join(map(str, ids[:_NAMED]))}{more}", code=ErrorCode.NOT_FOUND)
 
 
 def _handle(row: tuple[int, int]) -> Handle:

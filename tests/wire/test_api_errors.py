@@ -126,6 +126,26 @@ async def test_every_refusal_has_the_same_shape(tmp_path: Path) -> None:
     assert (shape(begun[1]).code, shape(begun[1]).heals) == ("pending", True)
 
 
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"weather_cache_minutes": 15}'])
+async def test_a_body_that_is_no_object_is_told_with_the_header_that_it_needs(body: bytes, tmp_path: Path) -> None:
+    headers = {} if body.endswith(b"15}") else {"content-type": "application/json"}
+    async with running(tmp_path) as tree:
+        answer = await tree.request("PUT", "/api/config", content=body, headers=headers)
+        detail = "the body must be a JSON object, sent with the header Content-Type: application/json"
+        assert (answer.status_code, shape(answer).detail) == (400, detail)
+
+
+@pytest.mark.parametrize("change", [
+    {"retention_days": True}, {"retention_days": "1"}, {"retention_days": 1.0}, {"weather_cache_minutes": True},
+    {"retention_days": 1, "confirm": "yes"}, {"retention_days": 1, "confirm": 1},
+])  # fmt: skip
+async def test_nothing_else_is_taken_for_a_number_or_a_yes(change: dict[str, Any], tmp_path: Path) -> None:
+    async with running(tmp_path) as tree:
+        answer = await tree.request("PUT", "/api/config", json={"confirm": True, **change})
+        assert (answer.status_code, shape(answer).code) == (400, "invalid")
+        assert (await tree.get("/api/config")).json()["retention_days"] == 0
+
+
 async def test_a_mistake_of_ours_has_that_shape_too_and_tells_nothing_of_the_inside() -> None:
     app = FastAPI()
     add_handlers(app)

@@ -79,6 +79,21 @@ def test_names_of_this_machine_and_those_that_the_user_gives_are_admitted(
     assert Names(api_host, ["Ingestor.lan"]).admit(host, origin)
 
 
+@pytest.mark.parametrize(("header", "values", "status"), [
+    ("origin", ["http://evil.example", "http://localhost"], 403),
+    ("origin", ["http://localhost", "http://evil.example"], 403),
+    ("authorization", ["Bearer nothing", f"Bearer {TOKEN}"], 401),
+    ("authorization", [f"Bearer {TOKEN}"], 200),
+])  # fmt: skip
+async def test_a_header_that_is_there_twice_is_not_one_of_its_values(
+    header: str, values: list[str], status: int, tmp_path: Path
+) -> None:
+    async with running(tmp_path, api_token=TOKEN) as tree:
+        known = list(KNOWN.items()) if header != "authorization" else []
+        headers = [("host", "localhost"), *known, *((header, value) for value in values)]
+        assert (await tree.request("GET", "/api/config", headers=headers)).status_code == status
+
+
 @pytest.mark.parametrize(("api_host", "host", "origin"), STRANGE)
 def test_every_other_name_and_every_other_page_is_strange(api_host: str, host: str, origin: str | None) -> None:
     assert not Names(api_host, ["ingestor.lan"]).admit(host, origin)
@@ -161,7 +176,21 @@ async def test_a_body_of_a_stranger_is_never_read_and_one_of_the_user_only_so_fa
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{}", b"[]", b"null", b'{"idz": [1]}', b'{"ids": null}', b'{"ids": [1], "all": true}', b'{"all": 0}']
+    "body",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b'{"idz": [1]}',
+        b'{"ids": null}',
+        b'{"ids": [1], "all": true}',
+        b'{"all": 0}',
+        b'{"all": "yes"}',
+        b'{"all": 1}',
+        b'{"ids": [true]}',
+        b'{"ids": ["1"]}',
+    ],
 )
 async def test_nothing_is_dropped_without_a_word_that_says_which(body: bytes, tmp_path: Path) -> None:
     async with running(tmp_path) as tree:
@@ -232,6 +261,7 @@ async def test_what_is_no_http_is_refused_in_the_same_shape(tmp_path: Path) -> N
         b"POST /api/audit HTTP/1.1\r\nhost: localhost\r\ncontent-length: " + b"9" * 5000 + b"\r\n\r\n",
         b"POST /api/audit HTTP/1.1\r\nhost: localhost\r\ncontent-length: -1\r\n\r\n",
         b"POST /api/audit HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: gzip\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ]
     async with running(tmp_path) as tree:

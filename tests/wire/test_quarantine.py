@@ -84,6 +84,8 @@ async def test_what_is_set_aside_survives_a_restart_with_its_reason(tmp_path: Pa
             await quarantine.find(9)
         with pytest.raises(UsageError, match="holds no 9, 7"):
             await quarantine.handles([2, 9, 7])
+        with pytest.raises(UsageError, match=r"holds no 10, 11, 12, 13, 14, 15, 16, 17, 18, 19 and 80 more$"):
+            await quarantine.handles(range(10, 100))
 
 
 async def test_the_same_record_is_kept_once(tmp_path: Path) -> None:

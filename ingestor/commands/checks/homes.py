@@ -87,7 +87,7 @@ async def weather(visit: Visit) -> list[Finding]:
         place = visit.settings.weather_location or await _place(visit)
         seen = await sources.service.observe(place)
     except IngestorError as error:
-        hint = f"{error.hint}; until then events are stored without weather"
+        hint = "; ".join(filter(None, ["until then events are stored without weather", error.hint]))
         return [Finding(works=False, detail=str(error), hint=hint)]
     return [Finding(detail=f"{sources.service.name}: {seen.temperature} °C at {seen.location}")]
 
