@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
+from select import POLLIN, poll
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, SecretStr
@@ -14,6 +17,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from ingestor.config.values import stripped
 
 SECRETS = ("ha_token", "influxdb_token", "weather_api_key", "api_token", "heartbeat_url")
+MAXIMUM_BYTES = 64 * 1024  # of a file; what is longer is no secret, and may never end
+PIPE_SECONDS = 5.0  # the output of a program, as the shell gives it with <(...), may take so long
 _AROUND = " \t\r\n\v\f\0\ufeff\u200b\u00a0\"'`"
 
 
@@ -46,6 +51,19 @@ def clean(text: str) -> str:
     return text
 
 
+def read_text(path: Path) -> str:
+    """Return what a file says, or its beginning. Raises `OSError`, also for a pipe that says nothing; `ValueError`."""
+    said = b""
+    with FileIO(path, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        ready = poll()
+        ready.register(file, POLLIN)
+        while (part := file.read(MAXIMUM_BYTES)) != b"" and len(said) < MAXIMUM_BYTES:
+            if part is None and not ready.poll(PIPE_SECONDS * 1000):
+                raise TimeoutError
+            said += part or b""
+    return said.decode()
+
+
 @dataclass(frozen=True, slots=True)
 class _Unreadable:
     """Stands for a secret whose file cannot be read, so that this is told beside every other mistake."""
@@ -56,7 +74,7 @@ class _Unreadable:
 def _read(name: str, path: str) -> str | _Unreadable:
     whose = f"{name.upper()}_FILE, {path}"
     try:
-        text = Path(path).expanduser().read_text(encoding="utf-8")
+        text = read_text(Path(path).expanduser())
     except (OSError, RuntimeError, ValueError) as error:
         return _Unreadable(f"cannot read {whose} ({type(error).__name__})")
     return text if text.strip(_AROUND) else _Unreadable(f"{whose}, is empty")

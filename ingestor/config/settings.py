@@ -12,7 +12,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ingestor.config.addresses import HomeUrl, Host, Hosts, InfluxDBUrl, SecretUrl, WeatherUrl, is_loopback
-from ingestor.config.secrets import SECRETS, Secret, SecretFiles, clean
+from ingestor.config.secrets import SECRETS, Secret, SecretFiles, clean, read_text
 from ingestor.config.values import (
     AttributeGlobs,
     Bucket,
@@ -127,9 +127,9 @@ class Settings(BaseSettings):
     def current_token(self) -> str:
         """Return Home Assistant's token as it is now: a file that `HA_TOKEN_FILE` names may have changed since."""
         token = self.ha_token.get_secret_value()
-        if self.ha_token_file is not None:
+        if self.ha_token_file is not None and self.ha_token_file.is_file():  # a pipe says it once
             with suppress(OSError, ValueError):  # being replaced: the token that we know will do until then
-                token = clean(self.ha_token_file.read_text(encoding="utf-8"))
+                token = clean(read_text(self.ha_token_file))
         self._secrets.add(token)
         return token
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from ingestor import config
+from ingestor.config import secrets
 from ingestor.model.errors import ConfigError
 from tests.servers.environment import environment
 
@@ -128,6 +130,33 @@ def test_the_token_is_read_anew_and_a_file_in_between_does_no_harm(tmp_path: Pat
         file.write_bytes(content) if content is not None else file.unlink()
         seen.append(settings.current_token())
     assert seen == ["second", "first", "first", "first"]
+
+
+@pytest.mark.parametrize("name", [name.upper() for name in config.SECRETS])
+def test_a_secret_may_come_through_a_pipe_and_is_not_waited_for_without_end(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    influxdb = {"INFLUXDB_URL": "http://db", "INFLUXDB_TOKEN": "t", "INFLUXDB_ORG": "o"}
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    given = GOOD | influxdb | {name: "", f"{name}_FILE": str(pipe)}
+    writer = os.open(pipe, os.O_RDWR)
+    os.write(writer, b"https://secret\n")
+    monkeypatch.setattr(secrets, "PIPE_SECONDS", 0.01)
+    assert mistakes(tmp_path, **given) == [f"{name}: cannot read {name}_FILE, {pipe} (TimeoutError)"]
+    os.write(writer, b"https://secret\n")
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    os.close(writer)
+    with environment(tmp_path, **given):
+        settings = config.load()
+    os.close(reader)
+    assert "https://secret" in settings.secrets
+    assert settings.current_token() == settings.ha_token.get_secret_value()
+
+
+def test_of_a_secret_file_without_end_only_the_beginning_is_read(tmp_path: Path) -> None:
+    given = GOOD | {"HA_TOKEN": "", "HA_TOKEN_FILE": "/dev/zero"}
+    assert mistakes(tmp_path, **given) == ["HA_TOKEN: HA_TOKEN_FILE, /dev/zero, is empty"]
 
 
 def test_an_env_file_that_is_no_text_is_told(tmp_path: Path) -> None:
