@@ -15,9 +15,12 @@ DIRECTORY = Path(__file__).parents[2] / "metrics" / "alertmanager"
 
 
 class Alertmanager:
-    """One running Alertmanager, which tells `home_url`; `factor` shortens the times for which it gathers."""
+    """One running Alertmanager, which tells `home_url`; `factor` shortens the times for which it gathers.
 
-    def __init__(self, directory: Path, home_url: str, factor: float) -> None:
+    `receivers` are variables of docs/monitoring.md.
+    """
+
+    def __init__(self, directory: Path, home_url: str, factor: float, **receivers: str) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.address = f"127.0.0.1:{free_port()}"
         routes = (DIRECTORY / "routes.yml").read_text()
@@ -27,9 +30,15 @@ class Alertmanager:
             "ALERT_ROUTES": str(directory / "routes.yml"),
             "ALERT_CONFIGURATION": str(directory / "alertmanager.yml"),
             "ALERTMANAGER": program("prometheus-alertmanager", "prometheus-alertmanager"),
+            **receivers,
         }
         options = [f"--storage.path={directory}", f"--web.listen-address={self.address}", "--cluster.listen-address="]
-        self._process = Process(["/bin/sh", str(DIRECTORY / "start.sh"), *options], directory, environment)
+        self._command = ["/bin/sh", str(DIRECTORY / "start.sh"), *options], directory, environment
+        self.start()
+
+    def start(self) -> None:
+        """Start it, at the same port and with what it knew."""
+        self._process = Process(*self._command)
         wait_until(self._answers, "Alertmanager answers")
 
     def alerts(self, *, inhibited: bool = False) -> set[str]:
