@@ -19,6 +19,7 @@ from tests.servers.processes import free_port, wait_until
 from tests.servers.prometheus import Prometheus
 
 FACTOR = 60  # a minute is a second
+SINCE = "2026-03-02T02:14:15.123456789Z"  # a quarter past three in the home
 TITLES = {
     "CredentialsRefused": "Home Assistant refuses the token.",
     "IngestorDown": "The ingestor does not answer.",
@@ -57,6 +58,7 @@ def test_a_fault_reaches_a_person_with_its_cause_alone_and_is_cleared(tmp_path: 
             ("It is warning.", ""),
             ("", "warning"),
         ]
+        assert both["message"].count("Since Monday, 03:14, at 127.0.0.1:8080.") == 2
         tell(home, warning="firing", critical="resolved")
         wait_until(lambda: titles(home) == ["It is warning."], "one of them stays", 20)
         tell(home, warning="resolved")
@@ -86,7 +88,8 @@ def tell(home: RealHome, **alerts: str) -> None:
     said = [
         {
             "status": status,
-            "labels": {"severity": severity},
+            "labels": {"severity": severity, "instance": "127.0.0.1:8080"},
+            "startsAt": SINCE,
             "annotations": {
                 "summary": f"It is {severity}.",
                 "description": f"what {severity} means",
