@@ -200,9 +200,11 @@ class Proxy:
 
 
 async def _take(source: AsyncGenerator[bytes], entrance: trio.MemorySendChannel[_Piece], way: Way) -> None:
+    """Hand on what a peer says, and its end, which is nothing."""
     async with entrance, aclosing(source):
         async for data in source:
             await entrance.send((trio.current_time() + way.delay_seconds, data))
+        await entrance.send((trio.current_time() + way.delay_seconds, b""))
 
 
 async def _received(stream: trio.SocketStream) -> AsyncGenerator[bytes]:
@@ -213,8 +215,10 @@ async def _received(stream: trio.SocketStream) -> AsyncGenerator[bytes]:
 async def _deliver(delayed: trio.MemoryReceiveChannel[_Piece], sink: trio.SocketStream, way: Way) -> None:
     async for due, data in delayed:
         await trio.sleep_until(due)
-        await way.carry(data, sink)
-    await sink.send_eof()
+        if data:
+            await way.carry(data, sink)
+        else:
+            await sink.send_eof()
 
 
 def _forget_what_waits(stream: trio.SocketStream) -> None:

@@ -142,3 +142,21 @@ def test_requests_are_answered_or_passed_on_as_the_judge_has_it() -> None:
         assert [answer.status_code for answer in answers] == [503, 204]
         assert (answers[0].headers["Retry-After"], answers[0].json()["message"]) == ("2", "later")
         assert [measurement for measurement, _, _ in double.buckets["b"].points] == ["good"]
+
+
+class OneAnswer(Echo):
+    def echo(self) -> None:
+        self.request.sendall(self.request.recv(65_536))
+
+
+@pytest.mark.parametrize("http", [False, True])
+def test_an_end_of_the_server_reaches_a_client_that_says_nothing_more(*, http: bool) -> None:
+    with socketserver.ThreadingTCPServer((HOST, 0), OneAnswer) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        proxy = Proxy(server.server_address[1], http=http)
+        proxy.start()
+        with socket.create_connection((HOST, proxy.port), timeout=5) as client:
+            assert said(client, b"GET / HTTP/1.1\r\n\r\n") == b"GET / HTTP/1.1\r\n\r\n"
+            assert client.recv(10) == b""
+        proxy.stop()
+        server.shutdown()
