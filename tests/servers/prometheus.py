@@ -12,7 +12,7 @@ import yaml
 
 from tests.servers.asking import CLIENT
 from tests.servers.processes import Process, free_port, program, wait_until
-from tests.servers.windows import shortened_rules
+from tests.servers.windows import shortened, shortened_rules
 
 CONFIGURATION = Path(__file__).parents[2] / "metrics" / "prometheus"
 
@@ -20,24 +20,44 @@ CONFIGURATION = Path(__file__).parents[2] / "metrics" / "prometheus"
 class Prometheus:
     """One running Prometheus; only the targets and the intervals differ from what users run.
 
-    `alertmanager` is whom it hands its alerts to; `factor` shortens every time of the rules.
+    `alertmanager` is whom it hands its alerts to; `factor` shortens every time of the rules; `rules` are added.
+    With a `database`, by its address, it scrapes that, the Alertmanager and itself as users' does.
     """
 
-    def __init__(self, directory: Path, target: str, alertmanager: str | None = None, factor: float = 1) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        target: str,
+        alertmanager: str | None = None,
+        factor: float = 1,
+        *,
+        database: str | None = None,
+        rules: str = "",
+    ) -> None:
         binary = program("prometheus", "prometheus")
         self.url = f"http://127.0.0.1:{free_port()}"
         configuration = yaml.safe_load((CONFIGURATION / "prometheus.yml").read_text())
         configuration["global"] = {"scrape_interval": "500ms", "evaluation_interval": "1s"}
-        jobs = configuration["scrape_configs"]
-        configuration["scrape_configs"] = [job for job in jobs if job["job_name"] == "ingestor"]
+        addresses = {"influxdb": database, "alertmanager": alertmanager, "prometheus": self.url.removeprefix("http://")}
+        stack = [job for job in configuration["scrape_configs"] if job["job_name"] != "ingestor"] if database else []
         self._targets = directory / "targets.json"
-        configuration["scrape_configs"][0] = {"job_name": "ingestor", "file_sd_configs": [{"files": ["targets.json"]}]}
+        configuration["scrape_configs"] = [
+            {"job_name": "ingestor", "file_sd_configs": [{"files": ["targets.json"]}]},
+            *(
+                {
+                    "job_name": job["job_name"],
+                    "scrape_interval": shortened(job["scrape_interval"], factor),
+                    "static_configs": [{"targets": [addresses[job["job_name"]]]}],
+                }
+                for job in stack
+            ),
+        ]
         self.watch([target])
         managers = [{"targets": [alertmanager]}] if alertmanager else []
         configuration["alerting"]["alertmanagers"] = [{"static_configs": managers}]
         configuration["rule_files"] = ["rules.yml"]
-        rules = (CONFIGURATION / "rules.yml").read_text()
-        (directory / "rules.yml").write_text(shortened_rules(rules, factor))
+        given = (CONFIGURATION / "rules.yml").read_text()
+        (directory / "rules.yml").write_text(shortened_rules(given, factor) + rules)
         (directory / "prometheus.yml").write_text(yaml.safe_dump(configuration))
         self._process = Process(
             [

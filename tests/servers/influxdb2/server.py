@@ -82,12 +82,14 @@ class InfluxDB2:
         self.buckets[name] = made
         return made
 
-    def answer(  # noqa: PLR0911  the table of what it is asked
+    def answer(  # noqa: C901, PLR0911  the table of what it is asked
         self, method: str, path: str, query: dict[str, str], token: str | None, body: bytes
     ) -> tuple[int, Any]:
         """Return status and JSON (none for an empty answer). Raises `Answer`."""
         if path == "/ping":
             return 204, None
+        if path == "/metrics":
+            return 200, None
         if path == "/health":
             return 200, {"name": "influxdb", "status": "pass", "version": "v2.7.12"}
         if path == "/api/v2/write":
