@@ -1,8 +1,9 @@
 """The real service, in which a signal makes one actor crash at a random line: `python -m tests.faults.crashing run`.
 
 On SIGUSR1 the file named by FAULTS_ORDER says which actor and how many of its lines still run; at the next line an
-`InjectedCrash` is raised there, and when and where is added to the file named by FAULTS_RECORD. The product has no hook
-for it: the lines are counted by a trace function, which is gone once it has raised.
+`InjectedCrash` is raised there, and when and where is added to the file named by FAULTS_RECORD. On SIGUSR2 the spool
+takes everything of its next commit but one event, and says nothing. The product has no hook for either: the lines are
+counted by a trace function, which is gone once it has raised.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -24,6 +26,8 @@ import httpx
 import ingestor.api.status
 import ingestor.history.keeper
 from ingestor.__main__ import main
+from ingestor.model.records import Event, Record
+from ingestor.storage.spool import Spool
 from tests.servers.asking import CLIENT
 from tests.servers.ingestor import Ingestor
 from tests.servers.processes import wait_until
@@ -112,11 +116,28 @@ class CrashingIngestor(Ingestor):
         wait_until(lambda: self._stirred(random) and len(self.crashes) > before, f"{actor} crashes", seconds)
         return int(self.crashes[-1]["at_ns"])
 
+    def lose(self) -> None:
+        """Let it lose one event without a word."""
+        os.kill(self.pid, signal.SIGUSR2)
+
     def _stirred(self, random: Random) -> bool:
         place = f"{random.uniform(-60, 60):.2f},{random.uniform(-180, 180):.2f}"
         with suppress(httpx.HTTPError):  # it is the API that crashes
             CLIENT.put(f"{self.url}/api/config", json={"weather_location": place}, timeout=5)
         return True
+
+
+def lose(*_signal: object) -> None:
+    """Lose one event of the next commit that has any."""
+    commit = Spool.commit
+
+    async def wrong(self: Spool, records: Sequence[Record], **options: Any) -> None:
+        lost = next((one for one in records if isinstance(one, Event)), None)
+        if lost is not None:
+            Spool.commit = commit  # type: ignore[method-assign]
+        await commit(self, [one for one in records if one is not lost], **options)
+
+    Spool.commit = wrong  # type: ignore[method-assign]
 
 
 def hurry(factor: float) -> None:
@@ -129,4 +150,5 @@ if __name__ == "__main__":
     hurry(float(os.environ.get("FAULTS_FACTOR", "1")))
     crasher = Crasher(Path(os.environ["FAULTS_ORDER"]), Path(os.environ["FAULTS_RECORD"]))
     signal.signal(signal.SIGUSR1, crasher.obey)
+    signal.signal(signal.SIGUSR2, lose)
     main()

@@ -27,15 +27,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What it is answered, instead of the server's own answer."""
+    """What it is answered, instead of the server's own answer: a `body`, or a message in a body as InfluxDB's."""
 
     status: int
     message: str = ""
     headers: dict[str, str] = field(default_factory=dict)
+    body: str = ""
 
     def encoded(self) -> bytes:
-        """Return it as bytes, with InfluxDB's kind of body."""
-        body = f'{{"code":"{HTTPStatus(self.status).phrase.lower()}","message":"{self.message}"}}'
+        """Return it as bytes."""
+        body = self.body or f'{{"code":"{HTTPStatus(self.status).phrase.lower()}","message":"{self.message}"}}'
         headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **self.headers}
         lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}", *map(": ".join, headers.items())]
         return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()

@@ -29,6 +29,17 @@ class SmallDisk:
             for size in _PIECES:
                 _fill(file.fileno(), size)
 
+    def add(self, size_bytes: int) -> None:
+        """Take some more of it."""
+        with self._filler.open("ab", buffering=0) as file:
+            file.write(bytes(size_bytes))
+
+    @property
+    def free_share(self) -> float:
+        """The free share of its size."""
+        sizes = os.statvfs(self.path)
+        return sizes.f_bavail / sizes.f_blocks
+
     def free(self) -> None:
         """Give back what filled it."""
         self._filler.unlink(missing_ok=True)

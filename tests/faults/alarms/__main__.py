@@ -14,9 +14,10 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+from tests.faults.alarms.fault import LOAD
 from tests.faults.alarms.faults import FAULTS
 from tests.faults.alarms.judge import Outcome
-from tests.faults.alarms.runner import LOAD, run
+from tests.faults.alarms.runner import run
 from tests.faults.alarms.watch import SHOWS_ALERTS, watching
 from tests.servers.home_assistant import RealHome
 
@@ -24,11 +25,11 @@ from tests.servers.home_assistant import RealHome
 def main() -> int:
     """Return the exit code."""
     chosen = _arguments()
-    faults = [fault for fault in FAULTS if _is_chosen(fault.name, chosen.only)]
+    faults = [one for one in FAULTS if _is_chosen(one.name, chosen.only) and one.least_factor <= chosen.factor]
     with ExitStack() as stack:
         directory = chosen.directory or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="alarms-")))
         directory.mkdir(parents=True, exist_ok=True)
-        home = RealHome(directory / "home", more=SHOWS_ALERTS, load=LOAD)
+        home = RealHome(directory / "home", more=SHOWS_ALERTS, load=dict(LOAD))
         stack.callback(home.stop)
         home.start()
         watch = stack.enter_context(watching(directory / "watch", home, chosen.factor))

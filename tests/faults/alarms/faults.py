@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import signal
 import sqlite3
 import threading
@@ -12,7 +14,9 @@ from itertools import count
 from pathlib import Path
 from random import Random
 
-from tests.faults.alarms.fault import MAY, NOTHING, Fault, Stages, Told
+from ingestor.simulator.weather import openweathermap
+from tests.faults.alarms import surroundings
+from tests.faults.alarms.fault import LOAD, MAY, NOTHING, Fault, Stages, Told
 from tests.faults.alarms.watch import ITSELF
 from tests.faults.committed import SPOOL
 from tests.faults.proxy import Proxy
@@ -25,6 +29,11 @@ from tests.servers.processes import wait_until
 from tests.servers.simulated_weather import SimWeather
 
 BETWEEN_KILLS_SECONDS = 4.5
+OLD_WEATHER_SECONDS = 1000  # of the three hours, which are 1,080 s here
+DISK_PACE_BYTES = 300_000  # a second, of 64 MiB
+NEARLY_FULL = 0.04
+OFTEN = 500  # changes a second; ten times as many as of a home where it takes ten times as long
+BACKLOG_PACE = 60  # events a second
 QUIET_SECONDS = 60.0
 YOUNG: Told = {"CapturedTooLittle": MAY, "CapturedTooLittleSlowly": MAY}
 """What a missed second is much of: the hour and the day of a service that is minutes old."""
@@ -216,6 +225,16 @@ def stopped_with_an_open_alert(s: Situation) -> Stages:
 def spool_full(s: Situation) -> Stages:
     assert s.front
     s.front.refuse()
+    with _swelling(s):
+        yield {"DatabaseDown": "does not answer", "SpoolFullSoon": ""}
+        yield {"DatabaseDown": "does not answer", "SpoolFullSoon": "", "SpoolFilling": ""}
+        yield {"DatabaseDown": "does not answer", "HomePaused": "spool_full"}
+    s.front.accept()
+
+
+@contextmanager
+def _swelling(s: Situation) -> Generator[None]:
+    """Let the home make large changes meanwhile."""
     numbers, ending, random = count(), threading.Event(), Random(1)
 
     def swell() -> None:
@@ -225,13 +244,10 @@ def spool_full(s: Situation) -> Stages:
     thread = threading.Thread(target=swell)
     thread.start()
     try:
-        yield {"DatabaseDown": "does not answer", "SpoolFullSoon": ""}
-        yield {"DatabaseDown": "does not answer", "SpoolFullSoon": "", "SpoolFilling": ""}
-        yield {"DatabaseDown": "does not answer", "HomePaused": "spool_full"}
+        yield
     finally:
         ending.set()
         thread.join()
-    s.front.accept()
 
 
 def spool_damaged(s: Situation) -> Stages:
@@ -315,6 +331,130 @@ def told_by_the_service_itself(s: Situation) -> Stages:
     _back(s)
 
 
+def weather_falls_silent(s: Situation) -> Stages:
+    provider = SimWeather()
+    provider.start()
+    front = Proxy(int(provider.settings["WEATHER_BASE_URL"].rpartition(":")[2]), http=True)
+    front.start()
+    observed = openweathermap(time.time()) | {"dt": int(time.time()) - OLD_WEATHER_SECONDS}
+    front.judge = lambda _request: Reply(200, body=json.dumps(observed))
+    try:
+        s.service.change(provider.settings | {"WEATHER_BASE_URL": front.url, "WEATHER_CACHE_MINUTES": "1"})
+        s.service.start()
+        wait_until(lambda: s.service.log.count("WeatherUpdated") > 0, "the weather is there", CONNECTED_SECONDS)
+        front.refuse()
+        yield {"WeatherStale": "no_answer"}
+        front.clear()
+        front.accept()
+        yield NOTHING
+    finally:
+        front.stop()
+        provider.stop()
+
+
+def home_silent(s: Situation) -> Stages:
+    """Only the sun would move in a home without load."""
+    [sun] = asked(_real(s), "config_entries/get", domain="sun")
+    asked(_real(s), "config_entries/disable", entry_id=sun["entry_id"], disabled_by="user")
+    yield {"HomeSilent": ""}
+    s.home.put("sensor.again", "1")
+
+
+def loses_one_without_a_word(s: Situation) -> Stages:
+    s.service.lose()
+    yield {"Unaccounted": ""}
+    s.service.stop()
+    s.service.start()
+
+
+def disk_fills(s: Situation) -> Stages:
+    assert s.disk
+    disk, ending = s.disk, threading.Event()
+
+    def fill() -> None:
+        while disk.free_share > NEARLY_FULL and not ending.wait(0.25):
+            disk.add(DISK_PACE_BYTES // 4)
+
+    thread = threading.Thread(target=fill)
+    thread.start()
+    try:
+        yield {"DiskFullIn4h": ""}
+        yield {"DiskFullIn4h": "", "DiskNearlyFull": ""}
+    finally:
+        ending.set()
+        thread.join()
+    disk.free()
+
+
+def database_slow(s: Situation) -> Stages:
+    assert s.front
+    s.front.to_server.delay_seconds = 4  # ten events in each write: half of what comes
+    yield {"WrittenLate": "", "WrittenLateSlowly": MAY}
+    yield {"DataIsStale": ""}
+    s.front.clear()
+    yield {"WrittenLate": MAY, "WrittenLateSlowly": MAY}
+    yield {"WrittenLate": MAY, "WrittenLateSlowly": ""}  # of the half hour
+
+
+def backlog_grows(s: Situation) -> Stages:
+    """The database takes nearly what comes, so that what is stored is not old, and yet more and more waits."""
+    assert s.front
+    front, ending, began = s.front, threading.Event(), time.monotonic()
+
+    def brake() -> None:
+        while not ending.wait(0.5):
+            [waits] = re.findall(r"^ingestor_pending_events (\d+)", s.service.text("/metrics"), re.MULTILINE)
+            front.to_server.stopped = int(waits) < BACKLOG_PACE * (time.monotonic() - began)
+
+    thread = threading.Thread(target=brake)
+    thread.start()
+    try:
+        yield {"WrittenLate": "", "WrittenLateSlowly": MAY}
+        yield {"WrittenLate": "", "BacklogGrows": "", "WrittenLateSlowly": MAY}
+    finally:
+        ending.set()
+        thread.join()
+    front.clear()
+    yield {"WrittenLate": MAY, "WrittenLateSlowly": MAY}
+
+
+def connection_flaps(s: Situation) -> Stages:
+    for _ in range(8):
+        s.link.cut()
+        s.service.wait_connected(CONNECTED_SECONDS)
+        time.sleep(QUIET_SECONDS / 4)  # long enough for the next reconnection to be a first one
+    yield {"ConnectionFlaps": ""}
+
+
+def quarantine_full(s: Situation) -> Stages:
+    assert s.front
+    reply = Reply(422, CONFLICT)
+    s.front.judge = lambda request: reply if request.writes and EVENTS in request.body else None
+    with _swelling(s):
+        yield {"RecordsQuarantined": ""}
+        yield {"MostIsQuarantined": ""}
+        yield {"MostIsQuarantined": "", "QuarantineFilling": ""}
+        yield {"MostIsQuarantined": MAY, "RecordsQuarantined": MAY, "HomePaused": "quarantine_full"}
+    s.front.clear()
+    s.replay()
+
+
+def database_may_not_be_read(s: Situation) -> Stages:
+    assert s.store
+    s.service.change({"INFLUXDB_TOKEN": s.store.token_that_may("write")})
+    s.service.stop()
+    s.service.start()
+    yield {"AuditOverdue": ""}
+    s.service.change({"INFLUXDB_TOKEN": s.store.token})
+    s.service.stop()
+    s.service.start()
+    s.service.command("audit", "--from", "2026-01-01").check_returncode()
+
+
+def _spool(mebibytes: int) -> Needs:
+    return Needs(settings={"SPOOL_MAX_BYTES": str(mebibytes * 2**20)})
+
+
 _SMALL_DISK = Needs(small_data=True)
 HOUR_SECONDS = 400.0
 FAULTS = (
@@ -341,7 +481,7 @@ FAULTS = (
     Fault(name="database stopped", act=database_stopped),
     Fault(name="database refuses the token", act=database_refuses_the_token),
     Fault(name="every event refused by the bucket", act=everything_refused),
-    Fault(name="spool fills, then is full", act=spool_full, needs=Needs(settings={"SPOOL_MAX_BYTES": str(2**20)})),
+    Fault(name="spool fills, then is full", act=spool_full, needs=_spool(1)),
     Fault(name="token revoked while running", act=token_revoked, from_the_start=True),
     Fault(name="first start with a wrong token", act=token_wrong_from_the_start, from_the_start=True),
     Fault(name="killed, and stays down", act=killed),
@@ -359,4 +499,35 @@ FAULTS = (
         act=told_by_the_service_itself,
         needs=Needs(settings={"NOTIFY": "home_assistant"}),
     ),
+    Fault(name="weather service falls silent", act=weather_falls_silent, from_the_start=True, patience_seconds=200),
+    Fault(
+        name="home in which nothing changes",
+        act=home_silent,
+        own_home=True,
+        load=None,
+        patience_seconds=HOUR_SECONDS,
+    ),
+    Fault(name="an event lost without a word", act=loses_one_without_a_word),
+    Fault(name="disk fills", act=disk_fills, needs=_SMALL_DISK, patience_seconds=300),
+    Fault(
+        name="database takes half of what comes",
+        act=database_slow,
+        needs=Needs(settings={"BATCH_MAX_EVENTS": "10"}),
+        patience_seconds=HOUR_SECONDS,
+    ),
+    Fault(
+        name="database takes nearly what comes",
+        act=backlog_grows,
+        own_home=True,
+        load={**LOAD, "count": 60 * OFTEN, "rate": OFTEN},
+        patience_seconds=HOUR_SECONDS,
+    ),
+    Fault(name="connection cut again and again", act=connection_flaps, patience_seconds=300),
+    Fault(name="quarantine fills, then is full", act=quarantine_full, needs=_spool(2)),
+    Fault(name="database may not be read", act=database_may_not_be_read, least_factor=60, patience_seconds=1000),
+    Fault(name="InfluxDB stopped, then the service", befalls=surroundings.database_then_service_stopped),
+    Fault(name="InfluxDB stopped, and scraped", befalls=surroundings.only_the_database_stopped),
+    Fault(name="Alertmanager stopped", befalls=surroundings.alertmanager_stopped),
+    Fault(name="one of two receivers refuses", befalls=surroundings.one_of_two_ways_refuses),
+    Fault(name="rule of the user fails", befalls=surroundings.rule_of_the_user_breaks),
 )

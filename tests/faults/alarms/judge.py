@@ -64,7 +64,7 @@ class Judge:
         while time.monotonic() < until:
             time.sleep(POLL_SECONDS)
             self._look()
-        shown = self._watch.moments[-1].shown.get(self._instance, {})
+        shown = self._watch.moments[-1].shown_of(self._instance)
         for name, words in self._wanted.items():
             if words and words not in (said := shown.get(name.lower(), "")):
                 self.blame(f"{name} does not say {words!r}: {said!r}")
@@ -81,19 +81,20 @@ class Judge:
         goes_on = bool(_must(self._before) and _must(self._wanted))
         for moment in moments:
             seen = f" after {moment.at - self._began:.0f} s"
-            for place, told in (("", moment.alerts), (" (in the home)", moment.shown)):
-                names = {name.lower(): name for name in told.get(self._instance, ())}
+            of = self._instance
+            for place, told in (("", moment.alerts_of(of)), (" (in the home)", moment.shown_of(of))):
+                names = {name.lower(): name for name in told}
                 for name in names.keys() - allowed:
                     self.blame(f"{names[name]}{place}", seen)
                 if goes_on and not names:
                     self.blame(f"a false all-clear{place}", seen)
 
     def _is_told(self) -> bool:
-        names = self._last().alerts.get(self._instance, set())
+        names = self._last().alerts_of(self._instance)
         return self._is_wanted({name.lower() for name in names}, but=ITSELF)
 
     def _is_shown(self) -> bool:
-        return self._is_wanted(set(self._last().shown.get(self._instance, ())))
+        return self._is_wanted(set(self._last().shown_of(self._instance)))
 
     def _last(self) -> Moment:
         self._look()

@@ -13,13 +13,12 @@ from random import Random
 
 from tests.faults.alarms.fault import NOTHING, Fault, Stages
 from tests.faults.alarms.judge import LINGER_SECONDS, Judge, Outcome
-from tests.faults.alarms.watch import NOBODY, Watch, home_name, instance
+from tests.faults.alarms.surroundings import surroundings
+from tests.faults.alarms.watch import ANYBODY, NOBODY, SHOWS_ALERTS, Watch, home_name, instance
 from tests.faults.situation import Situation, situation
 from tests.servers.home_assistant import RealHome
 from tests.servers.processes import free_port, wait_until
 
-RATE = 5
-LOAD = {"count": 60 * RATE, "rate": RATE, "seed": 1}
 WELL_SECONDS = 30  # before a fault comes: what most rules look back upon
 AFTERWARDS_SECONDS = 15.0
 ANSWERS_SECONDS = 300.0  # a fault may be there before the service starts
@@ -36,7 +35,8 @@ def run(
         try:
             with ExitStack() as stack:
                 own = directory / fault.slug
-                home = _home(fault, own / "home", booting, stack) if fault.own_home else watch.home
+                alone = fault.own_home or fault.befalls
+                home = _home(fault, own / "home", booting, stack) if alone else watch.home
                 _live(fault, home, watch, own, outcome, stack)
         except Exception as error:  # noqa: BLE001  whatever it was, the row is wrong, and the others go on
             outcome.wrong.setdefault(f"{type(error).__name__}: {error}", "")
@@ -58,7 +58,8 @@ def _well(ended: threading.Event, _: Situation) -> Stages:
 
 
 def _home(fault: Fault, directory: Path, booting: threading.Lock, stack: ExitStack) -> RealHome:
-    home = RealHome(directory, load=LOAD)
+    load = None if fault.load is None else dict(fault.load)
+    home = RealHome(directory, load=load, more=SHOWS_ALERTS if fault.befalls else "")
     configuration = directory / "configuration.yaml"
     configuration.write_text(configuration.read_text().replace(fault.without, ""))
     stack.callback(home.stop)
@@ -75,18 +76,24 @@ def _live(fault: Fault, home: RealHome, watch: Watch, own: Path, outcome: Outcom
         starts=not fault.from_the_start,
     )  # fmt: skip
     around = stack.enter_context(held)
+    told = partial(fault.act, around)
+    if fault.befalls:
+        assert around.store
+        database = f"127.0.0.1:{around.store.port}"
+        mine = stack.enter_context(surroundings(own / "watch", home, watch.factor, database))
+        watch, told = mine.watch, partial(fault.befalls, around, mine)
     threading.Thread(target=_watch_when_up, args=(around, watch, instance(port)), daemon=True).start()
     if not fault.from_the_start:
         time.sleep(WELL_SECONDS)
-    judge, nobody = Judge(watch, instance(port), outcome), Judge(watch, NOBODY, outcome)
+    judge, nobody = Judge(watch, ANYBODY if fault.befalls else instance(port), outcome), Judge(watch, NOBODY, outcome)
     since = time.monotonic()
-    for told in fault.act(around):
-        judge.await_told(told, since, fault.patience_seconds)
+    for stage in told():
+        judge.await_told(stage, since, fault.patience_seconds)
         judge.linger(max(fault.quiet_seconds, LINGER_SECONDS))
         since = time.monotonic()
     judge.await_told(fault.at_the_end, time.monotonic(), fault.patience_seconds)
     judge.linger(AFTERWARDS_SECONDS)
-    if not fault.from_the_start:  # the first of all may come before anything is scraped
+    if not fault.from_the_start and not fault.befalls:  # the first of all may come before anything is scraped
         nobody.linger()
     watch.remove(instance(port))
 

@@ -25,6 +25,8 @@ SHOWS_ALERTS = f"webhook:\n{PACKAGE}"
 POLL_SECONDS = 0.25
 NOBODY = ""
 """The instance of an alert that is about no service."""
+ANYBODY = "*"
+"""Stands for every instance, and for none."""
 ITSELF = "itself: "
 """Begins the name of what the service tells by itself: the part of `/health` follows."""
 _WATCHDOG = "Watchdog"
@@ -42,21 +44,38 @@ class Moment:
     alerts: dict[str, set[str]] = field(default_factory=dict)
     shown: dict[str, dict[str, str]] = field(default_factory=dict)
 
+    def alerts_of(self, instance: str) -> set[str]:
+        """Return the names of those of an instance."""
+        return set().union(*self.alerts.values()) if instance == ANYBODY else self.alerts.get(instance, set())
+
+    def shown_of(self, instance: str) -> dict[str, str]:
+        """Return those of an instance that the home shows, with its words."""
+        every = {name: words for shown in self.shown.values() for name, words in shown.items()}
+        return every if instance == ANYBODY else self.shown.get(instance, {})
+
 
 class Watch:
-    """Looks at what is told of every service that is watched, several times a second."""
+    """Looks at what is told of every service that is watched, several times a second.
 
-    def __init__(self, directory: Path, home: RealHome, factor: float) -> None:
-        directory.mkdir()
+    With a `database`, by its address, what stands around the service is watched too, with these `rules` beside the
+    project's own. `receivers` are those of Alertmanager beside the home.
+    """
+
+    def __init__(
+        self, directory: Path, home: RealHome, factor: float, *, database: str = "", rules: str = "", **receivers: str
+    ) -> None:
+        directory.mkdir(parents=True)
         self.moments: list[Moment] = []
         self.home = home
         self.factor = factor
-        self._manager = Alertmanager(directory / "alertmanager", home.url, factor)
+        self.manager = Alertmanager(directory / "alertmanager", home.url, factor, **receivers)
         self._targets: list[str] = []
         self._changing = threading.Lock()
         self._stopping = threading.Event()
-        self._prometheus = Prometheus(directory, "127.0.0.1:9", self._manager.address, factor)
-        self._prometheus.watch([])
+        self.prometheus = Prometheus(
+            directory, "127.0.0.1:9", self.manager.address, factor, database=database, rules=rules
+        )
+        self.prometheus.watch([])
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
 
@@ -64,20 +83,24 @@ class Watch:
         """Scrape one more service."""
         with self._changing:
             self._targets.append(target)
-            self._prometheus.watch(self._targets)
+            self.prometheus.watch(self._targets)
 
     def remove(self, target: str) -> None:
         """Scrape it no longer."""
         with self._changing:
             self._targets.remove(target)
-            self._prometheus.watch(self._targets)
+            self.prometheus.watch(self._targets)
+
+    def firing(self) -> set[str]:
+        """Return the names of what fires at Prometheus, whoever is told."""
+        return {one["metric"]["alertname"] for one in self.prometheus.query('ALERTS{alertstate="firing"}')}
 
     def stop(self) -> None:
         """End all of it but the home."""
         self._stopping.set()
         self._thread.join()
-        self._prometheus.stop()
-        self._manager.stop()
+        self.prometheus.stop()
+        self.manager.stop()
 
     def _look(self) -> None:
         while not self._stopping.wait(POLL_SECONDS):
@@ -86,7 +109,7 @@ class Watch:
 
     def _moment(self) -> Moment:
         moment = Moment(at=time.monotonic())
-        for labels in self._manager.labels():
+        for labels in self.manager.labels():
             if labels["alertname"] != _WATCHDOG:
                 moment.alerts.setdefault(labels.get("instance", NOBODY), set()).add(labels["alertname"])
         for one in notifications(self.home):
@@ -114,9 +137,9 @@ def _about(notification_id: str) -> tuple[str, str]:
 
 
 @contextmanager
-def watching(directory: Path, home: RealHome, factor: float) -> Generator[Watch]:
-    """Hold a watch that has looked once."""
-    watch = Watch(directory, home, factor)
+def watching(directory: Path, home: RealHome, factor: float, **more: str) -> Generator[Watch]:
+    """Hold a watch that has looked once; `more` is what `Watch` may have."""
+    watch = Watch(directory, home, factor, **more)
     try:
         wait_until(lambda: bool(watch.moments), "the first look")
         yield watch
