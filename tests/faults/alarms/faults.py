@@ -278,6 +278,15 @@ def recorder_disabled(s: Situation) -> Stages:
     yield {"ChangesListed": "", **YOUNG}
 
 
+def recorder_disabled_for_longer(s: Situation) -> Stages:
+    s.home.call("recorder", "disable")
+    _missed(s, seconds=4)
+    s.service.wait_connected(CONNECTED_SECONDS)
+    s.home.call("recorder", "enable")
+    yield {"ChangesListed": "", **YOUNG}
+    yield {"ChangesListed": "", **YOUNG, "CapturedTooLittle": ""}
+
+
 def selects_nothing(s: Situation) -> Stages:
     s.service.change({"INCLUDE": "sensor.of_nobody"})
     s.service.start()
@@ -307,9 +316,9 @@ def recorder_gone(s: Situation) -> Stages:
     yield {"ChangesListed": "", **YOUNG}
 
 
-def _missed(s: Situation) -> None:
+def _missed(s: Situation, seconds: float = 1) -> None:
     s.link.refuse()
-    time.sleep(1)
+    time.sleep(seconds)
     s.link.accept()
 
 
@@ -470,6 +479,13 @@ FAULTS = (
     Fault(
         name="recorder disabled, link cut",
         act=recorder_disabled,
+        own_home=True,
+        patience_seconds=HOUR_SECONDS,
+        at_the_end=YOUNG,
+    ),
+    Fault(
+        name="recorder disabled, link cut for longer",
+        act=recorder_disabled_for_longer,
         own_home=True,
         patience_seconds=HOUR_SECONDS,
         at_the_end=YOUNG,
