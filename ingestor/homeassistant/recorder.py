@@ -96,8 +96,15 @@ class Recorder:
         self._dialogue = Dialogue(self._endpoint.token())
         with _deadline(ANSWER_SECONDS):
             await self._log_in()
-        if not await self._is_running():
+        startup = await self._startup()
+        if not startup.is_over:
             raise Unavailable("Home Assistant is starting up", code=ErrorCode.STARTING)
+        if startup.recovery_mode:
+            raise NoRecorder(
+                "Home Assistant is in recovery mode: its configuration cannot be used",
+                code=ErrorCode.UNKNOWN_COMMAND,
+                hint="see what its log says of the configuration, and restart it",
+            )
         with suppress(Refused):
             await self._ask("integration/wait", domain="history")
 
@@ -109,11 +116,11 @@ class Recorder:
                 return
             await self._socket.send_message(answer)
 
-    async def _is_running(self) -> bool:
+    async def _startup(self) -> Startup:
         answer, _ = await self._ask("get_config")
         with suppress(msgspec.MsgspecError):
             self.temperature_unit = temperature_unit(answer)
-        return _decoded(answer, Startup).is_over
+        return _decoded(answer, Startup)
 
     async def is_recording(self) -> bool:
         """Return what the recorder says of itself; of being disabled by its action it says nothing."""

@@ -73,14 +73,23 @@ class _Config(Struct):
 
 
 class Startup(Struct, frozen=True):
-    """How far a home has started, by the answer to `get_config`: before it runs it still adds entities."""
+    """How far a home has started, by the answer to `get_config`: before it runs it still adds entities.
+
+    In `recovery_mode` it runs without its configuration: its registries answer as if they were empty.
+    """
 
     state: str = "RUNNING"
+    recovery_mode: bool = False
 
     @property
     def is_over(self) -> bool:
         """Whether it runs."""
         return self.state == "RUNNING"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it has every entity that it will have: what it lacks is gone."""
+        return self.is_over and not self.recovery_mode
 
 
 class Place(Struct, frozen=True):

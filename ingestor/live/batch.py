@@ -19,7 +19,7 @@ from ingestor.enrichment.presence import Presence
 from ingestor.enrichment.series import described_as
 from ingestor.homeassistant import wire
 from ingestor.homeassistant.privacy import TEXTS, said, scrubbed
-from ingestor.homeassistant.registry import Registry
+from ingestor.homeassistant.registry import Registry, Startup
 from ingestor.homeassistant.snapshot import Snapshot
 from ingestor.live.chain import Findings, Opening, close_gap, differs, follows, open_gap
 from ingestor.live.entities import Entities, Last
@@ -40,7 +40,7 @@ class Knowledge(Struct):
     `asked` are the commands under way by their ids, `written` the entity records as they were written last, `clock` the
     last note of this session's clock, `heard_us` the time of the last change heard in it, `weather` the states of Home
     Assistant's weather entities, none before the first snapshot; `unmatched` was told of the user's selection. While
-    the home is not `running` it still adds entities.
+    `startup` is not complete the home still adds entities.
     """
 
     registry: Registry
@@ -54,7 +54,7 @@ class Knowledge(Struct):
     heard_us: int | None = None
     unmatched: frozenset[str] = frozenset()
     weather: Mapping[str, wire.State] | None = None
-    running: bool = True
+    startup: Startup = Startup()
 
 
 class Batch:
@@ -285,5 +285,10 @@ class Batch:
         self.settle_in(presence, causes if new is None else causes.learned([new]))
 
     def remember_left_out(self, entity_ids: Iterable[str]) -> None:
-        """Remember that these are not wanted, so that they begin afresh when they are."""
+        """Remember that these are not wanted, so that they begin afresh when they are.
+
+        What rules say that go by registries is not known before there are some.
+        """
+        if self._entities.lacks_registry:
+            return
         self.findings.leave_out(self._entities.leave_out(entity_ids, self._home))

@@ -224,7 +224,7 @@ class Stream:
 
     def _learn_config(self, answers: Mapping[str, Raw]) -> None:
         self._draft.registry = self._draft.registry.updated(answers)
-        self._draft.running = msgspec.json.decode(answers["config"], type=Startup).is_over
+        self._draft.startup = msgspec.json.decode(answers["config"], type=Startup)
         self._taken.location = msgspec.json.decode(answers["config"], type=Location)
 
     def _learn_states(self, now_ns: int | None, answers: Mapping[str, Raw]) -> None:
@@ -239,7 +239,7 @@ class Stream:
             for entity_id, state in snapshot.items():
                 self._entities.classify(entity_id, device_class(state.attributes))
         if now_ns is not None:
-            if self._draft.running:  # once it is, it is asked for all of this again
+            if self._draft.startup.is_complete:  # once it is, it is asked for all of this again
                 self._tell_selected(snapshot.keys())
             self._batch.cut(snapshot, now_ns)
             self._describe_all(now_ns)
@@ -253,6 +253,8 @@ class Stream:
             report(facts.Warned(code=WarningCode.SELECTION, detail=sentence))
 
     def _learn_registry(self, now_ns: int | None, answers: Mapping[str, Raw]) -> None:
+        if self._draft.startup.recovery_mode:  # it answers as if it had none
+            return
         self._draft.registry = registry = self._draft.registry.updated(answers)
         if self._entities.know(registry):
             self._batch.remember_left_out([*self._entities.unwanted()])
@@ -266,7 +268,8 @@ class Stream:
 
     def _describe_all(self, now_ns: int) -> None:
         heard = [entity_id for entity_id, _ in self._entities.wanted()]
-        self._describe(self._draft.registry.entity_ids | self._draft.written.keys() | set(heard), now_ns)
+        named = self._draft.registry.entity_ids | self._draft.written.keys() | set(heard)
+        self._describe(named, now_ns, may_be_gone=self._draft.startup.is_complete)
 
     def _describe_changed(self) -> None:
         """Say anew what changes tell of their entities: that one is there, is named otherwise, or is gone."""
@@ -279,15 +282,15 @@ class Stream:
                 or event.removed != written.removed
                 or event.series.friendly_name != written.friendly_name
             ):
-                self._describe([event.series.entity_id], event.time_ns)
+                self._describe([event.series.entity_id], event.time_ns, may_be_gone=True)
 
-    def _describe(self, entity_ids: Iterable[str], now_ns: int) -> None:
+    def _describe(self, entity_ids: Iterable[str], now_ns: int, *, may_be_gone: bool) -> None:
         written, entities, registry = self._draft.written, self._entities, self._draft.registry
         new: dict[str, EntityRecord] = {}
         for entity_id in filter(entities.wants, entity_ids):
             last, before = entities.get(entity_id), written.get(entity_id)
             record = described_entity(self._home, entity_id, registry, last, before, now_ns)
-            if record is not None:
+            if record is not None and (may_be_gone or not record.removed):
                 new[entity_id] = record
         if new:
             self._batch.records += new.values()

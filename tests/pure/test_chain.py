@@ -41,9 +41,10 @@ class Home:
         snapshot: Sequence[dict[str, Any]] | None,
         session: int = 1,
         received_at_ns: int = 7,
+        results: dict[str, Raw] | None = None,
     ) -> Taken:
         """Take a session: its start, these parts, and the snapshot behind them."""
-        messages = [SessionStarted(session=session, at_ns=session, results={}, cause="closed"), *parts]
+        messages = [SessionStarted(session=session, at_ns=session, results=results or {}, cause="closed"), *parts]
         if snapshot is not None:
             answer = {"type": "result", "id": 20, "success": True, "result": snapshot}
             heard = Frame(session=session, received_at_ns=received_at_ns, text=json.dumps(answer))
@@ -305,6 +306,22 @@ def test_an_entity_that_was_never_wanted_is_remembered_as_left_out_once() -> Non
     taken = home.session(snapshot=[now(1), now(3, B)])
     assert (left_out(taken), missed(taken)) == (([B], []), [])
     assert left_out(home.session(changed(9, 8, B), snapshot=[now(1), now(9, B)], session=2)) == ([], [])
+
+
+RECOVERING = {"config": Raw(b'{"state": "RUNNING", "recovery_mode": true}'), "entities": Raw(b"[]")}
+LABELLED = json.dumps([{"entity_id": of, "labels": ["kept"]} for of in (A, B)]).encode()
+
+
+@pytest.mark.parametrize("was_heard", [True, False])
+def test_a_home_in_recovery_mode_whose_registries_are_empty_leaves_nothing_out(*, was_heard: bool) -> None:
+    home = Home(include="label:kept", a=(1, False), b=(0, False))
+    whole = {"config": Raw(b'{"state": "RUNNING"}'), "entities": Raw(LABELLED)}
+    if was_heard:
+        home.session(snapshot=[now(1), now(0, B)], results=whole)
+    recovering = home.session(snapshot=[now(9, "sun.sun")], session=2, results=RECOVERING)
+    assert (left_out(recovering)[0], stored(recovering)) == (["sun.sun"] if was_heard else [], [])
+    taken = home.session(snapshot=[now(7), now(8, B)], session=3, results=whole)
+    assert (missed(taken), left_out(taken)) == ([(A, 1, 7), (B, 0, 8)], ([], []))
 
 
 def test_a_change_that_cannot_be_read_breaks_no_link() -> None:

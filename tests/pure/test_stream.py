@@ -181,6 +181,19 @@ def test_an_entity_with_a_state_alone_is_described_until_it_is_gone_and_when_it_
     assert absent == {"sensor.attic": replace(bare, removed=True, time_ns=LATER_NS)}
 
 
+def test_an_entity_is_not_gone_while_its_home_starts_or_is_in_recovery_mode_and_lacks_it_still() -> None:
+    config = received("get_config")["result"]
+    unregistered = state(0, "1") | {"entity_id": "sensor.loft"}
+    one, rows = running([ENTRY], state(0, "1"), unregistered)
+    assert rows.keys() == {"sensor.attic", "sensor.loft"}
+    starting, recovering = config | {"state": "NOT_RUNNING"}, config | {"state": "RUNNING", "recovery_mode": True}
+    for session, lacking in enumerate((starting, recovering), 2):
+        restarted = started(session, config=lacking, entities=[])
+        assert described(one, restarted, *answered("states", []), *answered("entities", [])) == {}
+    removed = described(one, *answered("config", config), *answered("entities", [ENTRY]), *answered("states", []))
+    assert {entity_id: row.removed for entity_id, row in removed.items()} == {"sensor.loft": True}
+
+
 def test_what_home_assistant_gives_no_time_is_written_when_it_is_heard() -> None:
     one, rows = running([ENTRY | {"modified_at": 0, "labels": ["critical"]}], state(0, "1", friendly_name="Attic"))
     assert rows["sensor.attic"].time_ns == 0  # as heard
