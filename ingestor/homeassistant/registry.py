@@ -186,6 +186,10 @@ class Registry:
         """The ids of all registered entities."""
         return self._entities.keys()
 
+    def knows(self, entity_id: str) -> bool:
+        """Return whether an entity has an entry."""
+        return self._entity(entity_id) is not None
+
     def record(self, home: str, entity_id: str, friendly_name: str | None = None) -> EntityRecord | None:
         """Return what is known of a registered entity; its time is when its newest part was modified."""
         entity = self._entities.get(entity_id)

@@ -23,7 +23,7 @@ from ingestor.homeassistant.registry import Registry, Startup
 from ingestor.homeassistant.snapshot import Snapshot
 from ingestor.live.chain import Findings, Opening, close_gap, differs, follows, open_gap
 from ingestor.live.entities import Entities, Last
-from ingestor.live.frames import SessionStarted
+from ingestor.live.frames import Frame, SessionStarted
 from ingestor.model import instants
 from ingestor.model.gaps import ClockRead
 from ingestor.model.records import EntityRecord, Event, RawEvent, Record, WeatherObservation, bare_series
@@ -33,6 +33,19 @@ _SPECIAL = (*TELLING, *TEXTS)
 """What the ids of entities begin with whose states tell something of others, or may be passwords."""
 
 
+class Held(Struct, frozen=True):
+    """A change that waits for what the registries say of its entity, with what was known when it came.
+
+    `place` is that of its message in the frame.
+    """
+
+    event: wire.Event
+    frame: Frame
+    place: int
+    presence: Presence
+    causes: Causes
+
+
 class Knowledge(Struct):
     """What is known of a home beside its entities. The values are replaced, never changed in place.
 
@@ -40,7 +53,8 @@ class Knowledge(Struct):
     `asked` are the commands under way by their ids, `written` the entity records as they were written last, `clock` the
     last note of this session's clock, `heard_us` the time of the last change heard in it, `weather` the states of Home
     Assistant's weather entities, none before the first snapshot; `unmatched` was told of the user's selection. While
-    `startup` is not complete the home still adds entities.
+    `startup` is not complete the home still adds entities. `awaited` are the registries that have changed since they
+    answered, `held` the changes that wait for them.
     """
 
     registry: Registry
@@ -55,6 +69,8 @@ class Knowledge(Struct):
     unmatched: frozenset[str] = frozenset()
     weather: Mapping[str, wire.State] | None = None
     startup: Startup = Startup()
+    awaited: frozenset[str] = frozenset()
+    held: tuple[Held, ...] = ()
 
 
 class Batch:

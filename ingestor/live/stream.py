@@ -1,6 +1,9 @@
 """What a home's messages mean: changes become events, answers become knowledge, the rest is counted. Pure.
 
 Work is taken in batches: `take` may be repeated until `accept`, with the same outcome.
+
+A new entity is registered, and has its first state, before the registries can be asked for it: its changes are held
+back until they have answered, for `HELD_NS` at most. So its first change has its area, and is left out if it should be.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from ingestor.homeassistant.privacy import scrubbed
 from ingestor.homeassistant.registry import Registry, Startup
 from ingestor.homeassistant.session import FENCE, REGISTRY_EVENTS
 from ingestor.homeassistant.snapshot import read
-from ingestor.live.batch import Batch, Knowledge
+from ingestor.live.batch import Batch, Held, Knowledge
 from ingestor.live.clock import read_clock
 from ingestor.live.described import described_entity
 from ingestor.live.entities import Entities
@@ -38,6 +41,8 @@ from metrics.codes import IgnoredCode, WarningCode
 
 _REGISTRIES = ("floors", "areas", "labels", "devices", "entities")
 _DETAIL_CHARACTERS = 500
+HELD_NS = 5 * instants.SECOND_NS
+MOST_HELD = 10_000
 
 
 class Location(Struct, frozen=True):
@@ -101,8 +106,8 @@ class Stream:
         """The ids of all persons of the home."""
         return self._known.presence.persons
 
-    def take(self, messages: list[HomeMessage]) -> Taken:
-        """Return what the messages come to, without remembering it yet."""
+    def take(self, messages: list[HomeMessage], *, ends: bool = False) -> Taken:
+        """Return what the messages come to, without remembering it yet; where the stream `ends` nothing waits."""
         self._begin()
         for message in messages:
             match message:
@@ -112,6 +117,9 @@ class Stream:
                     self._draft.asked = {**self._draft.asked, message.id: message.command}
                 case SessionStarted():
                     self._start(message)
+        if ends:
+            self._release()
+        self._draft.held = tuple(self._held)
         self._describe_changed()
         self._taken.records = self._batch.records
         self._taken.notes = [*self._batch.findings.notes(), *self._clock_notes]
@@ -131,10 +139,14 @@ class Stream:
         self._batch = Batch(self._home, self._entities, self._draft, self._weather(), self._wanted)
         self._clock_notes: list[ClockRead] = []
         self._changes = 0
+        self._held = [*self._known.held]
+        self._waiting = {one.event.data.entity_id for one in self._held}
+        self._released = 0
         self._taken = Taken()
 
     def _start(self, started: SessionStarted) -> None:
-        self._draft.asked, self._draft.clock = {}, None
+        self._release()
+        self._draft.asked, self._draft.clock, self._draft.awaited = {}, None, frozenset()
         self._learn(started.results)
         loss = None
         if not self._draft.session:
@@ -144,6 +156,10 @@ class Stream:
         self._draft.heard_us = None
 
     def _frame(self, frame: Frame) -> None:
+        if self._held and (
+            len(self._held) > MOST_HELD or frame.received_at_ns - self._held[0].frame.received_at_ns > HELD_NS
+        ):
+            self._release()
         events = self._batch.events
         already = len(events)
         for place, message in enumerate(wire.decode(frame.text)):
@@ -155,20 +171,48 @@ class Stream:
                 self._answer(message, frame.received_at_ns)
             elif message.type != "pong":
                 self._ignore(IgnoredCode.UNKNOWN_MESSAGE, f"type {message.type}")
-        if len(events) > already:
+        if len(events) > (already := max(already, self._released)):
             self._read_clock(events[already:], frame.received_at_ns)
 
     def _event(self, event: wire.Event, frame: Frame, place: int) -> None:
         if event.event_type == "state_changed":
-            self._change(event, frame, place)
+            if self._draft.awaited and self._waits(event):
+                known = self._draft
+                self._held.append(Held(event, frame, place, known.presence, known.causes))
+                self._waiting.add(event.data.entity_id)
+            else:
+                self._change(event, frame, place)
         elif event.event_type in REGISTRY_EVENTS:
-            self._taken.stale.update(REGISTRY_EVENTS[event.event_type])
+            stale = REGISTRY_EVENTS[event.event_type]
+            self._taken.stale.update(stale)
+            self._draft.awaited |= {*stale} & {*_REGISTRIES}
             old, new = event.data.old_entity_id, event.data.entity_id
             if isinstance(old, str) and isinstance(new, str):
                 self._draft.registry = self._draft.registry.renamed(old, new)
                 self._entities.know(self._draft.registry)
         else:
             self._ignore(IgnoredCode.UNKNOWN_MESSAGE, f"event {event.event_type}")
+
+    def _waits(self, event: wire.Event) -> bool:
+        """Return whether a change is the first one of an entity that the registries may tell of soon, or behind it."""
+        entity_id = event.data.entity_id
+        if not isinstance(entity_id, str) or entity_id.startswith(TELLING):
+            return False
+        is_first = event.data.old_state is None and not self._draft.registry.knows(entity_id)
+        return is_first or entity_id in self._waiting
+
+    def _release(self) -> None:
+        """Take the changes that were held back, as what was known then of persons and causes has it."""
+        held, self._held = self._held, []
+        if not held:
+            return
+        self._waiting.clear()
+        presence, causes = self._draft.presence, self._draft.causes
+        for one in held:
+            self._batch.settle_in(one.presence, one.causes)
+            self._change(one.event, one.frame, one.place)
+        self._batch.settle_in(presence, causes)
+        self._released = len(self._batch.events)
 
     def _change(self, event: wire.Event, frame: Frame, place: int) -> None:
         """Take a change; one that fails never stops the stream: it goes on raw, with the traceback."""
@@ -203,6 +247,7 @@ class Stream:
         name = self._draft.asked.get(message.id or 0)
         if name is not None:
             self._draft.asked = {of: command for of, command in self._draft.asked.items() if of != message.id}
+        self._draft.awaited -= {name}
         if name is not None and message.success:
             if name.startswith(FENCE):
                 self._taken.passed.append(name)
@@ -210,11 +255,15 @@ class Stream:
         elif not message.success:
             reason = f"{message.error.code}: {message.error.message}" if message.error else "no reason given"
             self._ignore(IgnoredCode.COMMAND_FAILED, f"{name or 'a command'}: {reason}")
+        if name in _REGISTRIES and not self._draft.awaited:
+            self._release()
+            if self._heard_cut:
+                self._describe_all(now_ns)
 
     def _learn(self, answers: Mapping[str, Raw], now_ns: int | None = None) -> None:
         """Take each answer that can be read; one that cannot leaves what was known. Without a time it is no cut."""
         for learn, names in ((self._learn_config, ("config",)), (partial(self._learn_states, now_ns), ("states",)),
-                             (partial(self._learn_registry, now_ns), _REGISTRIES)):  # fmt: skip
+                             (self._learn_registry, _REGISTRIES)):  # fmt: skip
             given = {name: answers[name] for name in names if name in answers}
             try:
                 if given:
@@ -229,6 +278,8 @@ class Stream:
 
     def _learn_states(self, now_ns: int | None, answers: Mapping[str, Raw]) -> None:
         snapshot = read(answers["states"])
+        if now_ns is not None:
+            self._release()
         for entity_id, problem in snapshot.unread.items():
             self._ignore(IgnoredCode.MALFORMED_STATE, f"{entity_id or 'a state without an entity'}: {problem}")
         persons = {entity_id: one.state for entity_id, one in snapshot.items() if entity_id.startswith("person.")}
@@ -252,14 +303,12 @@ class Stream:
         for sentence in sorted(self._draft.unmatched - told):
             report(facts.Warned(code=WarningCode.SELECTION, detail=sentence))
 
-    def _learn_registry(self, now_ns: int | None, answers: Mapping[str, Raw]) -> None:
+    def _learn_registry(self, answers: Mapping[str, Raw]) -> None:
         if self._draft.startup.recovery_mode:  # it answers as if it had none
             return
         self._draft.registry = registry = self._draft.registry.updated(answers)
         if self._entities.know(registry):
             self._batch.remember_left_out([*self._entities.unwanted()])
-        if now_ns is not None and self._heard_cut:
-            self._describe_all(now_ns)
 
     @property
     def _heard_cut(self) -> bool:

@@ -57,11 +57,13 @@ class Subscription:
                 break
             self._work(messages)
             await self._outbox.flush()
+        self._work([], ends=True)
+        await self._outbox.flush()
         await self._outbox.aclose()
 
-    def _work(self, messages: list[HomeMessage]) -> None:
+    def _work(self, messages: list[HomeMessage], *, ends: bool = False) -> None:
         """Take, hand over and commit, with no await between: either all of it happened, or none."""
-        taken = self._stream.take(messages)
+        taken = self._stream.take(messages, ends=ends)
         self._outbox.extend([*taken.notes, *taken.records])  # one list is one transaction
         self._stream.accept()
         self._inbox.commit()

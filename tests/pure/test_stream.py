@@ -13,7 +13,7 @@ from ingestor.homeassistant.session import SYNCHRONISING, Phase, Session
 from ingestor.live.entities import Entities
 from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
 from ingestor.live.selection import Selection
-from ingestor.live.stream import Location, Stream, Taken
+from ingestor.live.stream import HELD_NS, Location, Stream, Taken
 from ingestor.model import instants
 from ingestor.model.records import EntityRecord, Event, RawEvent
 from ingestor.simulator.home import SimulatedHome
@@ -344,6 +344,82 @@ def test_answers_that_fail_or_can_not_be_read_leave_what_was_known() -> None:
     assert (broken.location, told(broken)) == (None, [("MessageIgnored", "command_failed")] * 3)
     nobody = one.take([started(4, states=[{"no": "id"}])])
     assert told(nobody) == [("MessageIgnored", "malformed_state")]
+
+
+CREATED = {"action": "create", "entity_id": "sensor.attic"}
+PLACED = [ENTRY | {"device_id": "d"}]
+DEVICE = {"id": "d", "name": "Device", "area_id": "a"}
+
+
+def registry_event(name: str, data: dict[str, Any], at_ns: int = 0) -> Frame:
+    content = {"event_type": f"{name}_registry_updated", "data": data, "time_fired": "2026-11-23T08:20:39+00:00"}
+    return Frame(session=1, received_at_ns=at_ns, text=json.dumps({"id": 2, "type": "event", "event": content}))
+
+
+def new_entity(*, exclude: tuple[str, ...] = (), state_count: int = 2) -> tuple[Stream, list[HomeMessage]]:
+    """Return a stream that knows no entity, and the messages as Home Assistant sends them of a new one."""
+    one = stream(exclude=exclude)
+    registries: dict[str, Any] = {name: [] for name in REGISTRIES}
+    registries["areas"] = [{"area_id": "a", "name": "Under the roof"}]
+    described(one, started(**registries), *answered("states", []))
+    olds = [None, *(state(number, str(number)) for number in range(1, state_count))]
+    changes = [text(frame_of(change(number, old=old))) for number, old in enumerate(olds, 1)]
+    return one, [registry_event("device", {}), registry_event("entity", CREATED), *changes]
+
+
+def events(one: Stream, *messages: HomeMessage, ends: bool = False) -> list[tuple[str | None, str | None]]:
+    """Return the state and the area of each event that the messages come to, taken twice."""
+    one.take([*messages], ends=ends)
+    records = one.take([*messages], ends=ends).records
+    one.accept()
+    return [(record.state, record.series.area) for record in records if isinstance(record, Event)]
+
+
+def test_the_first_change_of_a_new_entity_waits_for_what_the_registries_say_of_it() -> None:
+    one, messages = new_entity()
+    assert [events(one, message) for message in messages] == [[], [], [], []]
+    other = text(frame_of(change(3, entity_id="sensor.other", old=state(0, "0"))))
+    assert events(one, other) == [("0", None), ("3", None)]  # nobody else waits
+    assert events(one, *answered("devices", [DEVICE])) == []
+    taken = one.take(answered("entities", PLACED))
+    assert [record.entity_id for record in taken.records if isinstance(record, EntityRecord)] == ["sensor.attic"]
+    one.accept()
+    assert events(one, text(frame_of(change(4, old=state(2, "2"))))) == [("4", "Under the roof")]
+    assert [record.series.area for record in taken.records if isinstance(record, Event)] == ["Under the roof"] * 2
+    assert [fact for fact in taken.reports if isinstance(fact, facts.ChangesReceived)] == [
+        facts.ChangesReceived(home="home", changes=2, links=2, broken=0)
+    ]
+    assert taken.notes == []
+
+
+def test_a_new_entity_that_its_integration_leaves_out_leaves_its_first_change_out() -> None:
+    one, messages = new_entity(exclude=("integration:demo",))
+    assert events(one, *messages, *answered("devices", [DEVICE]), *answered("entities", PLACED)) == []
+    one, messages = new_entity(exclude=("integration:other",))
+    assert len(events(one, *messages, *answered("devices", [DEVICE]), *answered("entities", PLACED))) == 2
+
+
+def failed(name: str) -> list[HomeMessage]:
+    content = {"type": "result", "id": 78, "success": False, "error": {"code": "unknown_command", "message": "No."}}
+    return [CommandSent(session=1, id=78, command=name), text(json.dumps(content))]
+
+
+@pytest.mark.parametrize(
+    ("behind", "ends"),
+    [
+        ([*failed("entities"), *failed("devices")], False),
+        (answered("states", [state(2, "2")]), False),
+        ([started(2)], False),
+        ([registry_event("entity", CREATED, HELD_NS + 1)], False),
+        ([], True),
+    ],
+    ids=["refused", "the cut", "another session", "no answer in time", "the end"],
+)
+def test_a_change_that_waits_is_not_lost_whatever_comes_instead(behind: list[HomeMessage], *, ends: bool) -> None:
+    one, messages = new_entity()
+    assert events(one, *messages) == []
+    assert events(one, *behind, ends=ends) == [("1", None), ("2", None)]
+    assert events(one, ends=True) == []
 
 
 def test_what_the_user_excludes_is_skipped_and_counted_but_persons_still_count() -> None:

@@ -34,7 +34,8 @@ NOTHING_WRONG = dict.fromkeys(("missing", "extra", "doubled", "different"), 0)
 
 @pytest.fixture(scope="module", params=["real", "simulated"])
 def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Home]:
-    started = RealHome(tmp_path_factory.mktemp("home")) if request.param == "real" else SimHome()
+    real = request.param == "real"
+    started = RealHome(tmp_path_factory.mktemp("home"), more="  slow_seconds: 1\n") if real else SimHome()
     try:
         started.start()
         yield started
@@ -286,11 +287,21 @@ def test_a_home_that_is_met_before_it_has_its_first_state_loses_nothing_and_what
     home.run(count=500, rate=500, seed=8)
     service.wait_connected()
     wait_filled(service)
+    home.call("truth", "register", entity_id="sensor.born", area="Nursery", state="1")
     selected = [json.loads(line)["entities"] for line in service.log.splitlines() if "EntitiesSelected" in line]
     found = judge(home, service)
     brief = [row for row in service.query(f"{EVERYTHING} ORDER BY time") if row["entity_id"] == "sensor.brief"]
     assert [(row["state"], row["removed"]) for row in brief] == [("there", None), (None, 1)]
     assert (found["missing"], found["extra"], found["doubled"]) == (0, len(unsaid(home, service)), 0)
+    written = service.query(
+        "SELECT DISTINCT entity_id, removed FROM home_assistant_entities ORDER BY entity_id, removed"
+    )
+    removals = {
+        of: [row["removed"] for row in written if row["entity_id"] == of] for of in ("sensor.slow", "sensor.brief")
+    }
+    assert removals == {"sensor.slow": [0], "sensor.brief": [0, 1]}  # what comes late in a start was never gone
+    born = [row["area"] for row in service.query(EVERYTHING) if row["entity_id"] == "sensor.born"]
+    assert born == ["Nursery"]
     assert min(selected) > len(CORE)  # what a home still lacks is not said to be all that it has
 
 

@@ -3,11 +3,14 @@
 Service `truth.run`: `count` changes in all, at `rate` a second, of which `bursts` times `burst` in one loop tick; the
 others are made every `step` seconds, those of one step in one tick, which Home Assistant sends as one frame; with a
 `step` of 0 each has a tick of its own.
-Service `truth.register`: put an entity into the registry, before its first state.
+Service `truth.register`: put an entity into the registry, before its first state; with a `state`, and the `area` of
+its new device, that is given at once, as integrations do.
 Service `truth.move`: give an entity another area, or one of the devices, by its name.
 Service `truth.put`: give an entity a state with attributes; without a state it is removed.
 Service `truth.rename`: give an entity another id, as its integration does: the registry first, then the state.
 Service `truth.spoil`: give an entity a state whose attributes have no JSON, then two more, as an integration may.
+
+With `slow_seconds` its set-up takes so long, and `sensor.slow` has a state from then on.
 
 What the bus says is in `truth.jsonl` before any other listener hears it, so that it survives a kill -9. The file
 `load.json` holds options of `truth.run`; they are carried out again and again from the start-up on.
@@ -46,6 +49,9 @@ async def async_setup(hass, config):
         hass.async_create_task(truth.populate())
     else:
         truth.ready()
+    if seconds := (config[DOMAIN] or {}).get("slow_seconds"):
+        await asyncio.sleep(seconds)
+        hass.states.async_set("sensor.slow", "there")
     for service in (truth.run, truth.put, truth.register, truth.move, truth.rename, truth.spoil):
         hass.services.async_register(DOMAIN, service.__name__, service)
     return True
@@ -176,9 +182,19 @@ class Truth:
         """Put an entity into the registry, before its first state: an id that is in use is not given again."""
         domain, name = call.data["entity_id"].split(".")
         [entry] = self.hass.config_entries.async_entries(DOMAIN)
+        device = None
+        if area := call.data.get("area"):
+            devices = device_registry.async_get(self.hass)
+            device = devices.async_get_or_create(
+                config_entry_id=entry.entry_id, identifiers={(DOMAIN, name)}, name=name
+            )
+            area_id = area_registry.async_get(self.hass).async_get_or_create(area).id
+            devices.async_update_device(device.id, area_id=area_id)
         entity_registry.async_get(self.hass).async_get_or_create(
-            domain, DOMAIN, name, suggested_object_id=name, config_entry=entry
+            domain, DOMAIN, name, suggested_object_id=name, config_entry=entry, device_id=device and device.id
         )
+        if "state" in call.data:
+            self.hass.states.async_set(call.data["entity_id"], call.data["state"])
 
     async def run(self, call):
         """Make changes in the background; `done` is written at the end."""
