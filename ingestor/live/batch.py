@@ -102,7 +102,14 @@ class Batch:
     def start(self, started: SessionStarted, loss: str | None) -> None:
         """Begin the gap before a session; `loss` says why not all that was captured is known."""
         self.known.session += 1
-        self.known.opening = open_gap(started, self._home, self._entities.wanted(), self.known.heard_us, loss)
+        self.known.opening = open_gap(
+            started,
+            self._home,
+            self._entities.wanted(),
+            self.known.heard_us,
+            loss,
+            fresh=not self._entities.any_captured,
+        )
 
     def settle_in(self, presence: Presence, causes: Causes) -> None:
         """Use what is known of persons, automations and scripts from the next change on."""

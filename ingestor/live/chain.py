@@ -56,9 +56,17 @@ class Opening(Struct, frozen=True):
 
 
 def open_gap(
-    started: SessionStarted, home: str, captured: Iterable[tuple[str, Last]], heard_us: int | None, loss: str | None
+    started: SessionStarted,
+    home: str,
+    captured: Iterable[tuple[str, Last]],
+    heard_us: int | None,
+    loss: str | None,
+    *,
+    fresh: bool,
 ) -> Opening:
     """Return the gap before a session, given the last captured changes; `loss` says why they are not all of them.
+
+    Of a home that is `fresh` nothing was ever captured, also not of entities that are not wanted now.
 
     It begins with the newest of them, or with the one that was `heard_us` last by this process, where that is older:
     then Home Assistant's clock was set back, and what an entity did in the gap that is new has such times.
@@ -70,13 +78,13 @@ def open_gap(
     gap = GapFound(
         gap=f"{home}:{started.at_ns}",
         home=home,
-        cause=loss or (started.cause if known else GapCause.FIRST_START),
+        cause=loss or (GapCause.FIRST_START if fresh else started.cause),
         detail=started.detail,
         from_us=min(from_us, heard_us or from_us),
         found_ns=started.at_ns,
         anchors=tuple(newest),
     )
-    return Opening(gap, fresh=not known)
+    return Opening(gap, fresh=fresh)
 
 
 def follows(last: Last | None, old: wire.State | None, *, before_the_cut: bool) -> bool:

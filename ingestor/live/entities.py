@@ -104,6 +104,11 @@ class Entities:
             self._device_classes[entity_id] = device_class
             self._verdicts.pop(entity_id, None)
 
+    @property
+    def any_captured(self) -> bool:
+        """Whether anything was ever captured of this home."""
+        return any(last.captured for last in (self._accepted | self._draft).values())
+
     def load(self, marks: Iterable[Watermark]) -> None:
         """Take over how far earlier processes captured each entity; what this one captured is newer."""
         for mark in marks:

@@ -320,6 +320,7 @@ def test_a_home_in_recovery_mode_whose_registries_are_empty_leaves_nothing_out(*
         home.session(snapshot=[now(1), now(0, B)], results=whole)
     recovering = home.session(snapshot=[now(9, "sun.sun")], session=2, results=RECOVERING)
     assert (left_out(recovering)[0], stored(recovering)) == (["sun.sun"] if was_heard else [], [])
+    assert [gap.cause for gap in gaps(recovering)] == ["home_restart"]
     taken = home.session(snapshot=[now(7), now(8, B)], session=3, results=whole)
     assert (missed(taken), left_out(taken)) == ([(A, 1, 7), (B, 0, 8)], ([], []))
 
