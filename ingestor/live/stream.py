@@ -284,7 +284,8 @@ class Stream:
             self._ignore(IgnoredCode.MALFORMED_STATE, f"{entity_id or 'a state without an entity'}: {problem}")
         persons = {entity_id: one.state for entity_id, one in snapshot.items() if entity_id.startswith("person.")}
         telling = [one for entity_id, one in snapshot.items() if entity_id.startswith(TELLING)]
-        self._batch.settle_in(Presence(persons), self._draft.causes.learned(telling))
+        is_known = persons or self._draft.startup.is_complete  # while it starts they come after others
+        self._batch.settle_in(Presence(persons if is_known else None), self._draft.causes.learned(telling))
         self._draft.weather = {entity_id: one for entity_id, one in snapshot.items() if entity_id.startswith(DOMAIN)}
         if self._entities.selection.needs_device_class:
             for entity_id, state in snapshot.items():

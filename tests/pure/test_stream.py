@@ -516,6 +516,22 @@ def test_a_label_leaves_its_entity_out_at_once_and_its_loss_brings_it_back() -> 
     assert stored(*learned(12), heard[2])[-1] == "Event"
 
 
+@pytest.mark.parametrize(
+    ("told", "persons_home"), [({"state": "NOT_RUNNING"}, None), ({"recovery_mode": True}, None), ({}, 0)]
+)
+def test_of_a_home_that_starts_without_its_persons_nobody_knows_who_is_there(
+    told: dict[str, Any], persons_home: int | None
+) -> None:
+    one, config = stream(), received("get_config")["result"]
+    there = state(0, "0")
+    one.take([started(config=config | told, states=[there]), *answered("states", [there])])
+    one.accept()
+    came = change(2, "home", entity_id="person.ada")
+    taken = one.take([text(frame_of(change(1, old=there), came, change(3, old=state(1, "1"))))])
+    heard = [record.persons_home for record in taken.records if isinstance(record, Event)]
+    assert heard == [persons_home, 1, 1]
+
+
 def test_who_is_at_home_is_right_from_the_first_change_on_whoever_moves_while_a_session_begins() -> None:
     home, session, one = SimulatedHome(entities=0, clock=lambda: START_NS / 1e9), Session("token"), stream()
     server = ServerSession(home, "token")

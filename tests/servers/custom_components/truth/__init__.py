@@ -25,7 +25,7 @@ from random import Random
 
 import voluptuous as vol
 from homeassistant.config_entries import SOURCE_IMPORT
-from homeassistant.core import Context, callback
+from homeassistant.core import Context, CoreState, callback
 from homeassistant.helpers import area_registry, device_registry, entity_registry, floor_registry, label_registry
 
 from .kinds import HALF_CHANGING, KINDS
@@ -162,8 +162,10 @@ class Truth:
         os.write(self.file, text.encode() + b"\n")
 
     def persons_home(self):
-        """Return how many persons are at home; none while nothing is known of any."""
+        """Return how many persons are at home; none while nothing is known of any, or they are still to come."""
         states = [state.state for state in self.persons.values() if state is not None]
+        if not states and self.hass.state is not CoreState.running:
+            return None
         if states and all(state in ("unknown", "unavailable") for state in states):
             return None
         return states.count("home")
