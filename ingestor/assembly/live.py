@@ -81,7 +81,7 @@ class Live:
         """Give up what was received and not decoded, when nothing runs any more; return how many changes that is."""
         waiting = [message for messages in (*self._inbox.held, *left(self._received)) for message in messages]
         texts = [message.text for message in (*waiting, *self._frames.items) if isinstance(message, Frame)]
-        changes = sum(text.count('"state_changed"') for text in texts)
+        changes = self.stream.held + sum(text.count('"state_changed"') for text in texts)
         if changes:
             self._report(facts.ChangesReceived(home=self._name, changes=changes))
         return changes

@@ -3,7 +3,7 @@
 Work is taken in batches: `take` may be repeated until `accept`, with the same outcome.
 
 A new entity is registered, and has its first state, before the registries can be asked for it: its changes are held
-back until they have answered, for `HELD_NS` at most. So its first change has its area, and is left out if it should be.
+back until they have answered, for `HELD_SECONDS` at most. So its first change has its area, or is left out as it should.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from metrics.codes import IgnoredCode, WarningCode
 
 _REGISTRIES = ("floors", "areas", "labels", "devices", "entities")
 _DETAIL_CHARACTERS = 500
-HELD_NS = 5 * instants.SECOND_NS
+HELD_SECONDS = 5
 MOST_HELD = 10_000
 
 
@@ -106,8 +106,13 @@ class Stream:
         """The ids of all persons of the home."""
         return self._known.presence.persons
 
-    def take(self, messages: list[HomeMessage], *, ends: bool = False) -> Taken:
-        """Return what the messages come to, without remembering it yet; where the stream `ends` nothing waits."""
+    @property
+    def held(self) -> int:
+        """How many changes are held back."""
+        return len(self._known.held)
+
+    def take(self, messages: list[HomeMessage], *, release: bool = False) -> Taken:
+        """Return what the messages come to, without remembering it yet. With `release` nothing is held back any more."""
         self._begin()
         for message in messages:
             match message:
@@ -117,7 +122,7 @@ class Stream:
                     self._draft.asked = {**self._draft.asked, message.id: message.command}
                 case SessionStarted():
                     self._start(message)
-        if ends:
+        if release:
             self._release()
         self._draft.held = tuple(self._held)
         self._describe_changed()
@@ -156,10 +161,10 @@ class Stream:
         self._draft.heard_us = None
 
     def _frame(self, frame: Frame) -> None:
-        if self._held and (
-            len(self._held) > MOST_HELD or frame.received_at_ns - self._held[0].frame.received_at_ns > HELD_NS
-        ):
-            self._release()
+        if self._held:
+            waited_ns = frame.received_at_ns - self._held[0].frame.received_at_ns
+            if waited_ns > HELD_SECONDS * instants.SECOND_NS or len(self._held) > MOST_HELD:
+                self._release()
         events = self._batch.events
         already = len(events)
         for place, message in enumerate(wire.decode(frame.text)):
@@ -250,6 +255,7 @@ class Stream:
         self._draft.awaited -= {name}
         if name is not None and message.success:
             if name.startswith(FENCE):
+                self._release()
                 self._taken.passed.append(name)
             self._learn({name: message.result}, now_ns)
         elif not message.success:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import trio
@@ -9,7 +10,7 @@ import trio
 from ingestor.homeassistant.wire import State
 from ingestor.live.fence import Fence
 from ingestor.live.frames import HomeMessage
-from ingestor.live.stream import Location, Stream
+from ingestor.live.stream import HELD_SECONDS, Location, Stream
 from ingestor.model.channels import Inbox, Outbox
 from ingestor.model.gaps import Kept
 from metrics import facts
@@ -51,19 +52,21 @@ class Subscription:
         task_status.started()
         await self._outbox.flush()
         while True:
+            messages: list[HomeMessage] | None = None
             try:
-                messages = await self._inbox.peek()
+                with trio.move_on_after(HELD_SECONDS if self._stream.held else math.inf):
+                    messages = await self._inbox.peek()
             except trio.EndOfChannel:
                 break
-            self._work(messages)
+            self._work(messages or [], release=messages is None)
             await self._outbox.flush()
-        self._work([], ends=True)
+        self._work([], release=True)
         await self._outbox.flush()
         await self._outbox.aclose()
 
-    def _work(self, messages: list[HomeMessage], *, ends: bool = False) -> None:
+    def _work(self, messages: list[HomeMessage], *, release: bool) -> None:
         """Take, hand over and commit, with no await between: either all of it happened, or none."""
-        taken = self._stream.take(messages, ends=ends)
+        taken = self._stream.take(messages, release=release)
         self._outbox.extend([*taken.notes, *taken.records])  # one list is one transaction
         self._stream.accept()
         self._inbox.commit()

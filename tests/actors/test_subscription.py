@@ -9,7 +9,7 @@ import trio
 
 from ingestor.live.entities import Entities
 from ingestor.live.frames import Frame, HomeMessage
-from ingestor.live.stream import Location, Stream
+from ingestor.live.stream import HELD_SECONDS, Location, Stream
 from ingestor.live.subscription import Subscription
 from ingestor.model.channels import Inbox, Outbox
 from ingestor.model.gaps import Kept
@@ -53,9 +53,9 @@ class Bench:
         self.places: list[Location] = []
         self.reported: list[facts.Fact] = []
         self.fail_report = False
-        stream = Stream("home", Entities())
+        self.stream = Stream("home", Entities())
         self.subscription = Subscription(
-            stream, Inbox(received), self.outbox, self.commands, self._report, self.places.append
+            self.stream, Inbox(received), self.outbox, self.commands, self._report, self.places.append
         )
 
     def put(self, *texts: str) -> None:
@@ -106,6 +106,21 @@ async def test_a_cancel_while_the_next_stage_is_slow_loses_nothing(autojump_cloc
     async with trio.open_nursery() as nursery:
         nursery.start_soon(bench.subscription.run)
         assert await bench.states() == [str(number) for number in range(200)]
+
+
+async def test_what_waits_for_the_registries_waits_no_longer_where_nothing_comes_any_more(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    bench = Bench()
+    bench.put(frame("event_entity_registry_updated_update"), frame_of(change(1, entity_id="sensor.born")))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bench.subscription.run)
+        await trio.sleep(HELD_SECONDS / 2)
+        assert (bench.stream.held, bench.records.statistics().current_buffer_used) == (1, 0)
+        await trio.sleep(HELD_SECONDS)
+        assert bench.stream.held == 0
+        bench.frames.close()
+        assert await bench.states() == ["1"]
 
 
 async def test_stale_answers_are_asked_for_once_the_connection_listens() -> None:

@@ -13,7 +13,7 @@ from ingestor.homeassistant.session import SYNCHRONISING, Phase, Session
 from ingestor.live.entities import Entities
 from ingestor.live.frames import CommandSent, Frame, HomeMessage, SessionStarted
 from ingestor.live.selection import Selection
-from ingestor.live.stream import HELD_NS, Location, Stream, Taken
+from ingestor.live.stream import HELD_SECONDS, Location, Stream, Taken
 from ingestor.model import instants
 from ingestor.model.records import EntityRecord, Event, RawEvent
 from ingestor.simulator.home import SimulatedHome
@@ -367,10 +367,10 @@ def new_entity(*, exclude: tuple[str, ...] = (), state_count: int = 2) -> tuple[
     return one, [registry_event("device", {}), registry_event("entity", CREATED), *changes]
 
 
-def events(one: Stream, *messages: HomeMessage, ends: bool = False) -> list[tuple[str | None, str | None]]:
+def events(one: Stream, *messages: HomeMessage, release: bool = False) -> list[tuple[str | None, str | None]]:
     """Return the state and the area of each event that the messages come to, taken twice."""
-    one.take([*messages], ends=ends)
-    records = one.take([*messages], ends=ends).records
+    one.take([*messages], release=release)
+    records = one.take([*messages], release=release).records
     one.accept()
     return [(record.state, record.series.area) for record in records if isinstance(record, Event)]
 
@@ -405,21 +405,22 @@ def failed(name: str) -> list[HomeMessage]:
 
 
 @pytest.mark.parametrize(
-    ("behind", "ends"),
+    ("behind", "release"),
     [
         ([*failed("entities"), *failed("devices")], False),
         (answered("states", [state(2, "2")]), False),
         ([started(2)], False),
-        ([registry_event("entity", CREATED, HELD_NS + 1)], False),
+        (answered("fence 1", None), False),
+        ([registry_event("entity", CREATED, HELD_SECONDS * 10**9 + 1)], False),
         ([], True),
     ],
-    ids=["refused", "the cut", "another session", "no answer in time", "the end"],
+    ids=["refused", "the cut", "another session", "a fence", "no answer in time", "the end"],
 )
-def test_a_change_that_waits_is_not_lost_whatever_comes_instead(behind: list[HomeMessage], *, ends: bool) -> None:
+def test_a_change_that_waits_is_not_lost_whatever_comes_instead(behind: list[HomeMessage], *, release: bool) -> None:
     one, messages = new_entity()
     assert events(one, *messages) == []
-    assert events(one, *behind, ends=ends) == [("1", None), ("2", None)]
-    assert events(one, ends=True) == []
+    assert events(one, *behind, release=release) == [("1", None), ("2", None)]
+    assert events(one, release=True) == []
 
 
 def test_what_the_user_excludes_is_skipped_and_counted_but_persons_still_count() -> None:
