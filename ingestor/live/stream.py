@@ -3,7 +3,7 @@
 Work is taken in batches: `take` may be repeated until `accept`, with the same outcome.
 
 A new entity is registered, and has its first state, before the registries can be asked for it: its changes are held
-back until they have answered, for `HELD_SECONDS` at most. So its first change has its area, or is left out as it should.
+back until they have answered, for `HELD_SECONDS` at most. So its first one has its area, or is left out as it should.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class Stream:
         return len(self._known.held)
 
     def take(self, messages: list[HomeMessage], *, release: bool = False) -> Taken:
-        """Return what the messages come to, without remembering it yet. With `release` nothing is held back any more."""
+        """Return what the messages come to, without remembering it yet. With `release` nothing stays held back."""
         self._begin()
         for message in messages:
             match message:

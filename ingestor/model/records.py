@@ -104,7 +104,7 @@ class Event(Struct, frozen=True, kw_only=True, tag=True, gc=False):
     attributes: Annotated[str | None, Stored("as JSON, without what is left out; not with `ATTRIBUTES=none`")] = None
     details: Annotated[Details | None, Stored("each field that its domain has")] = None
     weather: Annotated[WeatherObservation | None, Stored("each field of the observation", prefix="weather_")] = None
-    persons_home: Annotated[int | None, Stored("persons in the state `home`")] = None
+    persons_home: Annotated[int | None, Stored("persons in the state `home`; absent while none is known")] = None
     caused_by: Annotated[CausedBy | None, Stored("`user`, `automation` or `device`")] = None
     caused_by_entity: Annotated[str | None, Stored("`automation.x`, `script.y` or `person.z`, where known")] = None
     removed: Annotated[bool, Stored("only when the entity was removed: true")] = False
