@@ -409,6 +409,7 @@ def backlog_grows(s: Situation) -> Stages:
     """The database takes nearly what comes, so that what is stored is not old, and yet more and more waits."""
     assert s.front
     front, ending, began = s.front, threading.Event(), time.monotonic()
+    front.to_server.delay_seconds = 0.1  # a hundred events in each write: no more than twice of what comes
 
     def brake() -> None:
         while not ending.wait(0.5):
@@ -448,16 +449,13 @@ def quarantine_full(s: Situation) -> Stages:
     s.replay()
 
 
-def database_may_not_be_read(s: Situation) -> Stages:
-    assert s.store
-    s.service.change({"INFLUXDB_TOKEN": s.store.token_that_may("write")})
-    s.service.stop()
-    s.service.start()
-    yield {"AuditOverdue": ""}
-    s.service.change({"INFLUXDB_TOKEN": s.store.token})
-    s.service.stop()
-    s.service.start()
+def never_audited(s: Situation) -> Stages:
+    """Nothing was missed, so nobody else asks the recorder."""
+    yield {"AuditOverdue": "13 hours"}
+    _configured(s, HISTORY)  # which takes ten minutes, where a minute is a second
+    s.service.wait_connected(CONNECTED_SECONDS)
     s.service.command("audit", "--from", "2026-01-01").check_returncode()
+    yield {"AuditOverdue": MAY, "HomeAssistantDisconnected": MAY, **YOUNG}
 
 
 def _spool(mebibytes: int) -> Needs:
@@ -536,11 +534,20 @@ FAULTS = (
         act=backlog_grows,
         own_home=True,
         load={**LOAD, "count": 60 * OFTEN, "rate": OFTEN},
+        needs=Needs(settings={"BATCH_MAX_EVENTS": "100"}),
         patience_seconds=HOUR_SECONDS,
     ),
     Fault(name="connection cut again and again", act=connection_flaps, patience_seconds=300),
     Fault(name="quarantine fills, then is full", act=quarantine_full, needs=_spool(2)),
-    Fault(name="database may not be read", act=database_may_not_be_read, least_factor=60, patience_seconds=1000),
+    Fault(
+        name="recorder refuses for hours, and nothing is missed",
+        act=never_audited,
+        own_home=True,
+        without=HISTORY,
+        least_factor=60,
+        patience_seconds=1000,
+        at_the_end=YOUNG,
+    ),
     Fault(name="InfluxDB stopped, then the service", befalls=surroundings.database_then_service_stopped),
     Fault(name="InfluxDB stopped, and scraped", befalls=surroundings.only_the_database_stopped),
     Fault(name="Alertmanager stopped", befalls=surroundings.alertmanager_stopped),
