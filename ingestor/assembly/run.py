@@ -57,7 +57,7 @@ async def _supervised(service: Service, companions: tuple[Companion, ...]) -> Ex
         at=time.time(), version=version("ha-ingestor"), api=service.api.url, store=service.store.name
     )
     try:
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        with trio.open_signal_receiver(*_ending()) as signals:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_obey, signals, service, nursery.cancel_scope)
                 service.report(started)
@@ -76,6 +76,12 @@ async def _supervised(service: Service, companions: tuple[Companion, ...]) -> Ex
         outcome = Exit.FAILED
     service.report(facts.ServiceStopped(exit_code=int(outcome), pending_events=service.status.pending))
     return outcome
+
+
+def _ending() -> list[signal.Signals]:
+    """Return the signals that end a run: also that of a terminal which is closed, unless `nohup` has it ignored."""
+    hears_hangup = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hears_hangup else [])]
 
 
 async def note_loss(service: Service, records: int, events: int) -> None:

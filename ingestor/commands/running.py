@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import trio
@@ -76,5 +77,10 @@ async def running_service(settings: Settings) -> AsyncGenerator[RunningService |
     headers = {"content-type": "application/json"}
     if settings.api_token:
         headers["authorization"] = f"Bearer {settings.api_token.get_secret_value()}"
-    async with httpx.AsyncClient(base_url=url, timeout=TIMEOUT_SECONDS, headers=headers) as client:
+    given: dict[str, Any] = {
+        "timeout": TIMEOUT_SECONDS,
+        "headers": headers,
+        "trust_env": False,
+    }  # no proxy gets the token
+    async with httpx.AsyncClient(base_url=url, **given) as client:
         yield RunningService(client)

@@ -99,6 +99,8 @@ _said = msgspec.json.Decoder(_Said)
 class InfluxDBServer:
     """Asks over HTTP for one organisation and one bucket. The token never appears in an error.
 
+    No proxy of the environment is asked, since the library that writes the points asks none.
+
     Whatever it is asked may raise `Unavailable` or `CredentialsRefused`.
     """
 
@@ -116,7 +118,9 @@ class InfluxDBServer:
         """Hold an answer whose body was not read yet."""
         try:
             async with (
-                httpx.AsyncClient(timeout=TIMEOUT_SECONDS, headers=self._headers, verify=self._trust()) as client,
+                httpx.AsyncClient(
+                    timeout=TIMEOUT_SECONDS, headers=self._headers, verify=self._trust(), trust_env=False
+                ) as client,
                 client.stream(method, f"{self.url}{path}", **request) as answer,
             ):
                 yield answer

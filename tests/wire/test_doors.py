@@ -25,6 +25,7 @@ from ingestor.api.http import HttpConnection
 from ingestor.api.server import MAXIMUM_CONNECTIONS, ApiServer
 from ingestor.api.status import StatusBoard
 from ingestor.assembly.files import STATE
+from ingestor.commands.running import running_service
 from ingestor.config import load
 from ingestor.model.errors import Rejected
 from ingestor.storage.database import Database
@@ -441,3 +442,14 @@ async def _received(stream: trio.SocketStream) -> bytes:
 def shape(answer: httpx.Response) -> Failure:
     """Return the failure that an answer tells."""
     return Failure.model_validate(answer.json())
+
+
+async def test_a_command_asks_the_service_itself_and_no_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    async with running(tmp_path, api_token=TOKEN) as tree:
+        monkeypatch.setattr("ingestor.commands.running.running_api", lambda _data_dir: tree.service.api.url)
+        async with running_service(
+            load(_env_file=None, ha_url="http://home.lan", ha_token=TOKEN, api_token=TOKEN)
+        ) as service:
+            assert service is not None
+            assert await service.get("/api/jobs") == b"[]"

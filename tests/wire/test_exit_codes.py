@@ -227,8 +227,14 @@ def crashing(form: str) -> Callable[[Place], tuple[int, str]]:
     return ends
 
 
+def run_until_the_terminal_is_closed(place: Place) -> tuple[int, str]:
+    code, said = place.interrupt(RUN, signal.SIGHUP, until=started)
+    return code, said if "ServiceStopped" in said else "Traceback: it did not end in order"
+
+
 CASES: list[tuple[int, str, Callable[[Place], tuple[int, str]]]] = [
     (0, RUN, run_until_stopped),
+    (0, RUN, run_until_the_terminal_is_closed),
     *[(0, form, lambda place, form=form: place.end(form)) for form in FORMS if form not in {RUN, DEMO}],
     (0, DEMO, lambda place: place.end(DEMO, DEMO_SECONDS="0.5")),
     (1, RUN, run_that_drops),

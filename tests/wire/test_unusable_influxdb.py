@@ -330,6 +330,16 @@ async def test_rows_of_another_program_are_skipped_counted_and_hide_none_of_ours
     assert {type(fact) for fact in heard} == {facts.RowsSkipped}
 
 
+async def test_a_proxy_of_the_environment_stands_in_nobodys_way(
+    database: InfluxDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    async with store(database) as made:
+        await used(made)
+        await made.write([event(1)])
+
+
 @pytest.fixture
 def home() -> Generator[SimHome]:
     with simulated_home() as started:
