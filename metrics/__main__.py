@@ -33,8 +33,8 @@ _LOGS = """# Log lines
 
 One event a line, on standard error: JSON, or words on a terminal (`LOG_FORMAT`). `event` is one of these names, which
 stay; `level` and `timestamp` stand beside the fields. At `info` a start has ten lines at most, a stop three; `debug`
-shows every batch. No field holds a secret. A crash has its traceback in `exception`.
-Made from `metrics/facts/` by `make dashboard`.
+shows every batch. No field holds a secret. A crash has its traceback in `exception`; what only the user
+can mend ends the service, and has its sentence in `detail`. Made from `metrics/facts/` by `make dashboard`.
 
 | event | level | fields | meaning |
 |---|---|---|---|
@@ -50,7 +50,7 @@ def _line(kind: type[Fact]) -> str:
     if issubclass(kind, ServiceEvent):
         fields: Iterable[str] = kind.__struct_fields__
     else:
-        fields = (name for name in kind.__dataclass_fields__ if name != "error")
+        fields = (name for name, of in kind.__dataclass_fields__.items() if name != "error" and of.repr)
     number = level_of(kind)
     level = "as it is" if number is None else logging.getLevelName(number).lower()
     shown = ("oldest_seconds" if name == "ages_seconds" else name for name in fields)

@@ -76,7 +76,7 @@ class LogReporter:
             return
         fields = _fields(fact)
         if isinstance(fact, supervisors.ChildFailed):
-            fields["exc_info"] = fact.error
+            fields |= {"detail": str(fact.error)} if fact.is_fatal else {"exc_info": fact.error}
         self._log.log(level, type(fact).__name__, **fields)
 
 
@@ -86,7 +86,7 @@ def _fields(fact: facts.Fact) -> dict[str, Any]:
         if "ages_seconds" in fields:  # one for each event
             fields["oldest_seconds"] = max(fields.pop("ages_seconds"), default=None)
         return fields
-    fields = {name: getattr(fact, name) for name in fact.__dataclass_fields__}
+    fields = {name: getattr(fact, name) for name, of in fact.__dataclass_fields__.items() if of.repr}
     return {name: "/".join(value) if name == "path" else value for name, value in fields.items() if name != "error"}
 
 

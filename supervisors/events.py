@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 Path: TypeAlias = tuple[str, ...]
@@ -27,10 +27,14 @@ class ChildStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildFailed:
-    """A child crashed, was not ready in time, or its drain raised."""
+    """A child crashed, was not ready in time, or its drain raised.
+
+    An error that `is_fatal` is no bug of the child: the supervisor stops, and raises it for somebody to tell.
+    """
 
     path: Path
     error: BaseException
+    is_fatal: bool = field(default=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -261,7 +261,8 @@ class Machine:
         exits = [(child, child.end(errors[id_], now)) for id_, child in self.children.items() if id_ in errors]
         for child, error in exits:
             if error is not None:
-                yield ChildFailed(path=self._path_of(child), error=error)
+                is_fatal = fatal_in(error, child.spec.fatal) is not None
+                yield ChildFailed(path=self._path_of(child), error=error, is_fatal=is_fatal)
         for child, error in exits:
             fatal = fatal_in(error, child.spec.fatal)
             if fatal is not None:

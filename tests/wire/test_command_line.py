@@ -67,9 +67,10 @@ def test_a_file_of_a_newer_version_is_told_and_ends_with_2(
     with closing(sqlite3.connect(file)) as newer:
         newer.execute("PRAGMA user_version = 99")
     settings = {"HA_URL": home.url, "HA_TOKEN": home.token, "DATA_DIR": str(tmp_path), "API_PORT": "0", **influxdb}
-    code, said = command(tmp_path, "run", **settings)
-    assert (code, "Traceback" in said) == (2, False)
-    assert said.splitlines()[-1].startswith(f"ingestor: {file} was written by a newer version")
+    for style, traced in (("json", '"exception"'), ("console", "Traceback")):
+        code, said = command(tmp_path, "run", **settings, LOG_FORMAT=style)
+        assert (code, "Traceback" in said, traced in said) == (2, False, False)
+        assert said.splitlines()[-1].startswith(f"ingestor: {file} was written by a newer version")
 
 
 def test_a_second_run_on_the_same_data_is_refused(home: SimHome, tmp_path: Path) -> None:
