@@ -38,6 +38,7 @@ from metrics.codes import ErrorCode
 
 WRITE_TIMEOUT_SECONDS = 30.0  # a server under load may take long; a shorter wait would only add to its load
 ROWS_IN_A_PART = 5000
+MOST_BATCHES = 2**53  # a number beyond it is none of ours: ten batches a second reach it in 28 million years
 RANGES_SECONDS = (3600, DAY_SECONDS, 30 * DAY_SECONDS, None)  # widening: a search in everything is slow
 
 _EXPIRED = re.compile(r"partial write: dropped (\d+) points outside retention policy")
@@ -176,7 +177,8 @@ class InfluxDBStore:
 
     async def mark(self, home: str) -> int:
         """Return the highest mark: times do not tell which one is, a clock may have stepped."""
-        found = await self._select(f"SELECT max(batch::integer) AS batch FROM \"{MARKS}\" WHERE home::tag = '{home}'")
+        where = f"home::tag = '{home}' AND batch::integer > 0 AND batch::integer < {MOST_BATCHES}"
+        found = await self._select(f'SELECT max(batch::integer) AS batch FROM "{MARKS}" WHERE {where}')
         return self._whole(found[0], "batch") if found else 0
 
     async def count(self, home: str, entity_id: str) -> int:

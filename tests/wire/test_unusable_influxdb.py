@@ -307,6 +307,9 @@ async def test_rows_of_another_program_are_skipped_counted_and_hide_none_of_ours
         f'home_assistant_events home="home",entity_id="sensor.number_1",domain="sensor" {another_shard_ns}',
         f"home_assistant_events,home=home,entity_id=sensor.number_1 persons_home=1i {another_shard_ns - 2 * MONTH_NS}",
         f'ingestor_marks home="home",other=7i {another_shard_ns}',
+        f"ingestor_marks,home=home batch=-9223372036854775808i {START_NS + SECOND_NS}",
+        f"ingestor_marks,home=home batch=9223372036854775807i {START_NS + 2 * SECOND_NS}",
+        f"ingestor_marks,home=home batch=1e18 {another_shard_ns - MONTH_NS}",
     ]
     async with store(database, bucket=bucket) as made:
         made._report = heard.append

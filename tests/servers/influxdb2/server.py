@@ -186,6 +186,8 @@ class InfluxDB2:
             (name, is_tag, operator, re.sub(r"\\(.)", r"\1", said))
             for name, is_tag, operator, said in re.findall(_COMPARED, text)
         ]
+        above = re.findall(r"(\w+)::integer > (\d+)", text)
+        below = re.findall(r"(\w+)::integer < (\d+)", text)
         since = [int(found) for found in re.findall(r"time >= (-?\d+)", text)]
         before = [int(found) for found in re.findall(r"time < (-?\d+)", text)]
         after = [
@@ -204,6 +206,8 @@ class InfluxDB2:
         def wanted(row: dict[str, Any]) -> bool:
             return (
                 all(row.get(name) is not None for name in needed)
+                and all(row.get(name, 0) > int(number) for name, number in above)
+                and all(row.get(name, 0) < int(number) for name, number in below)
                 and all(row["time"] < bound for bound in before)
                 and all(row["time"] > bound for bound in after)
                 and all(row["time"] >= bound for bound in since)
