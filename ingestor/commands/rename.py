@@ -6,7 +6,6 @@ Never done by itself, and only while the service is stopped, which might write p
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable
 
 from rich.console import Console
@@ -18,10 +17,10 @@ from ingestor.assembly.run import Exit
 from ingestor.commands.progress import progress
 from ingestor.config import Settings
 from ingestor.model.errors import IngestorError, Unfinished, UsageError, first
+from ingestor.model.fields import ENTITY_ID
 from ingestor.storage.store import Renamed
 from metrics.codes import ErrorCode
 
-_ENTITY_ID = re.compile(r"(?!.+__)(?!_)[\da-z_]+(?<!_)\.(?!_)[\da-z_]+(?<!_)")  # homeassistant/core.py
 _UNFINISHED = "the rename did not finish, and goes on from here when it is given again"
 
 
@@ -69,7 +68,7 @@ async def rename(settings: Settings, arguments: argparse.Namespace) -> Exit:
 def check(old: str, new: str) -> None:
     """Raise `UsageError` for ids of which one cannot become the other."""
     for entity_id in (old, new):
-        if not _ENTITY_ID.fullmatch(entity_id):
+        if not ENTITY_ID.fullmatch(entity_id):
             raise UsageError(f"{entity_id!r} is no id of an entity, like sensor.attic")
     if old == new:
         raise UsageError(f"both ids are {old}")

@@ -14,6 +14,7 @@ reader of both stores; they are skipped, and counted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import NoneType
 from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
@@ -77,6 +78,7 @@ DETAIL_FIELDS = tuple(field for field in FIELDS if field.part == "details")
 WEATHER_FIELDS = tuple(field for field in FIELDS if field.part == "weather")
 IDENTIFYING = tuple(field.name for field in attributes_of(Series) if field.required)
 """The tags that every event has."""
+ENTITY_ID = re.compile(r"(?!.+__)(?!_)[\da-z_]+(?<!_)\.(?!_)[\da-z_]+(?<!_)", re.ASCII)  # homeassistant/core.py
 _NO_DETAILS = Details()
 _PYTHON: dict[FieldType, tuple[type, ...]] = {
     "string": (str,), "float": (float, int), "integer": (int,), "boolean": (bool, int)  # which is 1 in SQLite
@@ -98,6 +100,11 @@ def is_event(row: Mapping[str, Any]) -> bool:
 def is_key(time_ns: object, *tags: object) -> bool:
     """Return whether a time and such tags as each of ours has may be of a row of ours."""
     return isinstance(time_ns, int) and all(tag and isinstance(tag, str) for tag in tags)
+
+
+def is_entity(entity_id: object, domain: object) -> bool:
+    """Return whether these are an id that Home Assistant gives to an entity, and its domain."""
+    return bool(isinstance(entity_id, str) and ENTITY_ID.fullmatch(entity_id) and entity_id.partition(".")[0] == domain)
 
 
 def event(row: Mapping[str, Any]) -> Event:

@@ -23,7 +23,7 @@ from msgspec import Struct
 from pydantic import SecretStr
 from urllib3.exceptions import HTTPError
 
-from ingestor.model import fields
+from ingestor.model import fields, instants
 from ingestor.model.errors import CredentialsRefused, IngestorError, Rejected, Unavailable
 from ingestor.model.records import Event, Point, Watermark
 from ingestor.model.unreadable import UNREADABLE
@@ -46,6 +46,7 @@ _UNREADABLE = "database not found"  # which InfluxQL says with 200, of a bucket 
 _TAGS = ", ".join(f'"{tag.name}"::tag' for tag in fields.TAGS)
 _EVENT = ", ".join([_TAGS, *(f'"{field.name}"::{field.type}' for field in fields.FIELDS)])
 _IS_OURS = " AND ".join(f"\"{name}\"::tag != ''" for name in fields.IDENTIFYING)  # what lacks one hides none of ours
+_SENSIBLE = f"time >= 0 AND time < {instants.LAST_US // 2 * 1000}"  # since 1970, and with room to calculate with
 _ENTITY = "state::string, removed::boolean"  # every event has one of them
 _HOUR = ", ".join(f'"{name}"::float' for name in ("mean", "min", "max", "sum", "state"))
 
@@ -165,13 +166,15 @@ class InfluxDBStore:
 
     async def newest(self, home: str) -> list[Watermark]:
         """Return the newest event of every entity."""
-        asked = f"SELECT {_ENTITY}, {_TAGS} FROM \"{EVENTS}\" WHERE home::tag = '{home}'"
+        asked = f"SELECT {_ENTITY}, {_TAGS} FROM \"{EVENTS}\" WHERE home::tag = '{home}' AND {_SENSIBLE}"
         rows = await self._select(f'{asked} GROUP BY entity_id, "domain" ORDER BY time DESC LIMIT 1')
-        return self._ours(rows, _watermark)
+        named = [row for row in rows if fields.is_entity(row.get("entity_id"), row.get("domain"))]
+        self._skipped(len(rows) - len(named))  # the recorder refuses a question about any of these
+        return self._ours(named, _watermark)
 
     async def oldest_ns(self, home: str) -> int | None:
         """Return the time of the oldest event that did not come with a snapshot."""
-        where = f"home::tag = '{home}' AND {_IS_OURS} ORDER BY time LIMIT 1"
+        where = f"home::tag = '{home}' AND {_IS_OURS} AND {_SENSIBLE} ORDER BY time LIMIT 1"
         found = await self._select(f'SELECT persons_home::integer FROM "{EVENTS}" WHERE {where}')
         return self._whole(found[0], "time") if found else None
 

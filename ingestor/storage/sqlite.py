@@ -44,7 +44,7 @@ _COUNT = """SELECT count(*) FROM events INDEXED BY events_time
 _STATISTIC_KEYS = """SELECT time, entity_id, source
     FROM home_assistant_statistics WHERE time >= ? AND time < ? AND home = ?"""
 _OLDEST = """SELECT min(e.time) FROM events AS e JOIN series AS s ON s.id = e.series_id
-    WHERE s.home = ? AND typeof(e.persons_home) = 'integer' AND typeof(e.time) = 'integer'"""
+    WHERE s.home = ? AND typeof(e.persons_home) = 'integer' AND typeof(e.time) = 'integer' AND e.time >= 0"""
 _MARK = "SELECT ifnull(max(number), 0) FROM commits WHERE typeof(number) = 'integer'"
 _RAISE_MARK = "INSERT INTO commits VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET number = number + 1 RETURNING number"
 _EXPIRE = "DELETE FROM events WHERE (series_id, time) IN (SELECT series_id, time FROM events WHERE time < ? LIMIT ?)"

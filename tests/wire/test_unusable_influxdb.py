@@ -330,6 +330,17 @@ async def test_rows_of_another_program_are_skipped_counted_and_hide_none_of_ours
         newest = {one.series.entity_id: {one.at_ns} for one in await made.newest("home")}
         assert newest == keys
         assert await made.oldest_ns("home") is None
+        for tags, at_ns in (
+            ("domain=sensor,entity_id=sensor.late", 2**63 - 2),
+            ("domain=sensor,entity_id=sensor.early", 2 - 2**63),
+            ("domain=light,entity_id=sensor.other", START_NS),
+            ("domain=sensor,entity_id=no\\ id", START_NS),
+            ("domain=sensor,entity_id=sensor.Ü", START_NS),
+        ):
+            line = f'home_assistant_events,{tags},home=home state="mine",persons_home=1i {at_ns}'
+            made._write_api.write(bucket=bucket, org=database.org, record=line)
+        assert {one.series.entity_id: {one.at_ns} for one in await made.newest("home")} == keys
+        assert await made.oldest_ns("home") == START_NS
     assert {type(fact) for fact in heard} == {facts.RowsSkipped}
 
 
