@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from rich.console import Console
@@ -33,12 +33,15 @@ async def audit(settings: Settings, arguments: argparse.Namespace) -> Exit:
         return await _print(settings, as_json=arguments.json)
     found = await jobs.ask(settings, JobKind.AUDIT, arguments)
     if not arguments.json:
-        await _tell_what_is_older(settings, arguments.from_)
+        await tell_what_is_older(settings, arguments.from_, {job.home for job in found if job.compared})
     return jobs.exit_of(found)
 
 
-async def _tell_what_is_older(settings: Settings, since: datetime) -> None:
-    """Say that nothing is compared from before the first start, since when everything is promised."""
+async def tell_what_is_older(settings: Settings, since: datetime, compared: Collection[str]) -> None:
+    """Say that nothing is compared from before the first start, since when everything is promised.
+
+    Of a home that was `compared` the first start may not be known: its files were lost before the ledger knew it.
+    """
     console = Console(highlight=False, markup=False, soft_wrap=True)
     async with reading(settings) as state:
         if state is None:
@@ -47,9 +50,9 @@ async def _tell_what_is_older(settings: Settings, since: datetime) -> None:
         firsts = {home.name: await ledger.since_us(home.name) for home in settings.homes}
     for home, first_us in firsts.items():
         whose = f"{home}  " if len(firsts) > 1 else ""
-        if not first_us:
+        if not first_us and home not in compared:
             console.print(f"{whose}the service has not run yet, so nothing is compared: see `ingestor backfill`")
-        elif instants.microseconds(since) < first_us:
+        elif first_us and instants.microseconds(since) < first_us:
             start = instants.moment(first_us).astimezone(since.tzinfo).isoformat(sep=" ", timespec="seconds")
             console.print(f"{whose}compared since the first start, {start}: see `ingestor backfill` for what is older")
 

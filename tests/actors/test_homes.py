@@ -18,7 +18,7 @@ import trio
 
 from ingestor.assembly.run import Exit
 from ingestor.assembly.service import Service, build
-from ingestor.commands.audit import audit
+from ingestor.commands.audit import audit, tell_what_is_older
 from ingestor.commands.backfill import backfill
 from ingestor.commands.check import OF_A_HOME, find
 from ingestor.simulator.home import SimulatedHome
@@ -289,5 +289,7 @@ async def test_commands_without_a_service_ask_each_home(tmp_path: Path, capsys: 
         *(f"{name}  compared: 0  refilled: 0  in the quarantine: 0" for name in NAMES),
         *(f"{name}  the service has not run yet, so nothing is compared: see `ingestor backfill`" for name in NAMES),
     ]
+    await tell_what_is_older(settings, span.from_, NAMES)
+    assert capsys.readouterr().out == "", "what was compared, though its first start is not known"
     with embedded(tmp_path) as (_, rows):
         assert Counter(row["home"] for row in rows()) == dict.fromkeys(NAMES, 51)
