@@ -24,6 +24,10 @@ _NO_ATTRIBUTES = (b"{}", b"")
 BEFORE_US = 2_000_000  # so that the row of the last captured change is among the answers
 _DISABLED = "was the recorder disabled then (the action recorder.disable), or was this purged?"
 _SET_BACK = "Home Assistant's clock was set back in this time, so that what came before the step cannot be told apart"
+_BEGINS_LATER = (
+    "the recorder's database begins after this: was it deleted, or damaged, so that Home Assistant set it aside"
+    " (home-assistant_v2.db.corrupt)?"
+)
 _NO_REMOVAL = f"the recorder has no record of its removal: {_DISABLED}"
 _NOT_THE_LAST = f"the recorder has not its last state: {_DISABLED}"
 _NOTHING = {
@@ -96,14 +100,17 @@ class Track:
         lacks_last = self._until is None and self._anything
         return until_us if lacks_last and until_us is not None and until_us >= self._after_us else self._lacks_us
 
-    def verdict(self, *, intact: bool) -> str | None:
+    def verdict(self, *, intact: bool, begins_later: bool = False) -> str | None:
         """Return why the interval is not closed; none when it is. `intact`: Home Assistant did not restart in it.
 
+        Where its recorder `begins_later` than the gap, nobody knows what an entity did that was there before.
         The first state of a start is set before the recorder listens: that it has no row of that proves nothing.
         """
         until_us = self.interval.until_us
         if until_us is not None and until_us < self._after_us:
             return _SET_BACK
+        if begins_later and self.interval.after_us is not None and not self.interval.was_absent:
+            return _BEGINS_LATER
         if self._lacks_us is not None and intact:
             lacked = instants.text(self._lacks_us, "milliseconds")
             return f"the recorder has no row of {lacked}, when the state changed, as a later row says: {_DISABLED}"
@@ -157,8 +164,9 @@ class Track:
 class Group:
     """Some intervals of a gap while the rows of their entities pass by, in order."""
 
-    def __init__(self, gap: OpenGap, missed: Sequence[Missed]) -> None:
+    def __init__(self, gap: OpenGap, missed: Sequence[Missed], *, begins_later: bool = False) -> None:
         self._gap = gap
+        self._begins_later = begins_later
         self._new_from_us = _last_of_the_vanished(gap)
         self._tracks = {one.id: Track(one.interval, gap.from_us, one.returned_us) for one in missed}
         self._by_entity: dict[str, list[Track]] = defaultdict(list)
@@ -240,7 +248,8 @@ class Group:
 
     def verdicts(self) -> tuple[list[int], dict[int, str]]:
         """Return the ids of the intervals that are closed, and why the others are not."""
-        found = {id_: track.verdict(intact=self._gap.intact) for id_, track in self._tracks.items()}
+        intact, later = self._gap.intact, self._begins_later
+        found = {id_: track.verdict(intact=intact, begins_later=later) for id_, track in self._tracks.items()}
         listed = {id_: reason for id_, reason in found.items() if reason is not None}
         return [id_ for id_ in found if id_ not in listed], listed
 

@@ -35,7 +35,7 @@ _LIST_CLOSED = """UPDATE intervals SET reason = ? WHERE gap = ? AND reason = ''
 _BOUND_OLDER = """UPDATE intervals SET returned_us = ?
     WHERE home = ? AND entity_id = ? AND after_us < ? AND gap != ? AND until_us IS NULL AND returned_us IS NULL"""
 _REMEMBER = "INSERT INTO commits VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET number = max(number, excluded.number)"
-_OPEN = """SELECT gap, from_us, anchors, (
+_OPEN = """SELECT gap, cause, from_us, anchors, (
         SELECT min(later.intact_since_us) FROM gaps AS later WHERE later.home = gaps.home AND later.id >= gaps.id
     ) FROM gaps WHERE home = ? AND state = 'open' AND EXISTS (
         SELECT 1 FROM gaps AS later WHERE later.home = gaps.home AND later.id >= gaps.id AND later.whole
@@ -56,6 +56,7 @@ class OpenGap(Struct, frozen=True, kw_only=True):
     """A gap to be filled, with its open intervals; `intact` when Home Assistant has proved that it did not restart."""
 
     gap: str
+    cause: str = ""
     from_us: int
     intact: bool
     anchors: tuple[tuple[str, int], ...]
@@ -293,7 +294,7 @@ def _left_out_name(home: str) -> str:
 
 def _open(connection: sqlite3.Connection, home: str) -> list[OpenGap]:
     found: list[OpenGap] = []
-    for gap, from_us, anchors, intact_since_us in connection.execute(_OPEN, (home,)).fetchall():
+    for gap, cause, from_us, anchors, intact_since_us in connection.execute(_OPEN, (home,)).fetchall():
         query = "SELECT id, body, returned_us FROM intervals WHERE gap = ? AND reason IS NULL ORDER BY id"
         missed = [
             Missed(id=id_, interval=msgspec.json.decode(body, type=Interval), returned_us=returned_us)
@@ -302,6 +303,7 @@ def _open(connection: sqlite3.Connection, home: str) -> list[OpenGap]:
         found.append(
             OpenGap(
                 gap=gap,
+                cause=cause,
                 from_us=from_us,
                 intact=intact_since_us is not None and intact_since_us <= from_us,
                 anchors=msgspec.json.decode(anchors, type=tuple[tuple[str, int], ...]),

@@ -27,7 +27,7 @@ from ingestor.live.fence import Fence
 from ingestor.model.backoff import Delays
 from ingestor.model.errors import IngestorError
 from metrics import facts
-from metrics.codes import GapState
+from metrics.codes import GapCause, GapState
 from supervisors import Backoff, Progress
 
 BACKOFF = Backoff(initial_seconds=1.0, maximum_seconds=60.0, jitter=0.0)
@@ -92,8 +92,9 @@ class Refill:
         await self._ledger.close(gap.gap, closed=left_out, listed={}, refilled=0)
         wanted = [one for one in gap.missed if one.id not in left_out]
         done = _Done(self._archive.home, len(wanted), self._report)
+        begins_later = await _begins_later(gap, past)
         for missed in _groups(wanted, gap.from_us):
-            group = Group(gap, missed)
+            group = Group(gap, missed, begins_later=begins_later)
             done.begin(group, len(missed))
             for entity_id, row in (await self._before(group, past)).items():
                 group.follow(entity_id, row)
@@ -216,6 +217,21 @@ async def _explain_silence(group: Group, past: Past) -> None:
         if is_recorded is None:
             return
         group.explain(entity_id, is_recorded=is_recorded)
+
+
+async def _begins_later(gap: OpenGap, past: Past) -> bool:
+    """Return whether the recorder has nothing of before a gap in which Home Assistant restarted: with a new database.
+
+    One that was killed lacks what was captured just before, but not everything. A gap that began as Home Assistant
+    ended lacks no more than its last moments, wherever they were recorded.
+    """
+    if gap.intact or gap.cause == GapCause.HOME_RESTART or await _are_visible(gap.anchors, past):
+        return False
+    known = [one.interval.entity_id for one in gap.missed if one.interval.after_us is not None]
+    for some in in_groups(known, ENTITIES_IN_A_GROUP):
+        if await past.had_begun(some, gap.from_us + 1):
+            return False
+    return bool(known)
 
 
 async def _are_visible(anchors: Sequence[tuple[str, int]], past: Past) -> bool:

@@ -178,6 +178,14 @@ def test_what_home_assistant_says_of_an_entity_is_the_reason_where_it_has_nothin
     assert len({*reasons}) == 3
 
 
+def test_what_a_recorder_with_a_new_database_does_not_have_is_listed_though_the_last_state_is_there() -> None:
+    whole = (at(2, "2"), at(3, "3"))
+    assert taken(BETWEEN, *whole)[1].verdict(intact=False) is None
+    assert "begins after this" in str(taken(BETWEEN, *whole)[1].verdict(intact=False, begins_later=True))
+    unknown = Interval(entity_id="sensor.a", series=SERIES, after_us=None, until_us=BETWEEN.until_us)
+    assert taken(unknown, *whole)[1].verdict(intact=False, begins_later=True) is None
+
+
 def test_an_interval_over_a_clock_that_was_set_back_is_listed() -> None:
     back = Interval(entity_id="sensor.a", series=SERIES, after_us=START_US, captured=1, until_us=START_US - 5)
     assert "clock" in str(taken(back, at(0, "1"))[1].verdict(intact=True))

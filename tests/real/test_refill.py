@@ -261,6 +261,26 @@ def test_a_restart_of_home_assistant_loses_nothing_and_its_tail_is_called_unprov
     assert gap["cause"] == ("home_restart" if restarted else "closed")
 
 
+def test_what_a_recorder_does_not_have_whose_database_was_deleted_is_listed_though_it_has_the_last_states(
+    home: Home, service: Ingestor
+) -> None:
+    if isinstance(home, SimHome):
+        pytest.skip("its recorder keeps everything")
+    stopped(service)
+    home.run(count=600, rate=600, seed=21)
+    home.stop()
+    for file in home.directory.glob("home-assistant_v2.db*"):
+        file.unlink()
+    home.start()
+    service.start()
+    service.wait_connected()
+    home.run(count=500, rate=500, seed=22)
+    wait_filled(service)
+    assert service.command("audit").returncode == 1
+    missing, lost, _ = unlisted(home, service)
+    assert (missing >= 600, lost) == (True, [])
+
+
 def listens(home: RealHome) -> bool:
     with suppress(OSError), socket.create_connection(("127.0.0.1", home.port)):
         return True
