@@ -89,6 +89,7 @@ class SimulatedHome:
         self._stepped_seconds = 0.0
         self.recorder = SimulatedRecorder(self.now, recorded)
         self.running = True
+        self.recovery_mode = False
         self.version = VERSION
         self.place: tuple[float | None, float | None] = (52.0, 5.0)
         self.states: dict[str, Json] = {}
@@ -156,6 +157,7 @@ class SimulatedHome:
             "longitude": longitude,
             "time_zone": "Europe/Amsterdam",
             "state": "RUNNING" if self.running else "STARTING",
+            "recovery_mode": self.recovery_mode,
             "version": self.version,
         }
 

@@ -117,6 +117,9 @@ FAILURES = {
     "Home Assistant starts up": Case(
         "recorder", ("is starting up", "a few minutes"), which(running=False), more=("clock",),
     ),
+    "Home Assistant is in recovery mode": Case(
+        "recorder", ("its configuration cannot be used", "restart it"), which(recovery_mode=True), more=("clock",),
+    ),
     "a place that was never set": Case(
         "weather", ("does not know where it is", "set WEATHER_LOCATION"), which(place=(0, 0)),
     ),
