@@ -128,8 +128,8 @@ class Track:
     def removal(self) -> list[Event]:
         """Return the removal of an entity that is gone, and of which nobody says when it went.
 
-        Home Assistant fires none for what it does not bring back when it starts. It was there until its last row, and
-        a snapshot lacked it; one that has returned meanwhile was only late.
+        Home Assistant fires none for what it does not bring back when it starts; any other is in the recorder, or lacks
+        there. It was there until its last row, and a snapshot lacked it; one that has returned meanwhile was only late.
         """
         lacked_us, last = self.interval.lacked_us, self._teller.last
         if lacked_us is None or self._before_us is not None or not self._was_there():

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import cast
 
 import pytest
 import trio
 
 from ingestor.history import pace
+from ingestor.history.archive import Past
+from ingestor.history.ledger import Missed, OpenGap
+from ingestor.history.refill import begins_later
+from ingestor.homeassistant.answers import Row
+from ingestor.model.gaps import Interval
+from ingestor.model.records import bare_series
 from ingestor.simulator.recorder import SimulatedRecorder
 from metrics import facts
 from supervisors import ChildFailed
@@ -47,6 +54,31 @@ def wrong(tree: Tree) -> dict[str, int]:
 
 def lost(tree: Tree) -> set[Key]:
     return tree.truth().keys() - {(row["entity_id"], row["time"]) for row in tree.stored()}
+
+
+@pytest.mark.parametrize(("had_begun", "expected"), [(set(), True), ({"sensor.a"}, False)])
+async def test_a_recorder_begins_later_than_a_gap_where_it_has_nothing_of_before(
+    had_begun: set[str], *, expected: bool
+) -> None:
+    class Asked:
+        async def had_begun(self, _entity_ids: list[str], _at_us: int) -> set[str]:
+            return had_begun
+
+        async def all_rows(self, *_asked: object) -> dict[str, list[Row]]:
+            return {}
+
+    series = bare_series("home", "sensor.a")
+    interval = Interval(entity_id="sensor.a", series=series, after_us=1_000_000, until_us=1_500_000)
+    missed = (Missed(id=1, interval=interval, returned_us=None),)
+    gap = OpenGap(
+        gap="home:1",
+        cause="service_down",
+        from_us=1_000_000,
+        intact=False,
+        anchors=(("sensor.a", 1_000_000),),
+        missed=missed,
+    )
+    assert await begins_later(gap, cast("Past", Asked())) is expected
 
 
 async def test_a_gap_is_filled_while_live_events_go_on(tmp_path: Path) -> None:

@@ -165,11 +165,16 @@ def _restored_at_first(rows: Iterable[tuple[Key, Row]], truth: Mapping[Key, tupl
 
 
 def _vanished(key: Key, row: Row, truth: Mapping[Key, tuple[Made, str]]) -> bool:
-    """Return whether a removal is of what nobody saw go: of an older id, or of what a restart did not bring back."""
+    """Return whether a removal is of what nobody saw go: of an older id, or of what a restart did not bring back.
+
+    Such a one is behind the last change before the restart; what was made next tells, wherever the clock was then.
+    """
     if not row["removed"] or row["entity_id"] != key[0]:
         return bool(row["removed"])
-    later = [(at, made) for (of, at), (made, _) in truth.items() if of == key[0] and at > key[1]]
-    return not later or min(later, key=lambda one: one[0])[1].first
+    own = [(at, made) for (of, at), (made, _) in truth.items() if of == key[0]]
+    _, before = max([one for one in own if one[0] < key[1]], key=lambda one: one[0], default=(0, None))
+    later = [made for _, made in own if before is None or made.true_ns > before.true_ns]
+    return not later or min(later, key=lambda made: made.true_ns).first
 
 
 def _problem(

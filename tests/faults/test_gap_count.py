@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.faults.gap_count import Frame, count
 from tests.faults.home_truth import COMPARED, Made
 from tests.faults.ledgers import Listed, Told
@@ -129,6 +131,18 @@ def test_what_was_before_a_change_is_not_compared_where_a_clock_went_back() -> N
     other = [row(at, previous_state="z") for at in (13, 14)] + [row(at) for at in (1, 12, 15, 16)]
     assert counted(other, truth, until_ns=99) == {"made": 6, "stored": 6}
     assert counted([*other, row(2)], truth, until_ns=99)["invented"] == 1
+
+
+@pytest.mark.parametrize(("next_is_first", "invented"), [(True, None), (False, 1)])
+def test_a_removal_stands_behind_the_last_change_before_a_restart_wherever_the_clock_is_then(
+    next_is_first: bool,  # noqa: FBT001
+    invented: int | None,
+) -> None:
+    behind = {key(2): change(2, true=20, first=next_is_first), key(12): change(12, true=21)}
+    truth = {key(at): change(at) for at in (8, 9)} | behind
+    removal = row(10, removed=1, caused_by=None)
+    found = counted([*map(row, (2, 8, 9, 12)), removal], truth, until_ns=99)
+    assert found.get("invented") == invented
 
 
 def test_what_home_assistant_restores_before_anything_was_heard_of_an_entity_has_tags_that_nobody_could_know() -> None:
