@@ -12,6 +12,7 @@ import trio
 
 from ingestor import config
 from ingestor.assembly import run as service
+from ingestor.assembly.measures import VERSION
 from ingestor.assembly.run import Exit
 from ingestor.commands import audit, backfill, check, jobs, losses, quarantine, rename
 from ingestor.config import Settings
@@ -65,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ingestor", description="Every state change of your Home Assistant reaches your database, enriched."
     )
+    parser.add_argument("--version", action="version", version=f"ingestor {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="ingest, until a signal; settings come from the environment and .env")
     check.add_arguments(commands.add_parser("check", help="try everything that `run` needs, and say what works"))

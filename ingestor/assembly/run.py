@@ -6,11 +6,11 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 from enum import IntEnum
-from importlib.metadata import version
 
 import trio
 
 from ingestor.assembly.lock import locked
+from ingestor.assembly.measures import VERSION
 from ingestor.assembly.service import Service, build
 from ingestor.config import Settings
 from ingestor.model.errors import ConfigError, Unavailable, first
@@ -53,9 +53,7 @@ async def run(settings: Settings, *companions: Companion) -> Exit:
 
 async def _supervised(service: Service, companions: tuple[Companion, ...]) -> Exit:
     outcome = Exit.DONE
-    started = facts.ServiceStarted(
-        at=time.time(), version=version("ha-ingestor"), api=service.api.url, store=service.store.name
-    )
+    started = facts.ServiceStarted(at=time.time(), version=VERSION, api=service.api.url, store=service.store.name)
     try:
         with trio.open_signal_receiver(*_ending()) as signals:
             async with trio.open_nursery() as nursery:

@@ -9,6 +9,7 @@ import socket
 import sqlite3
 import time
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,10 @@ def table(said: str) -> dict[str, tuple[bool, str]]:
             name, (works, detail) = list(found.items())[-1]
             found[name] = (works, f"{detail} | {line.strip()}")
     return found
+
+
+def test_the_version_is_that_of_the_package_and_needs_no_setting(tmp_path: Path) -> None:
+    assert command(tmp_path, "--version") == (0, f"ingestor {version('ha-ingestor')}\n")
 
 
 @pytest.mark.parametrize("name", ["run", "check"])
