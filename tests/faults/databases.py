@@ -121,7 +121,7 @@ class InfluxDB:
             found = self._select(HOLDS.format(entity_id, state))
         except httpx.HTTPError:
             return False
-        return any(row["state"] == state for row in found)  # the double gives more
+        return bool(found)
 
     def start(self) -> None:
         raise NotImplementedError

@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.servers.influxdb2.server import ORG_ID, READER, ROOT, WRITER, InfluxDB2
+from tests.servers.influxdb2.parser import parse
+from tests.servers.influxdb2.server import ORG_ID, READER, ROOT, WRITER, InfluxDB2, influxdb2
 
 RECORDED = json.loads((Path(__file__).parent.parent / "samples/influxdb-2.7.12/contract.json").read_text())
 RECORDED_AT_NS = 1_795_428_455 * 10**9
@@ -58,3 +59,18 @@ def test_the_double_answers_as_recorded(double: InfluxDB2, exchange: dict[str, A
     if exchange["answer"]:
         recorded = json.loads(replaced(exchange["answer"], double))
         assert comparable(answer.json()) == comparable(recorded)
+
+
+@pytest.mark.parametrize(("state", "found"), [("on", ["on"]), ("off", [])])
+def test_a_condition_on_a_field_goes_by_its_text(state: str, found: list[str]) -> None:
+    with influxdb2() as double:
+        double.make_bucket("ha").write(
+            parse('m,entity_id=light.a state="on" 1\nm,entity_id=light.b state="on" 2', "ns")
+        )
+        asked = f"SELECT * FROM m WHERE entity_id = 'light.a' AND state = '{state}'"  # noqa: S608  our words
+        answer = httpx.get(
+            f"{double.url}/query", params={"db": "ha", "q": asked}, headers={"Authorization": f"Token {ROOT}"}
+        )
+    [result] = answer.json()["results"]
+    rows = [dict(zip(of["columns"], row, strict=True)) for of in result.get("series", ()) for row in of["values"]]
+    assert [row["state"] for row in rows] == found

@@ -199,7 +199,8 @@ class InfluxDB2:
 
         def holds(row: dict[str, Any], name: str, is_tag: str, operator: str, said: str) -> bool:
             """Compare a tag; where there is a field of that name, it is the one that is meant, unless it `is_tag`."""
-            found = row["tags"].get(name, "") if is_tag or name not in fields else ""
+            found = (row["tags"] if is_tag or name not in fields else row).get(name)
+            found = found if isinstance(found, str) else ""
             equal = re.search(said, found) is not None if "~" in operator else found == said
             return equal is operator.startswith("=")
 
