@@ -128,8 +128,8 @@ class Track:
     def removal(self) -> list[Event]:
         """Return the removal of an entity that is gone, and of which nobody says when it went.
 
-        Home Assistant fires none for what it does not bring back when it starts; any other is in the recorder, or lacks
-        there. It was there until its last row, and a snapshot lacked it; one that has returned meanwhile was only late.
+        Home Assistant fires none for what it does not bring back when it starts. It was there until its last row, and
+        a snapshot lacked it; one that has returned meanwhile was only late.
         """
         lacked_us, last = self.interval.lacked_us, self._teller.last
         if lacked_us is None or self._before_us is not None or not self._was_there():
@@ -162,11 +162,18 @@ class Track:
 
 
 class Group:
-    """Some intervals of a gap while the rows of their entities pass by, in order."""
+    """Some intervals of a gap while the rows of their entities pass by, in order.
 
-    def __init__(self, gap: OpenGap, missed: Sequence[Missed], *, begins_later: bool = False) -> None:
+    The recorder may begin later than the gap. Until Home Assistant's clock has passed the gap's beginning, as after a
+    start with a clock that is behind, it tells nothing from before.
+    """
+
+    def __init__(
+        self, gap: OpenGap, missed: Sequence[Missed], *, begins_later: bool = False, clock_has_passed: bool = True
+    ) -> None:
         self._gap = gap
         self._begins_later = begins_later
+        self._clock_has_passed = clock_has_passed
         self._new_from_us = _last_of_the_vanished(gap)
         self._tracks = {one.id: Track(one.interval, gap.from_us, one.returned_us) for one in missed}
         self._by_entity: dict[str, list[Track]] = defaultdict(list)
@@ -243,7 +250,12 @@ class Group:
             track.was_renamed = True
 
     def removals(self) -> list[Event]:
-        """Return the removals of entities that are gone without one."""
+        """Return the removals of entities that are gone without one: only a restart tells none.
+
+        There are none while the recorder does not tell what came last before the restart: later rows would follow them.
+        """
+        if self._gap.intact or not self._clock_has_passed:
+            return []
         return [event for track in self._tracks.values() for event in track.removal()]
 
     def verdicts(self) -> tuple[list[int], dict[int, str]]:

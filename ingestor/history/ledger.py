@@ -56,7 +56,7 @@ class OpenGap(Struct, frozen=True, kw_only=True):
     """A gap to be filled, with its open intervals; `intact` when Home Assistant has proved that it did not restart."""
 
     gap: str
-    cause: str = ""
+    cause: str
     from_us: int
     intact: bool
     anchors: tuple[tuple[str, int], ...]

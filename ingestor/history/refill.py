@@ -92,10 +92,10 @@ class Refill:
         await self._ledger.close(gap.gap, closed=left_out, listed={}, refilled=0)
         wanted = [one for one in gap.missed if one.id not in left_out]
         done = _Done(self._archive.home, len(wanted), self._report)
-        tells_of_before = await past.recorder.clock_us() > gap.from_us
-        is_new = tells_of_before and await begins_later(gap, past)
+        has_passed = gap.intact or await past.recorder.clock_us() > gap.from_us
+        is_new = has_passed and await begins_later(gap, past)
         for missed in _groups(wanted, gap.from_us):
-            group = Group(gap, missed, begins_later=is_new)
+            group = Group(gap, missed, begins_later=is_new, clock_has_passed=has_passed)
             done.begin(group, len(missed))
             for entity_id, row in (await self._before(group, past)).items():
                 group.follow(entity_id, row)
@@ -104,8 +104,7 @@ class Refill:
             await self._find_renamed(group, past)
             await _explain_silence(group, past)
             rhythm.lack(group.lacking)
-            removals = [] if gap.intact or not tells_of_before else group.removals()
-            await self._holdings.keep(removals)
+            await self._holdings.keep(removals := group.removals())
             refilled = group.refilled + len(removals)
             closed, listed = group.verdicts()
             await self._ledger.close(gap.gap, closed=closed, listed=listed, refilled=refilled)
@@ -222,7 +221,7 @@ async def _explain_silence(group: Group, past: Past) -> None:
 
 
 async def begins_later(gap: OpenGap, past: Past) -> bool:
-    """Return whether the recorder has nothing of before a gap in which Home Assistant restarted: with a new database.
+    """Return whether the recorder has nothing from before a gap in which Home Assistant restarted: its database is new.
 
     One that was killed lacks what was captured just before, but not everything. A gap that began as Home Assistant
     ended lacks no more than its last moments, wherever they were recorded.

@@ -40,7 +40,9 @@ def refilled(*notes: Note, gap: str = "1", recorded: int | None = None) -> tuple
     for note in notes:
         bounds.learn(note)
     missed = Missed(id=1, interval=absence(), returned_us=recorded)
-    group = Group(OpenGap(gap=gap, from_us=SECOND_US, intact=True, anchors=(), missed=(missed,)), [missed])
+    group = Group(
+        OpenGap(gap=gap, cause="closed", from_us=SECOND_US, intact=True, anchors=(), missed=(missed,)), [missed]
+    )
     group.bound(bounds)
     events = [
         event for second, state in ROWS for event in group.take(A, Row(s=state, lu=float(second)), Surroundings())
@@ -94,7 +96,9 @@ def test_a_settled_gap_is_forgotten() -> None:
 
 def test_an_entity_that_is_gone_with_all_its_rows_may_have_been_renamed() -> None:
     missed = Missed(id=1, interval=absence())
-    group = Group(OpenGap(gap="1", from_us=SECOND_US, intact=True, anchors=(), missed=(missed,)), [missed])
+    group = Group(
+        OpenGap(gap="1", cause="closed", from_us=SECOND_US, intact=True, anchors=(), missed=(missed,)), [missed]
+    )
     assert (group.vanished, group.verdicts()[0]) == ([(A, SECOND_US)], [])
     group.rename(A)
     assert group.verdicts() == ([1], {})
@@ -102,7 +106,9 @@ def test_an_entity_that_is_gone_with_all_its_rows_may_have_been_renamed() -> Non
 
 def test_an_entity_of_which_there_is_a_row_was_not_renamed() -> None:
     missed = Missed(id=1, interval=absence())
-    group = Group(OpenGap(gap="1", from_us=SECOND_US, intact=True, anchors=(), missed=(missed,)), [missed])
+    group = Group(
+        OpenGap(gap="1", cause="closed", from_us=SECOND_US, intact=True, anchors=(), missed=(missed,)), [missed]
+    )
     group.take(A, Row(s="1", lu=1.0), Surroundings())
     assert group.vanished == []
 
@@ -110,7 +116,7 @@ def test_an_entity_of_which_there_is_a_row_was_not_renamed() -> None:
 def test_the_first_row_of_a_new_id_tells_what_was_before_it_under_the_old_one() -> None:
     new = Interval(entity_id="sensor.new", series=SERIES, until_us=NEXT * SECOND_US, until_series=SERIES)
     both = [Missed(id=1, interval=absence()), Missed(id=2, interval=new)]
-    gap = OpenGap(gap="1", from_us=BACK * SECOND_US, intact=True, anchors=(), missed=tuple(both))
+    gap = OpenGap(gap="1", cause="closed", from_us=BACK * SECOND_US, intact=True, anchors=(), missed=tuple(both))
     group = Group(gap, both[1:])
     rows = [Row(s=str(second), lu=float(second)) for second in (1, BACK, NEXT)]
     told = [event.previous_state for row in rows for event in group.take("sensor.new", row, Surroundings())]

@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from ingestor.enrichment.attributes import Attributes
 from ingestor.enrichment.series import redescribe
 from ingestor.enrichment.values import value
-from ingestor.history.gaps import Track
+from ingestor.history.gaps import Group, Track
+from ingestor.history.ledger import Missed, OpenGap
 from ingestor.history.rows import Surroundings, Timeline
 from ingestor.homeassistant.answers import Row
 from ingestor.model.gaps import Interval
@@ -227,6 +228,21 @@ def test_an_entity_that_a_restart_did_not_bring_back_is_removed_when_a_snapshot_
     assert [(one.removed, one.state, one.series) for one in found] == [(True, None, SERIES)] * len(expected)
     track.bound(START_US + 10_000_000)
     assert track.removal() == []  # it was only late
+
+
+@pytest.mark.parametrize(
+    ("intact", "clock_has_passed", "expected"),
+    [(False, True, 1), (False, False, 0), (True, True, 0)],
+    ids=["a restart", "a clock that is behind, for which nothing is told", "no restart, so that each was told"],
+)
+def test_a_removal_that_was_not_told_takes_a_restart_and_a_recorder_that_tells_what_was_before(
+    expected: int, *, intact: bool, clock_has_passed: bool
+) -> None:
+    missed = (Missed(id=1, interval=GONE, returned_us=None),)
+    gap = OpenGap(gap="home:1", cause="closed", from_us=START_US, intact=intact, anchors=(), missed=missed)
+    group = Group(gap, missed, clock_has_passed=clock_has_passed)
+    group.take("sensor.a", at(0, "1"), Surroundings())
+    assert len(group.removals()) == expected
 
 
 def attributes_only(number: int, state: str, changed: int) -> Row:

@@ -189,21 +189,28 @@ def files_deleted(s: Situation) -> Stages:
     yield {"LossNoticed": "spool_lost"}
 
 
-def weather_key_refused(s: Situation) -> Stages:
+@contextmanager
+def weather_answers(s: Situation, reply: Reply, **more: str) -> Generator[Proxy]:
+    """Start the service on a weather provider that gives every question this reply."""
     provider = SimWeather()
     provider.start()
     front = Proxy(int(provider.settings["WEATHER_BASE_URL"].rpartition(":")[2]), http=True)
     front.start()
-    front.judge = lambda _request: Reply(401, '{"cod":401, "message": "Invalid API key."}')
+    front.judge = lambda _request: reply
     try:
-        s.service.change(provider.settings | {"WEATHER_BASE_URL": front.url})
+        s.service.change(provider.settings | {"WEATHER_BASE_URL": front.url, **more})
         s.service.start()
-        yield {"WeatherMissing": "key_refused"}
-        front.clear()
-        yield NOTHING
+        yield front
     finally:
         front.stop()
         provider.stop()
+
+
+def weather_key_refused(s: Situation) -> Stages:
+    with weather_answers(s, Reply(401, '{"cod":401, "message": "Invalid API key."}')) as front:
+        yield {"WeatherMissing": "key_refused"}
+        front.clear()
+        yield NOTHING
 
 
 def excluded_more(s: Situation) -> Stages:
@@ -341,24 +348,14 @@ def told_by_the_service_itself(s: Situation) -> Stages:
 
 
 def weather_falls_silent(s: Situation) -> Stages:
-    provider = SimWeather()
-    provider.start()
-    front = Proxy(int(provider.settings["WEATHER_BASE_URL"].rpartition(":")[2]), http=True)
-    front.start()
     observed = openweathermap(time.time()) | {"dt": int(time.time()) - OLD_WEATHER_SECONDS}
-    front.judge = lambda _request: Reply(200, body=json.dumps(observed))
-    try:
-        s.service.change(provider.settings | {"WEATHER_BASE_URL": front.url, "WEATHER_CACHE_MINUTES": "1"})
-        s.service.start()
+    with weather_answers(s, Reply(200, body=json.dumps(observed)), WEATHER_CACHE_MINUTES="1") as front:
         wait_until(lambda: s.service.log.count("WeatherUpdated") > 0, "the weather is there", CONNECTED_SECONDS)
         front.refuse()
         yield {"WeatherStale": "no_answer"}
         front.clear()
         front.accept()
         yield NOTHING
-    finally:
-        front.stop()
-        provider.stop()
 
 
 def home_silent(s: Situation) -> Stages:

@@ -70,7 +70,7 @@ def only_the_database_stopped(s: Situation, around: Surroundings) -> Stages:
 
 
 def alertmanager_stopped(_: Situation, around: Surroundings) -> Stages:
-    """Nobody can be told, so who misses the Watchdog is the one who hears of it."""
+    """Nobody can be told: only whoever misses the Watchdog notices."""
     switch = around.others
     wait_until(lambda: switch.count(SWITCH) > 1, "the dead man's switch is called")
     around.watch.manager.stop()
